@@ -1,0 +1,57 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+/// One set of rules for every target: a warning stops the build, and each unsafe use says so in the source.
+let swift: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let c: [CSetting] = [
+    .unsafeFlags(["-Wall", "-Wextra", "-Werror"])
+]
+
+let package = Package(
+    name: "ebpfguard",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CLibbpf",
+            providers: [.apt(["libbpf-dev", "libelf-dev", "zlib1g-dev"])]
+        ),
+        .target(name: "CLinux", cSettings: c),
+        .target(name: "CWire", cSettings: c),
+        .target(name: "CObjects", cSettings: c),
+        .target(name: "BPFRuntime", dependencies: ["CLibbpf", "CLinux", "CObjects"], swiftSettings: swift),
+        .target(name: "Events", dependencies: ["CWire"], swiftSettings: swift),
+        .target(name: "Enrichment", dependencies: ["Events", "CLinux"], swiftSettings: swift),
+        .target(name: "Policy", dependencies: ["Events", "CWire"], swiftSettings: swift),
+        .target(name: "Rendering", dependencies: ["CWire", "Events", "Enrichment"], swiftSettings: swift),
+        .target(
+            name: "Pipeline",
+            dependencies: [
+                "BPFRuntime", "CLinux", "CWire", "Enrichment", "Events", "Policy", "Rendering",
+            ],
+            swiftSettings: swift
+        ),
+        .executableTarget(
+            name: "ebpfguard",
+            dependencies: [
+                "Pipeline", "Policy", "Rendering", "Events",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift,
+            linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]
+        ),
+    ],
+    cLanguageStandard: .c2x
+)

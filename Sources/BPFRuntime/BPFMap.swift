@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLibbpf
+
+/// A map of a loaded object. Borrowed from the object: do not use it after the object is gone.
+package struct BPFMap {
+    /// Owned by the object.
+    package let descriptor: Int32
+    private let name: String
+
+    init(name: String, descriptor: Int32) {
+        self.name = name
+        self.descriptor = descriptor
+    }
+
+    /// Sets `key` to `value`; both as large as the map was declared with.
+    package func set<Key: BitwiseCopyable, Value: BitwiseCopyable>(_ key: Key, to value: Value) throws(BPFError) {
+        var key = key
+        var value = value
+        guard unsafe bpf_map_update_elem(descriptor, &key, &value, UInt64(BPF_ANY)) == 0 else {
+            throw BPFError(lastFailureOf: "update map \(name)")
+        }
+    }
+
+    /// The value of `key`; `nil` when there is none.
+    package func value<Key: BitwiseCopyable, Value: BitwiseCopyable>(of key: Key, initial: Value) -> Value? {
+        var key = key
+        var value = initial
+        guard unsafe bpf_map_lookup_elem(descriptor, &key, &value) == 0 else { return nil }
+        return value
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLibbpf
+internal import Glibc
+
+/// What the programs of an object cost, as the kernel counted it.
+package struct ProgramStatistics {
+    /// Times any of the programs ran.
+    package var runs: UInt64 = 0
+    /// Nanoseconds they took together. Grows only while `StatisticsSwitch` is held.
+    package var nanoseconds: UInt64 = 0
+    /// Times a program was skipped because it was already running on that CPU (Linux 5.12; 0 before).
+    package var recursionMisses: UInt64 = 0
+}
+
+/// Turns on the kernel's counting of run time for as long as it lives. Linux 5.8. Costs each program run two readings of
+/// the clock.
+package struct StatisticsSwitch: ~Copyable {
+    private let descriptor: Int32
+
+    package init() throws(BPFError) {
+        descriptor = bpf_enable_stats(BPF_STATS_RUN_TIME)
+        guard descriptor >= 0 else { throw BPFError(lastFailureOf: "turn on BPF statistics") }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+}
+
+extension BPFObject {
+    /// The sum over all loaded programs.
+    package func statistics() -> ProgramStatistics {
+        var sum = ProgramStatistics()
+        for name in loadedPrograms {
+            guard let descriptor = try? descriptor(ofProgram: name) else { continue }
+            var info = bpf_prog_info()
+            var length = UInt32(MemoryLayout<bpf_prog_info>.size)
+            guard unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 else { continue }
+            sum.runs += info.run_cnt
+            sum.nanoseconds += info.run_time_ns
+            sum.recursionMisses += info.recursion_misses
+        }
+        return sum
+    }
+
+    /// Instructions that the verifier had to look at to accept the program (Linux 5.16; 0 before).
+    package func verifiedInstructions(ofProgram name: String) throws(BPFError) -> UInt32 {
+        var info = bpf_prog_info()
+        var length = UInt32(MemoryLayout<bpf_prog_info>.size)
+        let descriptor = try descriptor(ofProgram: name)
+        guard unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 else {
+            throw BPFError(lastFailureOf: "ask about program \(name)")
+        }
+        return info.verified_insns
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FILEID_KERNFS 0xfe // include/linux/exportfs.h, since 5.5; not in any user-space header
+
+struct kernfs_handle {
+    struct {
+        unsigned handle_bytes;
+        int handle_type;
+    } head;
+    uint64_t id;
+};
+
+long clinux_bpf(int command, void *attributes, unsigned size)
+{
+    return syscall(SYS_bpf, command, attributes, size);
+}
+
+int clinux_open_directory(const char *path)
+{
+    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+int clinux_open_beneath(int directory, const char *path)
+{
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, .resolve = RESOLVE_IN_ROOT};
+
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+}
+
+int clinux_open_cgroup(int mount, uint64_t id)
+{
+    struct kernfs_handle handle = {.head = {.handle_bytes = sizeof(handle.id), .handle_type = FILEID_KERNFS}, .id = id};
+
+    return open_by_handle_at(mount, (struct file_handle *)&handle, O_PATH | O_CLOEXEC);
+}
+
+uint64_t clinux_cgroup_id(int directory)
+{
+    struct kernfs_handle handle = {.head = {.handle_bytes = sizeof(handle.id)}};
+    int mount_id;
+
+    if (name_to_handle_at(directory, "", (struct file_handle *)&handle, &mount_id, AT_EMPTY_PATH))
+        return 0;
+    return handle.head.handle_type == FILEID_KERNFS ? handle.id : 0;
+}
+
+pid_t clinux_fork_waiting(const char *path, char *const arguments[], int output, int gate[2])
+{
+    int go[2], failed[2];
+
+    if (pipe2(go, O_CLOEXEC))
+        return -1;
+    if (pipe2(failed, O_CLOEXEC)) {
+        close(go[0]);
+        close(go[1]);
+        return -1;
+    }
+    pid_t child = fork();
+    if (child) {
+        close(go[0]);
+        close(failed[1]);
+        if (child < 0) {
+            close(go[1]);
+            close(failed[0]);
+        }
+        gate[0] = go[1];
+        gate[1] = failed[0];
+        return child;
+    }
+
+    char byte;
+    ssize_t count;
+    sigset_t none;
+    close(go[1]);
+    close(failed[0]);
+    do
+        count = read(go[0], &byte, 1);
+    while (count < 0 && errno == EINTR);
+    if (count != 1) // the parent is gone
+        _exit(127);
+    // The parent blocks signals to read them from a descriptor and ignores SIGPIPE; exec keeps both.
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (output >= 0)
+        dup2(output, STDOUT_FILENO);
+    execv(path, arguments);
+    int error = errno;
+    if (write(failed[1], &error, sizeof(error)) < 0)
+        _exit(126);
+    _exit(error == ENOENT ? 127 : 126);
+}
+
+int clinux_release_child(int gate[2])
+{
+    int error = 0;
+    ssize_t count;
+
+    if (write(gate[0], "", 1) < 0)
+        error = errno;
+    close(gate[0]);
+    do
+        count = read(gate[1], &error, sizeof(error)); // ends when exec closes the other side
+    while (count < 0 && errno == EINTR);
+    close(gate[1]);
+    return error;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Linux headers that Swift's Glibc module lacks, and what Swift can't express: atomic access to memory that the kernel
+// also writes, system calls without a wrapper, and fork.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/statfs.h>
+#include <sys/types.h>
+#include <sys/utsname.h>
+
+static inline uint64_t clinux_load_acquire_64(const void *address)
+{
+    return __atomic_load_n((const uint64_t *)address, __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t clinux_load_acquire_32(const void *address)
+{
+    return __atomic_load_n((const uint32_t *)address, __ATOMIC_ACQUIRE);
+}
+
+static inline void clinux_store_release_64(void *address, uint64_t value)
+{
+    __atomic_store_n((uint64_t *)address, value, __ATOMIC_RELEASE);
+}
+
+// Sequentially consistent: the store is visible before any later load, which a release store does not promise.
+static inline void clinux_store_full_32(void *address, uint32_t value)
+{
+    __atomic_store_n((uint32_t *)address, value, __ATOMIC_SEQ_CST);
+}
+
+// bpf(2). `attributes` is union bpf_attr of `size` bytes.
+long clinux_bpf(int command, void *attributes, unsigned size);
+
+// Opens a directory only to name it (O_PATH, which Glibc's module lacks). A descriptor, or -1 with errno.
+int clinux_open_directory(const char *path);
+
+// openat2(2) with RESOLVE_IN_ROOT: no symbolic link in `path` leads out of `directory`. O_NONBLOCK, so that a FIFO in
+// the place of a file does not hang. Linux 5.6. A descriptor, or -1 with errno.
+int clinux_open_beneath(int directory, const char *path);
+
+// Opens the cgroup with this id on the cgroup2 mount `mount` (O_PATH). A descriptor, or -1 with errno.
+int clinux_open_cgroup(int mount, uint64_t id);
+
+// The id of the cgroup whose directory is `directory`, as BPF programs see it; 0 when it is not a cgroup2 directory.
+uint64_t clinux_cgroup_id(int directory);
+
+// Forks a child that waits for clinux_release_child and then executes `path`. Its standard output becomes `output`.
+// It dies quietly if its parent ends first. `gate` receives two descriptors: one to release it, one to learn of failure.
+// The pid, or -1 with errno.
+pid_t clinux_fork_waiting(const char *path, char *const arguments[], int output, int gate[2]);
+
+// Lets the child go; 0 when it runs the program, else the errno of its exec.
+int clinux_release_child(int gate[2]);
+
+#endif

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The compiled BPF programs, in this executable.
+#ifndef COBJECTS_H
+#define COBJECTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct embedded_object {
+    const char *name;
+    const uint8_t *bytes; // alive as long as the process
+    size_t size;
+};
+
+extern const struct embedded_object embedded_process;
+
+#endif

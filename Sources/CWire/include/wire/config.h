@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// What user space tells the programs: settings fixed before load, and the few words both sides write while running.
+#ifndef WIRE_CONFIG_H
+#define WIRE_CONFIG_H
+
+#include "header.h"
+
+// Upper bounds of repeated scope options. The settings are constants to the verifier, so an unused slot costs nothing.
+#define WIRE_SCOPE_MAX 16
+#define WIRE_GLOB_SIZE 256
+
+struct wire_scope_comm {
+    char name[WIRE_COMM_SIZE];
+    uint32_t negated;
+};
+
+struct wire_scope_user {
+    uint32_t uid;
+    uint32_t negated;
+};
+
+struct wire_scope_cgroup {
+    uint64_t id;
+    uint32_t level;
+    uint32_t negated;
+};
+
+// A path pattern, its components from the leaf to the root as in the paths on the wire, each ended by NUL.
+struct wire_scope_glob {
+    char pattern[WIRE_GLOB_SIZE];
+    uint32_t size;
+    uint32_t negated;
+};
+
+// Section .rodata.config, written whole before load.
+struct wire_config {
+    uint32_t self;          // our own pid: never reported
+    uint32_t tree;          // positive --pid scopes exist: only tasks with WIRE_TASK_TREE
+    uint32_t tree_negated;  // negated --pid scopes exist: no tasks with WIRE_TASK_NOT_TREE
+    uint32_t comm_count;
+    uint32_t user_count;
+    uint32_t cgroup_count;
+    uint32_t glob_count;
+    uint32_t forks;         // report forks
+    uint32_t exits;         // report exits
+    uint32_t unused;
+    struct wire_scope_comm comm[WIRE_SCOPE_MAX];
+    struct wire_scope_user user[WIRE_SCOPE_MAX];
+    struct wire_scope_cgroup cgroup[WIRE_SCOPE_MAX];
+    struct wire_scope_glob glob[WIRE_SCOPE_MAX];
+};
+
+// Values of the task_scope map, keyed by pid.
+#define WIRE_TASK_TREE (1u << 0)
+#define WIRE_TASK_NOT_TREE (1u << 1)
+#define WIRE_TASK_EXE (1u << 2) // its executable is one that the --exe options ask for
+
+// Counters of what could not be delivered, by cause.
+enum wire_loss {
+    WIRE_LOSS_RING = 0,                      // + kind: no room in the ring
+    WIRE_LOSS_SCOPE = WIRE_KIND_COUNT,       // no room in the task_scope map: a process left its scope
+    WIRE_LOSS_COUNT = WIRE_KIND_COUNT + 1,
+};
+
+// Section .data.control, shared memory while running.
+struct wire_control {
+    uint32_t reader_sleeps; // set by the reader before it waits, cleared by the program that wakes it
+    uint32_t unused;
+    uint64_t lost[WIRE_LOSS_COUNT];
+};
+
+#endif

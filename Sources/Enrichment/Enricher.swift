@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+package import Events
+
+/// Turns records into events: remembers processes, users and cgroups, and joins them.
+package struct Enricher {
+    private var tree = ProcessTree()
+    private var users = UserNames()
+    private var cgroups = Cgroups()
+    private let host: Host
+    /// Hook that failed execs come from, for `ebpfguard.hook`.
+    private let failedExecHook: StaticString
+
+    package init(host: Host, failedExecHook: StaticString) {
+        self.host = host
+        self.failedExecHook = failedExecHook
+    }
+
+    package var processCount: Int { tree.count }
+
+    /// See `ProcessTree.descendants`.
+    package func descendants(of pids: Set<UInt32>) -> Set<UInt32> { tree.descendants(of: pids) }
+
+    /// The event that a record tells of; `nil` for one that only adds to what is known.
+    package mutating func event(for record: Record) -> Event? {
+        switch record {
+        case .process(let record) where record.kind == WIRE_EXEC.rawValue:
+            let process = tree.exec(record)
+            return event(.exec, time: record.time, process, record, hook: "tp_btf/sched_process_exec")
+        case .process(let record) where record.kind == WIRE_EXEC_FAILED.rawValue:
+            let process = tree.failedExec(record)
+            return event(.execFailed, time: record.time, process, record, hook: failedExecHook)
+        case .process(let record):
+            let process = tree.add(existing: record)
+            guard !record.has(WIRE_PROCESS_KERNEL_THREAD) else { return nil }
+            return event(.existing, time: record.time, process, record, hook: "iter/task")
+        case .fork(let task, let time):
+            return event(.fork, time: time, tree.fork(task), nil, hook: "tp_btf/sched_process_fork")
+        case .exit(let task, let code, let time):
+            return event(.exit(code: code), time: time, tree.exit(task), nil, hook: "tp_btf/sched_process_exit")
+        case .cgroup(let id, let path):
+            cgroups.add(id, path: path)
+            return nil
+        }
+    }
+
+    /// Gives back memory that only the printing of this event needed.
+    package func finish(_ event: Event) {
+        event.process?.image?.shrink()
+    }
+
+    private mutating func event(
+        _ action: Event.Action, time: UInt64, _ process: Process, _ record: ProcessRecord?, hook: StaticString
+    ) -> Event {
+        let root = (record ?? process.image?.record)?.fixed
+        let name = root.flatMap { root in
+            users.name(
+                of: process.task.euid, pid: process.key.pid, device: root.root_device, inode: root.root_inode, now: time
+            )
+        }
+        let ancestors = process.ancestors.map { ancestor in
+            Ancestor(key: ancestor.key, name: ancestor.name, executable: tree.executable(of: ancestor))
+        }
+        return Event(
+            action, time: time, process: process, record: record, userName: name,
+            cgroup: cgroups.path(of: process.task.cgroup), ancestors: ancestors, hook: hook, host: host
+        )
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Events
+internal import Glibc
+
+/// What /proc says about a process that was there before us. Each answer is checked against the start time, because the
+/// pid may belong to another process by now.
+enum ProcFS {
+    /// The command line, NUL-terminated strings, up to 32 KiB.
+    static func arguments(of key: ProcessKey) -> TextList? {
+        guard let bytes = contents(ofFile: "/proc/\(key.pid)/cmdline", limit: 32768), !bytes.isEmpty, isAlive(key) else {
+            return nil
+        }
+        return TextList(Bytes(bytes))
+    }
+
+    /// The executable, in the form in which the kernel programs report paths.
+    static func executable(of key: ProcessKey) -> WalkedPath? {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = unsafe buffer.withUnsafeMutableBytes { buffer in
+            unsafe readlink("/proc/\(key.pid)/exe", buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
+        }
+        guard count > 0, isAlive(key) else { return nil }
+        var walked: [UInt8] = []
+        for component in buffer[..<count].split(separator: UInt8(ascii: "/")).reversed() {
+            walked.append(contentsOf: component)
+            walked.append(0)
+        }
+        walked.append(0)
+        return WalkedPath(Bytes(walked))
+    }
+
+    /// The name of the process's main thread.
+    static func name(of pid: UInt32) -> Bytes? {
+        guard let bytes = contents(ofFile: "/proc/\(pid)/comm", limit: 64) else { return nil }
+        return Bytes(Array(bytes.prefix { $0 != UInt8(ascii: "\n") }))
+    }
+
+    /// Whether the process with this pid started when `key` says: field 22 of /proc/PID/stat, in clock ticks.
+    static func isAlive(_ key: ProcessKey) -> Bool {
+        guard let stat = contents(ofFile: "/proc/\(key.pid)/stat", limit: 1024),
+            // The name may hold spaces and parentheses; the last ")" ends it.
+            let nameEnd = stat.lastIndex(of: UInt8(ascii: ")"))
+        else { return false }
+        let fields = stat[(nameEnd + 1)...].split(separator: UInt8(ascii: " "))
+        guard fields.count > 19, let ticks = UInt64(String(decoding: fields[19], as: UTF8.self)) else { return false }
+        return ticks == key.start / nanosecondsPerTick
+    }
+
+    /// USER_HZ is 100 on every architecture this runs on.
+    private static let nanosecondsPerTick: UInt64 = 10_000_000
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CWire
+package import Events
+
+/// A process as far as we know it: from its exec, its fork, the iterator at start, or /proc.
+package final class Process {
+    package let key: ProcessKey
+    /// Numbers at the latest event.
+    package internal(set) var task: wire_task
+    /// What the last exec made, or the parent's when there was none.
+    package internal(set) var image: Image?
+    /// Parent first.
+    package internal(set) var ancestors: [wire_ancestor]
+    package internal(set) var parentImage: Image?
+
+    init(task: wire_task, image: Image?, ancestors: [wire_ancestor], parentImage: Image?) {
+        key = task.key
+        self.task = task
+        self.image = image
+        self.ancestors = ancestors
+        self.parentImage = parentImage
+    }
+}
+
+/// A program in memory: what an exec made. Shared by the process and by the children that it forks.
+package final class Image {
+    /// The process that this was exec'd in; for /proc.
+    let key: ProcessKey
+    package internal(set) var record: ProcessRecord?
+    private let knownExecutable: WalkedPath?
+    private var knownArguments: TextList?
+    private var askedForArguments = false
+
+    init(_ record: ProcessRecord) {
+        key = record.task.key
+        self.record = record
+        knownExecutable = nil
+    }
+
+    /// From /proc, when no record told of it.
+    init(_ key: ProcessKey, executable: WalkedPath?) {
+        self.key = key
+        knownExecutable = executable
+    }
+
+    package var executable: WalkedPath? { record?.executable ?? knownExecutable }
+
+    /// The arguments. Those of a process that was there before us are read from /proc when first asked for.
+    package var arguments: TextList? {
+        if let record, record.kind == WIRE_EXEC.rawValue { return record.arguments }
+        if !askedForArguments {
+            askedForArguments = true
+            knownArguments = ProcFS.arguments(of: key)
+        }
+        return knownArguments
+    }
+
+    /// The true number of arguments.
+    package var argumentCount: Int? {
+        if let record, record.kind == WIRE_EXEC.rawValue { return Int(record.fixed.args_count) }
+        var count = 0
+        guard let arguments else { return nil }
+        arguments.forEach { _ in count += 1 }
+        return count
+    }
+
+    /// Gives back memory that only a printed exec needs.
+    func shrink() {
+        record = record?.keepingArguments(4096)
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CWire
+package import Events
+internal import Glibc
+
+/// All processes that are known, by pid. Filled by the iterator at start, kept by fork, exec and exit.
+///
+/// With a scope the kernel tells only of what is in it, so entries of others may be out of date: each is checked against
+/// the start time and the name that the kernel programs report with every event.
+package struct ProcessTree {
+    private var processes: [UInt32: Process] = [:]
+    /// Sweep when there are more entries than this.
+    private var sweepAbove = 20_000
+
+    package init() {}
+
+    package var count: Int { processes.count }
+
+    /// The process, if it is known under this start time.
+    package func process(_ key: ProcessKey) -> Process? {
+        guard let process = processes[key.pid], process.key == key else { return nil }
+        return process
+    }
+
+    /// Takes in one that was there before us.
+    @discardableResult
+    package mutating func add(existing record: ProcessRecord) -> Process {
+        let process = Process(task: record.task, image: Image(record), ancestors: record.ancestors, parentImage: nil)
+        insert(process)
+        return process
+    }
+
+    package mutating func exec(_ record: ProcessRecord) -> Process {
+        let ancestors = record.ancestors
+        let parentImage = ancestors.first.flatMap { image(of: $0) }
+        let process = Process(task: record.task, image: Image(record), ancestors: ancestors, parentImage: parentImage)
+        insert(process)
+        return process
+    }
+
+    /// A child of a fork: its parent's image until it makes its own.
+    package mutating func fork(_ task: wire_task) -> Process {
+        let parent = process(task.parentKey)
+        var ancestors = [ancestor(of: task, parent)]
+        if let parent { ancestors.append(contentsOf: parent.ancestors.prefix(Int(WIRE_ANCESTORS_MAX) - 1)) }
+        let parentImage = parent?.image ?? image(of: ancestors[0])
+        let process = Process(task: task, image: parentImage, ancestors: ancestors, parentImage: parentImage)
+        insert(process)
+        return process
+    }
+
+    /// The caller of a failed exec, as the record describes it.
+    package mutating func failedExec(_ record: ProcessRecord) -> Process {
+        let ancestors = record.ancestors
+        if let known = process(record.task.key) {
+            known.task = record.task
+            return known
+        }
+        let process = Process(
+            task: record.task,
+            image: Image(record),
+            ancestors: ancestors,
+            parentImage: ancestors.first.flatMap { image(of: $0) }
+        )
+        insert(process)
+        return process
+    }
+
+    /// Forgets a process that ended and gives what was known of it. Its name and numbers are those at its end.
+    package mutating func exit(_ task: wire_task) -> Process {
+        guard let known = process(task.key) else {
+            // Nothing is known but what the exit itself says.
+            return Process(task: task, image: nil, ancestors: [ancestor(of: task, process(task.parentKey))], parentImage: nil)
+        }
+        processes[task.pid] = nil
+        known.task = task
+        return known
+    }
+
+    /// The program that an ancestor runs, when it is known.
+    package func executable(of ancestor: wire_ancestor) -> WalkedPath? {
+        process(ancestor.key)?.image?.executable
+    }
+
+    /// Those of `pids` and all that descend from them, by parent links and by session: a session's processes descend
+    /// from its leader, also when the processes between have ended.
+    package func descendants(of pids: Set<UInt32>) -> Set<UInt32> {
+        var found = pids
+        var grew = true
+        while grew {
+            grew = false
+            for process in processes.values where !found.contains(process.key.pid) {
+                let session = process.task.session
+                if found.contains(process.task.parent_pid) || (pids.contains(session) && session != process.key.pid) {
+                    found.insert(process.key.pid)
+                    grew = true
+                }
+            }
+        }
+        return found
+    }
+
+    private mutating func insert(_ process: Process) {
+        processes[process.key.pid] = process
+        if processes.count > sweepAbove { sweep() }
+    }
+
+    /// Drops those that are gone. Their end was not told: it was out of scope, or the event was lost.
+    private mutating func sweep() {
+        processes = processes.filter { pid, _ in kill(pid_t(pid), 0) == 0 || errno != ESRCH }
+        sweepAbove = max(20_000, processes.count * 2)
+    }
+
+    private func ancestor(of task: wire_task, _ parent: Process?) -> wire_ancestor {
+        var ancestor = wire_ancestor()
+        ancestor.pid = task.parent_pid
+        ancestor.start = task.parent_start
+        if let parent {
+            ancestor.comm = parent.task.comm
+        } else if let name = ProcFS.name(of: task.parent_pid), ProcFS.isAlive(task.parentKey) {
+            unsafe withUnsafeMutableBytes(of: &ancestor.comm) { unsafe $0.copyBytes(from: name.slice.prefix(15)) }
+        }
+        return ancestor
+    }
+
+    /// The image of a process named in an event, from the tree or, where that has none or an old one, from /proc.
+    private mutating func image(of ancestor: wire_ancestor) -> Image? {
+        if let known = process(ancestor.key) {
+            if commandName(known.task.comm) == commandName(ancestor.comm) { return known.image }
+        }
+        guard let executable = ProcFS.executable(of: ancestor.key) else { return process(ancestor.key)?.image }
+        let image = Image(ancestor.key, executable: executable)
+        var task = wire_task()
+        task.pid = ancestor.pid
+        task.start = ancestor.start
+        task.comm = ancestor.comm
+        if let known = process(ancestor.key) {
+            known.image = image
+            known.task.comm = ancestor.comm
+        } else {
+            insert(Process(task: task, image: image, ancestors: [], parentImage: nil))
+        }
+        return image
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Glibc
+package import Events
+
+/// Names of user ids, by the passwd file of the root directory that a process sees: uid 1000 of a container is somebody
+/// else than uid 1000 of the host.
+package struct UserNames {
+    /// A root directory. The device number of a container's root is used again after it is gone, so answers age.
+    private struct Root: Hashable {
+        let device: UInt32
+        let inode: UInt64
+    }
+
+    private struct Table {
+        let names: [UInt32: Bytes]
+        let read: UInt64
+    }
+
+    private var tables: [Root: Table] = [:]
+
+    private static let lifetime: UInt64 = 30_000_000_000
+    private static let sizeLimit = 1 << 20
+
+    package init() {}
+
+    /// The name of `uid` for the process `pid`, whose root directory is (`device`, `inode`). `nil` when that root has no
+    /// such user, or when the process was gone before its root was looked at for the first time.
+    package mutating func name(of uid: UInt32, pid: UInt32, device: UInt32, inode: UInt64, now: UInt64) -> Bytes? {
+        let root = Root(device: device, inode: inode)
+        if let table = tables[root], now &- table.read < Self.lifetime { return table.names[uid] }
+        guard let names = Self.read(rootOf: pid) ?? tables[root]?.names else { return nil }
+        if tables.count >= 4096 { tables.removeAll() }
+        tables[root] = Table(names: names, read: now)
+        return names[uid]
+    }
+
+    /// A container decides what its /etc/passwd is, so: no symbolic link out of its root, nothing but a regular file,
+    /// and a bound on its size.
+    private static func read(rootOf pid: UInt32) -> [UInt32: Bytes]? {
+        let root = unsafe clinux_open_directory("/proc/\(pid)/root")
+        guard root >= 0 else { return nil }
+        defer { close(root) }
+        let descriptor = unsafe clinux_open_beneath(root, "etc/passwd")
+        guard descriptor >= 0 else { return [:] }
+        defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return [:] }
+        return parse(contents(of: descriptor, limit: min(Int(status.st_size), sizeLimit)))
+    }
+
+    /// passwd(5): name:password:uid:...; the first line with a uid names it.
+    static func parse(_ bytes: [UInt8]) -> [UInt32: Bytes] {
+        var names: [UInt32: Bytes] = [:]
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
+            guard fields.count >= 3, !fields[0].isEmpty,
+                let uid = UInt32(String(decoding: fields[2], as: UTF8.self)), names[uid] == nil
+            else { continue }
+            names[uid] = Bytes(Array(fields[0]))
+        }
+        return names
+    }
+
+    /// The uid of a name in this host's passwd file, for options.
+    package static func uid(ofHostUser name: String) -> UInt32? {
+        guard let bytes = contents(ofFile: "/etc/passwd", limit: sizeLimit) else { return nil }
+        return parse(bytes).first { $0.value.slice.elementsEqual(name.utf8) }?.key
+    }
+
+    /// The names in this host's passwd file, for suggestions.
+    package static func hostUsers() -> [String] {
+        guard let bytes = contents(ofFile: "/etc/passwd", limit: sizeLimit) else { return [] }
+        return parse(bytes).values.map(\.string)
+    }
+}

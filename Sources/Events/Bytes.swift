@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Some bytes of an array that is kept alive, without a copy. Text from outside: may be anything, also invalid UTF-8.
+package struct Bytes: Sendable {
+    package let storage: [UInt8]
+    package let range: Range<Int>
+
+    package init(_ storage: [UInt8], _ range: Range<Int>) {
+        self.storage = storage
+        self.range = range
+    }
+
+    package init(_ storage: [UInt8]) {
+        self.init(storage, storage.indices)
+    }
+
+    package init(_ text: String) {
+        self.init(Array(text.utf8))
+    }
+
+    package var isEmpty: Bool { range.isEmpty }
+    package var count: Int { range.count }
+    package var slice: ArraySlice<UInt8> { storage[range] }
+
+    /// For messages and tests; invalid UTF-8 becomes U+FFFD.
+    package var string: String { String(decoding: slice, as: UTF8.self) }
+}
+
+/// A path as the kernel programs walk it: components from the leaf to the root, each ended by NUL. An empty component
+/// marks the root directory of the process; what follows lies above that root.
+package struct WalkedPath: Sendable {
+    package let bytes: Bytes
+    /// Where the process's own view ends.
+    private let own: Range<Int>
+    /// Whether the path leads to the process's root.
+    package let isRooted: Bool
+
+    package init(_ bytes: Bytes) {
+        self.bytes = bytes
+        var start = bytes.range.lowerBound
+        var index = start
+        while index < bytes.range.upperBound {
+            if bytes.storage[index] == 0 {
+                if index == start { break }
+                start = index + 1
+            }
+            index += 1
+        }
+        own = bytes.range.lowerBound..<min(index, bytes.range.upperBound)
+        isRooted = index < bytes.range.upperBound
+    }
+
+    /// Calls `body` with the range in `bytes.storage` of each component from the root to the leaf, as the process itself
+    /// sees the path.
+    package func forEachComponent(_ body: (Range<Int>) -> Void) {
+        Self.backward(through: bytes.storage, own, body)
+    }
+
+    /// The same from the root of the mount namespace, which is higher when the process lives in a chroot.
+    package func forEachHostComponent(_ body: (Range<Int>) -> Void) {
+        if isRooted { Self.backward(through: bytes.storage, own.upperBound + 1..<bytes.range.upperBound, body) }
+        forEachComponent(body)
+    }
+
+    /// Whether something lies above the process's root.
+    package var hasHostPart: Bool { isRooted && own.upperBound + 1 < bytes.range.upperBound }
+
+    package var string: String {
+        var result: [UInt8] = []
+        forEachComponent { range in
+            result.append(UInt8(ascii: "/"))
+            result.append(contentsOf: bytes.storage[range])
+        }
+        return result.isEmpty ? "/" : String(decoding: result, as: UTF8.self)
+    }
+
+    private static func backward(through storage: [UInt8], _ range: Range<Int>, _ body: (Range<Int>) -> Void) {
+        var end = range.upperBound
+        while end > range.lowerBound {
+            // `end` is one past a NUL, or past the last byte when the walk was cut.
+            let last = storage[end - 1] == 0 ? end - 1 : end
+            var start = last
+            while start > range.lowerBound, storage[start - 1] != 0 { start -= 1 }
+            if start < last { body(start..<last) }
+            end = start
+        }
+    }
+}
+
+/// NUL-terminated strings in a row, as an argument list lies in memory.
+package struct TextList: Sendable {
+    package let bytes: Bytes
+
+    package init(_ bytes: Bytes) {
+        self.bytes = bytes
+    }
+
+    /// Calls `body` with the range in `bytes.storage` of each string. A last one without its NUL was cut, and counts.
+    package func forEach(_ body: (Range<Int>) -> Void) {
+        let storage = bytes.storage
+        var start = bytes.range.lowerBound
+        for index in bytes.range where storage[index] == 0 {
+            body(start..<index)
+            start = index + 1
+        }
+        if start < bytes.range.upperBound { body(start..<bytes.range.upperBound) }
+    }
+
+    package var strings: [String] {
+        var result: [String] = []
+        forEach { result.append(String(decoding: bytes.storage[$0], as: UTF8.self)) }
+        return result
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every field of every event, in the order in which JSON shows them.
+///
+/// A field is described here once. JSON, `--fields`, `--list-fields`, filters and the manual follow from this list.
+package enum Field: Int, CaseIterable, Sendable {
+    case timestamp
+    case eventKind, eventCategory, eventType, eventAction, eventOutcome, eventDuration, eventSequence
+    case errorCode
+    case processPID, processVPID, processEntityID, processName, processExecutable
+    case processArgs, processArgsCount, processArgsTruncated
+    case processWorkingDirectory, processStart, processEnd, processExitCode, processExitSignal
+    case processInteractive, processTTYName, processThreadID, processMarks
+    case processRealUserID, processRealGroupID, processSessionLeaderPID, processCgroup
+    case parentPID, parentEntityID, parentName, parentExecutable, parentArgs
+    case processAncestors
+    case userID, userName, userAuditID, groupID
+    case hostName
+    case ebpfguardSchema, ebpfguardHook, ebpfguardErrno, ebpfguardScript, ebpfguardInterpreter
+    case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardHostPath, ebpfguardCgroupID, ebpfguardSignal, ebpfguardCoreDump
+    case ebpfguardLost
+
+    /// The dotted name, as in ECS where ECS has it.
+    package var name: String { Self.table[rawValue].name }
+    package var type: FieldType { Self.table[rawValue].type }
+    /// One line for a person.
+    package var meaning: String { Self.table[rawValue].meaning }
+
+    /// The field with this name.
+    package init?(named name: String) {
+        guard let field = Self.byName[name] else { return nil }
+        self = field
+    }
+
+    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.name, $0) })
+
+    private struct Description {
+        let name: String
+        let type: FieldType
+        let meaning: String
+
+        init(_ name: String, _ type: FieldType, _ meaning: String) {
+            self.name = name
+            self.type = type
+            self.meaning = meaning
+        }
+    }
+
+    /// In the order of the cases.
+    private static let table: [Description] = [
+        .init("@timestamp", .time, "when it happened, UTC"),
+        .init("event.kind", .text, "event, or pipeline_error for losses"),
+        .init("event.category", .textList, "process"),
+        .init("event.type", .textList, "start, end or info"),
+        .init("event.action", .text, "exec, fork, exit, existing or loss"),
+        .init("event.outcome", .text, "success or failure of an exec"),
+        .init("event.duration", .number, "how long the process lived, in nanoseconds (exit)"),
+        .init("event.sequence", .number, "number of the event in this output, from 1"),
+        .init("error.code", .text, "name of the errno of a failed operation, such as ENOENT"),
+        .init("process.pid", .number, "process id in the host's pid namespace"),
+        .init("process.vpid", .number, "process id as the process itself sees it, where that differs"),
+        .init("process.entity_id", .text, "boot, start time and pid: never used again for another process"),
+        .init("process.name", .text, "name the kernel keeps, at most 15 bytes"),
+        .init("process.executable", .text, "absolute path of the program that runs, as the process sees it"),
+        .init("process.args", .textList, "arguments, from the program's name on; whole up to 32 KiB"),
+        .init("process.args_count", .number, "how many arguments there are, also of those that are not shown"),
+        .init("process.args_truncated", .boolean, "true when arguments are missing or cut"),
+        .init("process.working_directory", .text, "working directory, as the process sees it"),
+        .init("process.start", .time, "when the process was forked"),
+        .init("process.end", .time, "when the process ended"),
+        .init("process.exit_code", .number, "status the process gave to exit"),
+        .init("process.exit_signal", .number, "signal that killed the process"),
+        .init("process.interactive", .boolean, "whether the process has a controlling terminal"),
+        .init("process.tty.name", .text, "controlling terminal, such as pts/0"),
+        .init("process.thread.id", .number, "thread that called exec, where it was not the first"),
+        .init("process.marks", .textList, "memfd, deleted, upper_layer, setuid: what is unusual about the executable"),
+        .init("process.real_user.id", .text, "real user id"),
+        .init("process.real_group.id", .text, "real group id"),
+        .init("process.session_leader.pid", .number, "process id of the session's leader"),
+        .init("process.linux.cgroup", .text, "path of the cgroup (v2)"),
+        .init("process.parent.pid", .number, "process id of the parent"),
+        .init("process.parent.entity_id", .text, "entity id of the parent"),
+        .init("process.parent.name", .text, "name of the parent"),
+        .init("process.parent.executable", .text, "program of the parent"),
+        .init("process.parent.args", .textList, "arguments of the parent"),
+        .init("process.ancestors", .objectList, "parent, its parent and so on, up to pid 1 or the container's first process"),
+        .init("user.id", .text, "effective user id"),
+        .init("user.name", .text, "effective user's name, by the passwd file the process sees"),
+        .init("user.audit.id", .text, "login user id, kept through su and sudo"),
+        .init("group.id", .text, "effective group id"),
+        .init("host.name", .text, "name of this host"),
+        .init("ebpfguard.schema", .number, "version of this list of fields"),
+        .init("ebpfguard.hook", .text, "kernel hook that saw it"),
+        .init("ebpfguard.errno", .number, "errno of a failed operation"),
+        .init("ebpfguard.script", .text, "script that was executed; process.executable is its interpreter"),
+        .init("ebpfguard.interpreter", .text, "interpreter as the script's #! line names it"),
+        .init("ebpfguard.exec_path", .text, "program that a failed exec asked for"),
+        .init("ebpfguard.exec_args", .textList, "arguments that a failed exec asked for"),
+        .init("ebpfguard.host_path", .text, "executable as the host sees it, where that differs (chroot)"),
+        .init("ebpfguard.cgroup_id", .text, "id of the cgroup (v2)"),
+        .init("ebpfguard.signal", .text, "name of process.exit_signal, such as SIGKILL"),
+        .init("ebpfguard.core_dump", .boolean, "true when the process left a core dump"),
+        .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
+    ]
+
+    /// Fields every event of `trace` may carry, in the order of the list.
+    package static func suggestion(for name: String) -> Field? {
+        let best = allCases.min { editDistance($0.name, name) < editDistance($1.name, name) }
+        guard let best, editDistance(best.name, name) <= max(2, name.utf8.count / 3) else {
+            return allCases.first { $0.name.hasSuffix("." + name) }
+        }
+        return best
+    }
+}
+
+/// Levenshtein distance, for "did you mean".
+package func editDistance(_ a: String, _ b: String) -> Int {
+    let a = Array(a.utf8)
+    let b = Array(b.utf8)
+    var row = Array(0...b.count)
+    for i in a.indices {
+        var diagonal = row[0]
+        row[0] = i + 1
+        for j in b.indices {
+            let above = row[j + 1]
+            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
+            diagonal = above
+        }
+    }
+    return row[b.count]
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The value of one field of one event, in a form that costs nothing to make: text is formatted only when it is printed.
+package enum FieldValue {
+    /// Not known, or does not apply. Never shown as empty or 0.
+    case absent
+    case bool(Bool)
+    case integer(Int64)
+    /// A 64-bit identifier, shown as a string: JSON numbers are exact only to 2^53.
+    case identifier(UInt64)
+    /// A word of ours.
+    case word(StaticString)
+    case words([StaticString])
+    case text(Bytes)
+    case texts(TextList)
+    case path(WalkedPath)
+    /// A path above or beside `directory`, joined when it is relative.
+    case joinedPath(directory: WalkedPath?, Bytes)
+    /// CLOCK_REALTIME, nanoseconds.
+    case time(UInt64)
+    case entity(ProcessKey)
+    case ancestors([Ancestor])
+    case counts([(name: String, count: UInt64)])
+}
+
+/// One element of `process.ancestors`.
+package struct Ancestor: Sendable {
+    package let key: ProcessKey
+    package let name: Bytes
+    package let executable: WalkedPath?
+
+    package init(key: ProcessKey, name: Bytes, executable: WalkedPath?) {
+        self.key = key
+        self.name = name
+        self.executable = executable
+    }
+}
+
+/// What a field may be compared with in a filter, and how it is documented.
+package enum FieldType: String, Sendable {
+    case boolean
+    case number
+    case text
+    case textList = "list of text"
+    case time
+    case object
+    case objectList = "list of objects"
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+package import Enrichment
+internal import Events
+internal import Glibc
+
+/// A line for a person: time, pid, user, and what happened, indented under the process that started it.
+package struct TextRenderer {
+    /// What differs between a terminal, a pipe, and `wide`.
+    package struct Options: Sendable {
+        /// Columns to cut lines at; `nil` to leave them whole.
+        package var columns: Int?
+        package var colors: Bool
+        package var wide: Bool
+        package var redacts: Bool
+
+        package init(columns: Int?, colors: Bool, wide: Bool, redacts: Bool) {
+            self.columns = columns
+            self.colors = colors
+            self.wide = wide
+            self.redacts = redacts
+        }
+    }
+
+    package var options: Options
+    /// Processes whose start was shown: their children are indented under them.
+    private var shown: Set<ProcessKey> = []
+    private var clock = LocalClock()
+
+    private static let deepest = 8
+
+    package init(options: Options) {
+        self.options = options
+    }
+
+    /// The line above the first event.
+    package static func header(wide: Bool) -> String {
+        wide
+            ? "TIME               PID    PPID USER             WHAT"
+            : "TIME             PID USER     WHAT"
+    }
+
+    package mutating func append(_ event: Event, to buffer: inout OutputBuffer) {
+        var line = Line(buffer, columns: options.columns, colors: options.colors)
+        swap(&line.buffer, &buffer)
+        clock.append(event.host.realtime(event.time), to: &line.buffer)
+        line.buffer.append(UInt8(ascii: " "))
+        guard let process = event.process else {
+            line.write(.bad) { appendLoss(event, to: &$0) }
+            line.end()
+            swap(&line.buffer, &buffer)
+            return
+        }
+        appendRight(UInt64(process.task.pid), width: 7, to: &line.buffer)
+        if options.wide {
+            line.buffer.append(UInt8(ascii: " "))
+            appendRight(UInt64(event.ancestors.first?.key.pid ?? 0), width: 7, to: &line.buffer)
+        }
+        line.buffer.append(UInt8(ascii: " "))
+        let user = event.userName ?? Bytes(String(process.task.euid))
+        appendLeft(user, width: options.wide ? 16 : 8, to: &line.buffer)
+        line.buffer.append(UInt8(ascii: " "))
+        appendWhat(event, process, to: &line)
+        if options.wide { appendContext(event, process, to: &line) }
+        line.end()
+        swap(&line.buffer, &buffer)
+    }
+
+    // MARK: What happened
+
+    private mutating func appendWhat(_ event: Event, _ process: Process, to line: inout Line) {
+        let depth = min(event.ancestors.prefix { shown.contains($0.key) }.count, Self.deepest)
+        if depth > 0 {
+            for _ in 0..<depth { line.buffer.append("  ") }
+        }
+        switch event.action {
+        case .exec:
+            shown.insert(process.key)
+            appendParent(event, depth, to: &line)
+            appendMarks(event, to: &line)
+            line.write(.strong) { appendCommand(event, process, to: &$0) }
+        case .existing:
+            shown.insert(process.key)
+            line.write(.faint) { $0.append("running \(durationText(event.time - min(event.time, process.key.start)))  ") }
+            appendMarks(event, to: &line)
+            appendCommand(event, process, to: &line.buffer)
+        case .execFailed:
+            line.write(.faint) { appendName(process.task.name, to: &$0) }
+            line.buffer.append(" ")
+            line.write(.bad) { appendFailure(event, to: &$0) }
+        case .fork:
+            shown.insert(process.key)
+            line.write(.faint) { buffer in
+                appendName(event.ancestors.first?.name ?? process.task.name, to: &buffer)
+                buffer.append(" forked")
+            }
+        case .exit(let code):
+            shown.remove(process.key)
+            appendExit(event, process, code, to: &line)
+        case .loss: break
+        }
+    }
+
+    /// Who started it, where that was not shown above.
+    private func appendParent(_ event: Event, _ depth: Int, to line: inout Line) {
+        guard depth == 0, !options.wide, let parent = event.ancestors.first, !parent.name.isEmpty else { return }
+        line.write(.faint) { buffer in
+            appendName(parent.name, to: &buffer)
+            buffer.append(" > ")
+        }
+    }
+
+    private func appendMarks(_ event: Event, to line: inout Line) {
+        let marks = event.marks
+        guard !marks.isEmpty else { return }
+        line.write(.warning) { buffer in
+            buffer.append(UInt8(ascii: "["))
+            for (index, mark) in marks.enumerated() {
+                if index > 0 { buffer.append(UInt8(ascii: " ")) }
+                buffer.append(mark)
+            }
+            buffer.append("] ")
+        }
+    }
+
+    /// The program by its path, which can't be forged, then its arguments. An argv[0] of another name is shown too: it
+    /// is what ps would show.
+    private func appendCommand(_ event: Event, _ process: Process, to buffer: inout OutputBuffer) {
+        if let executable = event.executable {
+            TextEscape.append(executable, to: &buffer)
+        } else {
+            appendName(process.task.name, to: &buffer)
+        }
+        guard let image = process.image, var arguments = image.arguments else { return }
+        if options.redacts { arguments = Redaction.arguments(arguments) }
+        var index = 0
+        arguments.forEach { range in
+            defer { index += 1 }
+            if index == 0 {
+                guard let executable = event.executable, !sameName(executable, arguments.bytes.storage, range) else { return }
+                buffer.append(" (")
+                TextEscape.appendArgument(arguments.bytes.storage, range, to: &buffer)
+                buffer.append(")")
+                return
+            }
+            buffer.append(UInt8(ascii: " "))
+            TextEscape.appendArgument(arguments.bytes.storage, range, to: &buffer)
+        }
+        if image.record?.argumentsAreCut == true, let count = image.argumentCount {
+            buffer.append(" ... (\(count) arguments in all)")
+        }
+    }
+
+    private func appendFailure(_ event: Event, to buffer: inout OutputBuffer) {
+        guard let record = event.record else { return }
+        buffer.append("could not execute ")
+        TextEscape.appendArgument(record.execPath.storage, record.execPath.range, to: &buffer)
+        buffer.append(": ")
+        if let name = errnoName(record.fixed.error) {
+            buffer.append(name)
+        } else {
+            buffer.append("errno ")
+            buffer.append(decimal: UInt64(record.fixed.error))
+        }
+    }
+
+    private func appendExit(_ event: Event, _ process: Process, _ code: UInt32, to line: inout Line) {
+        let signal = Int32(code & 0x7f)
+        let status = (code >> 8) & 0xff
+        let lived = durationText(event.time - min(event.time, process.key.start))
+        line.write(.faint) { appendName(process.task.name, to: &$0) }
+        line.buffer.append(UInt8(ascii: " "))
+        line.write(signal != 0 ? .bad : status != 0 ? .warning : .faint) { buffer in
+            if signal != 0 {
+                buffer.append("killed by ")
+                if let name = signalName(signal) {
+                    buffer.append(name)
+                } else {
+                    buffer.append("signal ")
+                    buffer.append(decimal: UInt64(signal))
+                }
+                if code & 0x80 != 0 { buffer.append(" (core dumped)") }
+            } else {
+                buffer.append("exited ")
+                buffer.append(decimal: UInt64(status))
+            }
+            buffer.append(" after ")
+            buffer.append(lived)
+        }
+    }
+
+    private func appendLoss(_ event: Event, to buffer: inout OutputBuffer) {
+        buffer.append("LOST ")
+        buffer.append(decimal: event.lost.reduce(0) { $0 + $1.count })
+        buffer.append(" events:")
+        for (name, count) in event.lost {
+            buffer.append(" \(name) ")
+            buffer.append(decimal: count)
+        }
+    }
+
+    /// What `wide` adds: directory, terminal, cgroup, and the chain of parents.
+    private func appendContext(_ event: Event, _ process: Process, to line: inout Line) {
+        line.write(.faint) { buffer in
+            switch event.action {
+            case .exec, .existing, .execFailed:
+                if case .path(let directory) = event.value(of: .processWorkingDirectory) {
+                    buffer.append("  cwd=")
+                    TextEscape.append(directory, to: &buffer)
+                }
+                if case .text(let terminal) = event.value(of: .processTTYName) {
+                    buffer.append("  tty=")
+                    TextEscape.append(terminal, to: &buffer)
+                }
+                if let cgroup = event.cgroup {
+                    buffer.append("  cgroup=")
+                    TextEscape.append(cgroup, to: &buffer)
+                }
+            default: break
+            }
+            guard !event.ancestors.isEmpty else { return }
+            buffer.append("  by ")
+            for (index, ancestor) in event.ancestors.reversed().enumerated() {
+                if index > 0 { buffer.append(" > ") }
+                if ancestor.name.isEmpty {
+                    buffer.append(decimal: UInt64(ancestor.key.pid))
+                } else {
+                    appendName(ancestor.name, to: &buffer)
+                }
+            }
+        }
+    }
+
+    // MARK: Parts
+
+    private func appendName(_ name: Bytes, to buffer: inout OutputBuffer) {
+        TextEscape.append(name, to: &buffer)
+    }
+
+    private func sameName(_ path: WalkedPath, _ storage: [UInt8], _ range: Range<Int>) -> Bool {
+        var last = 0..<0
+        path.forEachComponent { last = $0 }
+        let argument = storage[range]
+        let base = argument.lastIndex(of: UInt8(ascii: "/")).map { argument[($0 + 1)...] } ?? argument
+        return path.bytes.storage[last].elementsEqual(base)
+    }
+
+    private func appendRight(_ value: UInt64, width: Int, to buffer: inout OutputBuffer) {
+        var limit: UInt64 = 10
+        for _ in 1..<width {
+            if value < limit { buffer.append(UInt8(ascii: " ")) }
+            limit *= 10
+        }
+        buffer.append(decimal: value)
+    }
+
+    /// Escaped, cut with "+" as ps does, and padded.
+    private func appendLeft(_ text: Bytes, width: Int, to buffer: inout OutputBuffer) {
+        var escaped = OutputBuffer()
+        TextEscape.append(text, to: &escaped)
+        let bytes = escaped.bytes
+        var columns = 0
+        var index = 0
+        var cut = 0  // where the text has to end for a "+" to fit
+        while index < bytes.count, let scalar = Scalar(bytes, index, end: bytes.count), columns + scalar.columns <= width {
+            columns += scalar.columns
+            index += scalar.length
+            if columns < width { cut = index }
+        }
+        if index < bytes.count {
+            buffer.append(contentsOf: bytes[..<cut])
+            buffer.append(UInt8(ascii: "+"))
+            columns = width
+        } else {
+            buffer.append(contentsOf: bytes[...])
+        }
+        for _ in columns..<max(width, columns) { buffer.append(UInt8(ascii: " ")) }
+    }
+}
+
+/// The line that is being written: colours what it is told to, and cuts at the terminal's edge when it ends.
+private struct Line {
+    var buffer: OutputBuffer
+    private let start: Int
+    private let columns: Int?
+    private let colors: Bool
+
+    init(_ buffer: borrowing OutputBuffer, columns: Int?, colors: Bool) {
+        self.buffer = OutputBuffer(empty: ())
+        start = buffer.count
+        self.columns = columns
+        self.colors = colors
+    }
+
+    mutating func write(_ style: Style, _ body: (inout OutputBuffer) -> Void) {
+        if colors { buffer.append(style.code) }
+        body(&buffer)
+        if colors { buffer.append(Style.reset) }
+    }
+
+    mutating func end() {
+        if let columns { cut(to: columns) }
+        buffer.append(UInt8(ascii: "\n"))
+    }
+
+    /// Escape sequences take no columns; a line that is cut ends with "…" in the last one.
+    private mutating func cut(to columns: Int) {
+        let bytes = buffer.bytes
+        var used = 0
+        var index = start
+        var fits = start
+        while index < bytes.count {
+            if bytes[index] == 0x1b {
+                index = (bytes[index...].firstIndex(of: UInt8(ascii: "m")) ?? bytes.count - 1) + 1
+                continue
+            }
+            guard let scalar = Scalar(bytes, index, end: bytes.count) else { return }
+            if used + scalar.columns > columns {
+                buffer.truncate(to: fits)
+                buffer.append("…")
+                if colors { buffer.append(Style.reset) }
+                return
+            }
+            used += scalar.columns
+            index += scalar.length
+            if used < columns { fits = index }
+        }
+    }
+}
+
+/// HH:MM:SS.mmm in the host's time zone.
+private struct LocalClock {
+    private var second: UInt64 = .max
+    private var prefix: [UInt8] = []
+
+    mutating func append(_ nanoseconds: UInt64, to buffer: inout OutputBuffer) {
+        let seconds = nanoseconds / 1_000_000_000
+        if seconds != second {
+            second = seconds
+            var time = time_t(seconds)
+            var parts = unsafe tm()
+            unsafe localtime_r(&time, &parts)
+            var text = OutputBuffer(empty: ())
+            unsafe text.append(padded: UInt64(parts.tm_hour), width: 2)
+            text.append(UInt8(ascii: ":"))
+            unsafe text.append(padded: UInt64(parts.tm_min), width: 2)
+            text.append(UInt8(ascii: ":"))
+            unsafe text.append(padded: UInt64(parts.tm_sec), width: 2)
+            prefix = text.bytes
+        }
+        buffer.append(contentsOf: prefix[...])
+        buffer.append(UInt8(ascii: "."))
+        buffer.append(padded: nanoseconds / 1_000_000 % 1000, width: 3)
+    }
+}

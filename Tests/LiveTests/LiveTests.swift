@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Workloads
+
+/// `live-tests run` tries the tool on this kernel, as root; `live-tests workload` is what it tries it with.
+///
+/// One static file, so that it also runs in a virtual machine that holds nothing but a shell.
+@main
+struct Main {
+    static func main() {
+        let words = CommandLine.arguments.dropFirst()
+        switch words.first {
+        case "workload":
+            unsafe exit(live_workload(CommandLine.argc - 2, CommandLine.unsafeArgv + 2))
+        case "run":
+            exit(Runner(words.dropFirst()).run())
+        default:
+            Runner.usage()
+        }
+    }
+}
+
+struct Runner {
+    private var settings = Settings()
+    private var only: [String] = []
+    private var repeats = 1
+    private var isList = false
+
+    static func usage() -> Never {
+        say("usage: live-tests run --tool FILE [--only TEXT]... [--repeat N] [--slow] [--no-skip] [--list]")
+        say("       live-tests workload NAME [ARGS...]")
+        exit(64)
+    }
+
+    init(_ words: some Sequence<String>) {
+        var words = words.makeIterator()
+        func value() -> String {
+            guard let word = words.next() else { Self.usage() }
+            return word
+        }
+        while let word = words.next() {
+            switch word {
+            case "--tool": settings.tool = resolved(value())
+            case "--only": only.append(value())
+            case "--repeat": repeats = Int(value()) ?? 1
+            case "--slow": settings.isSlow = true
+            case "--no-skip": settings.mustNotSkip = true
+            case "--list": isList = true
+            default: Self.usage()
+            }
+        }
+    }
+
+    func run() -> Int32 {
+        let tests = allTests.filter { test in only.isEmpty || only.contains { test.name.contains($0) } }
+        if isList {
+            for test in tests { Self.say(test.name) }
+            return 0
+        }
+        if settings.tool.isEmpty { Self.usage() }
+        guard geteuid() == 0 else {
+            Self.say("FAIL: the live tests must run as root")
+            return 1
+        }
+        var passed = 0
+        var failed = 0
+        var skipped = 0
+        for test in tests {
+            for round in 1...repeats {
+                let name = repeats == 1 ? test.name : "\(test.name) #\(round)"
+                let start = live_uptime()
+                let outcome = outcome(of: test)
+                let seconds = Self.hundredths(live_uptime() - start)
+                switch outcome {
+                case .passed:
+                    passed += 1
+                    Self.say("ok   \(name) (\(seconds) s)")
+                case .skipped(let reason):
+                    skipped += 1
+                    Self.say("skip \(name): \(reason)")
+                case .failed(let reasons):
+                    failed += 1
+                    Self.say("FAIL \(name): \(reasons.prefix(5).joined(separator: "; "))")
+                }
+            }
+        }
+        Self.say("\(passed) passed, \(failed) failed, \(skipped) skipped")
+        return failed == 0 && passed > 0 ? 0 : 1
+    }
+
+    private enum Outcome {
+        case passed
+        case skipped(String)
+        case failed([String])
+    }
+
+    private func outcome(of test: Test) -> Outcome {
+        guard let scratch = Scratch() else { return .failed(["no directory to work in: \(describe(errno: errno))"]) }
+        let context = Context(settings: settings, scratch: scratch.path)
+        // Before the directory goes, so that nothing of this test can be in the next.
+        defer { context.children.removeAll() }
+        do {
+            try test.body(context)
+        } catch Stop.failed(let reason) {
+            context.fail(reason)
+        } catch Stop.skipped(let reason) {
+            if !settings.mustNotSkip { return .skipped(reason) }
+            context.fail("must not be skipped: \(reason)")
+        } catch {
+            context.fail("\(error)")
+        }
+        return context.failures.isEmpty ? .passed : .failed(context.failures)
+    }
+
+    private static func say(_ line: String) {
+        var line = line.map { $0.isNewline ? "⏎" : String($0) }.joined() + "\n"
+        line.withUTF8 { _ = unsafe write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    }
+
+    private static func hundredths(_ nanoseconds: Int64) -> String {
+        let hundredths = nanoseconds / 10_000_000
+        return "\(hundredths / 100).\(hundredths % 100 / 10)\(hundredths % 10)"
+    }
+}
+
+/// A directory that lives as long as this value.
+private struct Scratch: ~Copyable {
+    let path: String
+
+    init?() {
+        // Not where set-user-id bits or programs are ignored, as on many a /tmp.
+        let usable = ["/var/tmp", "/tmp", "/root", "/"].first { place in
+            var facts = statvfs()
+            return unsafe statvfs(place, &facts) == 0 && facts.f_flag & UInt(MS_NOSUID | MS_NOEXEC) == 0
+        }
+        guard let usable else { return nil }
+        var template = Array("\(usable == "/" ? "" : resolved(usable))/live-tests.XXXXXX".utf8) + [0]
+        let isMade = unsafe template.withUnsafeMutableBytes {
+            unsafe mkdtemp($0.baseAddress!.assumingMemoryBound(to: CChar.self)) != nil
+        }
+        guard isMade else { return nil }
+        path = String(decoding: template.dropLast(), as: UTF8.self)
+        unsafe chmod(path, 0o755)
+    }
+
+    deinit {
+        unsafe live_remove(path)
+    }
+}

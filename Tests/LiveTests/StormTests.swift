@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Workloads
+
+// More than anybody can read: nothing is lost, or it is said how much.
+
+let stormTests = [
+    Test("storm: all processes, or an honest count of those that are missing") { t in
+        let count = t.settings.isSlow ? 5000 : 20_000
+        let child = try t.start(["-o", "json", "--strict"], workload("storm", "\(count)"))
+        var peak = 0
+        var next: Int64 = 0
+        let isOver = child.wait(milliseconds: t.allow(milliseconds: 30_000)) { child in
+            // Not at each read: the reader must keep up.
+            if live_uptime() > next {
+                peak = max(peak, child.peakMemory ?? 0)
+                next = live_uptime() + 20_000_000
+            }
+            return child.status != nil
+        }
+        guard isOver else { throw Stop.failed("it still runs") }
+        var printed = 0
+        var forks = 0
+        var ends = 0
+        var lost = 0
+        var workload: Event?
+        var children: Set<String> = []
+        try t.eachEvent(of: child) { event in
+            printed += 1
+            switch event.action {
+            case "exec": workload = event
+            case "fork" where workload != nil:
+                forks += 1
+                children.insert(event["process.entity_id"]?.string ?? "")
+                t.equal(event["process.parent.pid"], workload?["process.pid"], "process.parent.pid")
+            case "exit": ends += 1
+            case "loss": lost += event.lost
+            default: break
+            }
+        }
+        let missing = 2 * count + 1 - forks - ends
+        t.expect(missing >= 0, "\(-missing) events too many")
+        t.equal(lost, missing, "the sum of the loss events")
+        t.equal(number(with: "lost", in: child.errorText), missing, "'lost' in the footer")
+        t.equal(number(with: "printed", in: child.errorText), printed, "'printed' in the footer")
+        t.equal(child.status, .code(missing == 0 ? 0 : 4), "the exit status")
+        t.equal(children.count, forks, "the number of different processes")
+        t.expect(peak > 0 && peak <= 60 * 1024, "its peak memory is \(peak) KiB")
+    }
+]

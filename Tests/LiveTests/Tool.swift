@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Workloads
+
+/// One line of `-o json`.
+struct Event: Sendable {
+    let json: JSON
+
+    subscript(path: String) -> JSON? { json[path] }
+
+    var action: String { json["event.action"]?.string ?? "" }
+    var pid: Int { json["process.pid"]?.integer ?? 0 }
+    var args: [String] { json["process.args"]?.strings ?? [] }
+    var isFailure: Bool { json["event.outcome"] == "failure" }
+    var nanoseconds: Int { json["@timestamp"]?.string.flatMap(nanoseconds(of:)) ?? 0 }
+    /// What a `loss` event admits, of all kinds.
+    var lost: Int { (json["ebpfguard.lost"]?.object ?? [:]).values.reduce(0) { $0 + ($1.integer ?? 0) } }
+    var ancestors: [Int] { (json["process.ancestors"]?.array ?? []).compactMap { $0["pid"]?.integer } }
+}
+
+extension [Event] {
+    /// Those of that action; a failed exec is no exec here.
+    func of(_ action: String) -> [Event] {
+        filter { $0.action == action && !$0.isFailure }
+    }
+
+    func by(_ pid: Int) -> [Event] {
+        filter { $0.pid == pid }
+    }
+
+    /// Those whose arguments are exactly `args`.
+    func with(args: [String]) -> [Event] {
+        filter { $0.args == args }
+    }
+
+    var failures: [Event] {
+        filter { $0.isFailure }
+    }
+
+    /// What `loss` events admit.
+}
+
+/// A run of the tool that is over.
+struct Run {
+    let child: Child
+    let events: [Event]
+
+    var status: Child.ExitStatus? { child.status }
+    var text: String { child.outputText }
+    var errors: String { child.errorText }
+
+    /// What the workload said, which the tool puts on its stderr: the words of the line that starts with `word`.
+    func said(_ word: String = "") -> [Int] {
+        for line in lines(errors) where line.hasPrefix(word) {
+            let numbers = line.split(separator: " ").drop { $0 == word }.map { Int($0) }
+            if !numbers.isEmpty, !numbers.contains(nil) { return numbers.compactMap { $0 } }
+        }
+        return []
+    }
+
+    /// The number that the footer puts with `word`: "1004 seen", "lost 0".
+    func footer(_ word: String) -> Int? {
+        number(with: word, in: errors)
+    }
+}
+
+func number(with word: String, in text: String) -> Int? {
+    for line in lines(text) {
+        let words = line.split { " \t,;:()=".contains($0) }
+        guard let place = words.firstIndex(of: Substring(word)) else { continue }
+        if place > 0, let number = Int(words[place - 1]) { return number }
+        if place > 1, words[place - 1] == "events", let number = Int(words[place - 2]) { return number }
+        if place + 1 < words.count, let number = Int(words[place + 1]) { return number }
+    }
+    return nil
+}
+
+extension Context {
+    /// Starts `ebpfguard trace`.
+    func start(
+        _ options: [String], _ program: [String] = [], environment: [String] = [], directory: String? = nil,
+        columns: Int = 0
+    ) throws -> Child {
+        let words = [settings.tool, "trace"] + options + (program.isEmpty ? [] : ["--"] + program)
+        let child = try Child(
+            words.map { Array($0.utf8) }, environment: environment, directory: directory, columns: columns)
+        children.append(child)
+        return child
+    }
+
+    /// Runs `ebpfguard trace` to its end, whatever it prints.
+    func run(
+        _ options: [String], _ program: [String] = [], environment: [String] = [], directory: String? = nil,
+        columns: Int = 0, milliseconds: Int = 20_000
+    ) throws -> Run {
+        let child = try start(
+            options, program, environment: environment, directory: directory, columns: columns)
+        child.closeInput()
+        return try finish(child, milliseconds: milliseconds, isJSON: false)
+    }
+
+    /// Runs `ebpfguard trace -o json` with a program to its end, and checks what holds for every event.
+    func trace(
+        _ options: [String] = [], _ program: [String], directory: String? = nil, milliseconds: Int = 20_000,
+        status: Child.ExitStatus = .code(0)
+    ) throws -> Run {
+        let child = try start(["-o", "json"] + options, program, directory: directory)
+        let run = try finish(child, milliseconds: milliseconds)
+        equal(run.status, status, "the exit status")
+        if run.status != status { fail("it said: \(run.errors.suffix(300))") }
+        return run
+    }
+
+    /// Starts `ebpfguard trace` without a program and waits until its probes are attached.
+    func watch(_ options: [String], columns: Int = 0, environment: [String] = []) throws -> Child {
+        let child = try start(options, environment: environment, columns: columns)
+        let isWatching = child.wait(milliseconds: allow(milliseconds: 5000)) { child in
+            lines(child.errorText).contains { $0.hasPrefix("watching") }
+        }
+        guard isWatching else {
+            throw Stop.failed("it never said 'watching' (\(describe(child))): \(child.errorText.suffix(300))")
+        }
+        return child
+    }
+
+    /// Stops a tool that watches and checks its events. What has happened by now must be among them: no waiting here.
+    func stop(_ child: Child) throws -> Run {
+        child.kill(SIGINT)
+        let run = try finish(child, milliseconds: 2000)
+        equal(run.status, .code(0), "the exit status")
+        return run
+    }
+
+    func finish(_ child: Child, milliseconds: Int, isJSON: Bool = true) throws -> Run {
+        guard child.wait(milliseconds: allow(milliseconds: milliseconds)) else {
+            throw Stop.failed("it still runs after \(allow(milliseconds: milliseconds)) ms")
+        }
+        return Run(child: child, events: isJSON ? try events(of: child) : [])
+    }
+
+    private func describe(_ child: Child) -> String {
+        child.status.map { "\($0)" } ?? "still running"
+    }
+
+    func events(of child: Child) throws -> [Event] {
+        var events: [Event] = []
+        try eachEvent(of: child) { events.append($0) }
+        return events
+    }
+
+    /// One after the other, for more of them than should be in memory.
+    func eachEvent(of child: Child, _ body: (Event) -> Void) throws {
+        var laws = Laws(tool: child.pid)
+        for line in child.output.split(separator: UInt8(ascii: "\n")) {
+            do {
+                let event = Event(json: try JSON(parsing: line))
+                laws.check(event)
+                body(event)
+            } catch {
+                throw Stop.failed("\(error) of \(String(decoding: line, as: UTF8.self).prefix(300))")
+            }
+        }
+        for violation in laws.violations.prefix(5) { fail(violation) }
+    }
+}
+
+/// What holds for every event of a run, whatever the test is about.
+struct Laws {
+    let tool: Int
+    private(set) var violations: [String] = []
+    private var sequence = 0
+    private var identities: [Int: String] = [:]
+
+    init(tool: Int) {
+        self.tool = tool
+    }
+
+    mutating func check(_ event: Event) {
+        sequence += 1
+        func expect(_ condition: Bool, _ problem: String) {
+            if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
+        }
+        expect(event["event.sequence"]?.integer == sequence, "event.sequence is not \(sequence)")
+        expect(event.nanoseconds > 0, "@timestamp is not RFC 3339 with nanoseconds in UTC")
+        expect(!Self.hasNull(event.json), "a null")
+        if event.action == "loss" {
+            expect(event["event.kind"] == "pipeline_error", "event.kind is not pipeline_error")
+            return
+        }
+        let types = ["exec": "start", "fork": "start", "exit": "end", "existing": "info"]
+        expect(event["event.kind"] == "event", "event.kind is not event")
+        expect(event["event.category"] == ["process"], "event.category is not process")
+        expect(types[event.action] != nil, "an action nobody knows")
+        expect(event["event.type"] == [.string(types[event.action] ?? "")], "event.type does not fit")
+        let outcome = event["event.outcome"]
+        expect(event.action == "exec" ? outcome == "success" || outcome == "failure" : outcome == nil, "event.outcome")
+        expect((event["error.code"] != nil) == event.isFailure, "error.code does not fit the outcome")
+        expect(event.pid > 0, "no process.pid")
+        expect(event.pid != tool, "the tool reports itself")
+        expect(event["process.vpid"] != event["process.pid"], "process.vpid is nothing else than process.pid")
+        expect(event["process.args_truncated"] != false, "process.args_truncated is false")
+        expect(event["process.marks"]?.array?.isEmpty != true, "process.marks is empty")
+        expect((event["process.args_count"]?.integer ?? 0) >= event.args.count, "process.args_count is too small")
+        expect(event["process.exit_code"] == nil || event["process.exit_signal"] == nil, "exit_code and exit_signal")
+        for key in ["entity_id", "name", "executable", "working_directory"] {
+            expect(event["process.\(key)"] != "", "process.\(key) is empty")
+        }
+        if let start = event["process.start"]?.string.flatMap(nanoseconds(of:)) {
+            expect(start <= event.nanoseconds, "it happened before process.start")
+        } else {
+            expect(false, "no process.start")
+        }
+        // A pid is somebody else's only after another fork.
+        if let identity = event["process.entity_id"]?.string {
+            let known = identities.updateValue(identity, forKey: event.pid)
+            let isSame = known == nil || (known == identity) == (event.action != "fork")
+            expect(isSame, "process.entity_id \(identity) of pid \(event.pid) after \(known ?? "none")")
+        } else {
+            expect(false, "no process.entity_id")
+        }
+        if let nearest = event["process.ancestors.0"] {
+            for key in ["pid", "entity_id", "name", "executable"] {
+                expect(nearest[key] == event["process.parent.\(key)"], "\(key) of the parent and first ancestor")
+            }
+        }
+    }
+
+    private static func hasNull(_ value: JSON) -> Bool {
+        switch value {
+        case .null: true
+        case .array(let elements): elements.contains(where: hasNull)
+        case .object(let members): members.values.contains(where: hasNull)
+        default: false
+        }
+    }
+}

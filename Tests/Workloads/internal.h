@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "Workloads.h"
+
+extern char **environ;
+
+// Each workload gets what follows its name.
+typedef int workload(int argc, char *const argv[]);
+
+workload run_exit, run_sleep, run_each, run_exec, run_arguments, run_expect_arguments, run_deep, run_family, run_storm,
+    run_codes, run_signals, run_lifetime, run_group_exit, run_leader_first, run_thread_exec, run_vfork_exec,
+    run_failing, run_deleted, run_descriptor, run_memfd, run_overlay, run_as_user, run_in_cgroup, run_login, run_chroot,
+    run_session, run_pid_namespace, run_no_new_privileges;
+
+// A workload that could not do what its test counts on must not look like one that did.
+[[noreturn]] void die(const char *what);
+
+// Says something to the test: one write, so that lines of several processes never mix.
+[[gnu::format(printf, 1, 2)]] void say(const char *format, ...);
+
+// Both without stdio and atexit handlers, so that a child is exactly one fork, one exec, one exit.
+pid_t spawn(const char *path, char *const argv[]);
+int reap(pid_t pid);

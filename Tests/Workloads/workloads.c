@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "internal.h"
+
+#include <stdarg.h>
+
+static const struct {
+    const char *name;
+    workload *run;
+} workloads[] = {
+    {"exit", run_exit},
+    {"sleep", run_sleep},
+    {"each", run_each},
+    {"exec", run_exec},
+    {"arguments", run_arguments},
+    {"expect-arguments", run_expect_arguments},
+    {"deep", run_deep},
+    {"family", run_family},
+    {"storm", run_storm},
+    {"codes", run_codes},
+    {"signals", run_signals},
+    {"lifetime", run_lifetime},
+    {"group-exit", run_group_exit},
+    {"leader-first", run_leader_first},
+    {"thread-exec", run_thread_exec},
+    {"vfork-exec", run_vfork_exec},
+    {"failing", run_failing},
+    {"deleted", run_deleted},
+    {"descriptor", run_descriptor},
+    {"memfd", run_memfd},
+    {"overlay", run_overlay},
+    {"as-user", run_as_user},
+    {"in-cgroup", run_in_cgroup},
+    {"login", run_login},
+    {"chroot", run_chroot},
+    {"session", run_session},
+    {"pid-namespace", run_pid_namespace},
+    {"no-new-privileges", run_no_new_privileges},
+};
+
+int live_workload(int argc, char *const argv[])
+{
+    for (size_t i = 0; argc > 0 && i < sizeof workloads / sizeof *workloads; i++)
+        if (strcmp(argv[0], workloads[i].name) == 0)
+            return workloads[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "live-tests: no workload '%s'\n", argc > 0 ? argv[0] : "");
+    return 64;
+}
+
+void die(const char *what)
+{
+    fprintf(stderr, "workload failed: %s: %s\n", what, strerror(errno));
+    _exit(99);
+}
+
+void say(const char *format, ...)
+{
+    char line[512];
+    va_list values;
+    va_start(values, format);
+    int length = vsnprintf(line, sizeof line - 1, format, values);
+    va_end(values);
+    line[length++] = '\n';
+    if (write(STDOUT_FILENO, line, (size_t)length) != length)
+        die("write");
+}
+
+pid_t spawn(const char *path, char *const argv[])
+{
+    pid_t pid = fork();
+    if (pid < 0)
+        die("fork");
+    if (pid == 0) {
+        execve(path, argv, environ);
+        die(path);
+    }
+    return pid;
+}
+
+int reap(pid_t pid)
+{
+    int status;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            die("waitpid");
+    return status;
+}

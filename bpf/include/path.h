@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Whole paths by walking dentries and mounts, as d_path(9) does. bpf_d_path itself is refused in tp_btf programs, gives
+// a fragment when the buffer is short, and does not tell what lies above the process's root.
+#ifndef PATH_H
+#define PATH_H
+
+#include "scratch.h"
+
+#define PATH_MAX_BYTES 4096
+// The shortest component takes two bytes, and each mount crossed on the way takes a step: 34 times 64 is enough.
+#define PATH_STEPS 64
+#define PATH_ROUNDS 34
+
+// One step towards the root; 1 when there is none. Global functions, in two levels: the verifier checks each body once
+// instead of once per iteration, which is what makes 2,176 iterations cheap to verify without bpf_loop (new in 5.17).
+__attribute__((noinline)) int path_step(__u32 cpu)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &cpu);
+    struct dentry *dentry, *parent, *mount_root;
+    struct mount *mount, *above;
+    const void *name;
+    long length;
+
+    if (!scratch)
+        return 1;
+    struct walk *walk = &scratch->walk;
+    __u32 end = scratch->end;
+
+    dentry = (void *)walk->dentry;
+    if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount && !walk->rooted) {
+        *scratch_at(scratch, end) = 0;
+        scratch->end = ++end;
+        walk->rooted = end;
+    }
+    READ(mount_root, walk->mount + bpf_core_field_offset(struct vfsmount, mnt_root));
+    READ(parent, &dentry->d_parent);
+    if (dentry == mount_root) {
+        mount = (void *)(walk->mount - bpf_core_field_offset(struct mount, mnt));
+        READ(above, &mount->mnt_parent);
+        if (above == mount || !above)
+            return 1;
+        READ(dentry, &mount->mnt_mountpoint);
+        walk->dentry = (__u64)dentry;
+        walk->mount = (__u64)above + bpf_core_field_offset(struct mount, mnt);
+        return 0;
+    }
+    READ(name, &dentry->d_name.name);
+    length = bpf_probe_read_kernel_str(scratch_at(scratch, end), 256, name);
+    if (length < 1)
+        return 1;
+    scratch->end = end + length;
+    // A file without a place in any tree (memfd, pipe) is its own parent but not its mount's root.
+    if (dentry == parent)
+        return 1;
+    walk->dentry = (__u64)parent;
+    return scratch->end - walk->start >= PATH_MAX_BYTES;
+}
+
+__attribute__((noinline)) int path_steps(__u32 cpu)
+{
+    for (int i = 0; i < PATH_STEPS; i++) {
+        if (path_step(cpu))
+            return 1;
+    }
+    return 0;
+}
+
+// Appends the path of `path`, components from the leaf up, each ended by NUL; answers its size.
+static __always_inline __u32 append_path(struct scratch *scratch, const struct path *path, const struct path *root)
+{
+    __u32 cpu = bpf_get_smp_processor_id();
+    struct walk *walk = &scratch->walk;
+
+    READ(walk->dentry, &path->dentry);
+    READ(walk->mount, &path->mnt);
+    READ(walk->root_dentry, &root->dentry);
+    READ(walk->root_mount, &root->mnt);
+    walk->rooted = 0;
+    walk->start = scratch->end;
+    for (int i = 0; i < PATH_ROUNDS; i++) {
+        if (path_steps(cpu))
+            break;
+    }
+    return scratch->end - walk->start;
+}
+
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Which tasks were asked for. Decided first in every program; what was not asked for costs nothing, because the
+// settings are constants to the verifier and the branches that they rule out are removed.
+#ifndef SCOPE_H
+#define SCOPE_H
+
+#include "scratch.h"
+
+// pid -> WIRE_TASK_*. Holds only tasks with a mark, so it stays small; sized by user space, 1 when no scope needs it.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} task_scope SEC(".maps");
+
+static __always_inline int scope_tracks_tasks(void)
+{
+    return config.tree || config.tree_negated || config.glob_count;
+}
+
+static __always_inline __u32 scope_marks(__u32 pid)
+{
+    __u32 *marks = bpf_map_lookup_elem(&task_scope, &pid);
+
+    return marks ? *marks : 0;
+}
+
+static __always_inline void scope_set_marks(__u32 pid, __u32 marks)
+{
+    if (!marks)
+        bpf_map_delete_elem(&task_scope, &pid);
+    else if (bpf_map_update_elem(&task_scope, &pid, &marks, BPF_ANY))
+        count_loss(WIRE_LOSS_SCOPE);
+}
+
+static __always_inline int scope_has_comm(struct task_struct *task)
+{
+    __u64 comm[2] = {};
+    int positive = 0, found = 0;
+
+    bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
+    // Bytes after the NUL are left over from longer names.
+    char *bytes = (char *)comm;
+    int ended = 0;
+    for (int i = 0; i < WIRE_COMM_SIZE; i++) {
+        if (!bytes[i])
+            ended = 1;
+        if (ended)
+            bytes[i] = 0;
+    }
+    for (__u32 i = 0; i < WIRE_SCOPE_MAX; i++) {
+        if (i >= config.comm_count)
+            break;
+        const volatile __u64 *wanted = (const volatile __u64 *)config.comm[i].name;
+        int equal = comm[0] == wanted[0] && comm[1] == wanted[1];
+
+        if (config.comm[i].negated) {
+            if (equal)
+                return 0;
+        } else {
+            positive = 1;
+            found |= equal;
+        }
+    }
+    return !positive || found;
+}
+
+static __always_inline int scope_has_user(__u32 uid)
+{
+    int positive = 0, found = 0;
+
+    for (__u32 i = 0; i < WIRE_SCOPE_MAX; i++) {
+        if (i >= config.user_count)
+            break;
+        int equal = uid == config.user[i].uid;
+
+        if (config.user[i].negated) {
+            if (equal)
+                return 0;
+        } else {
+            positive = 1;
+            found |= equal;
+        }
+    }
+    return !positive || found;
+}
+
+static __always_inline int scope_has_cgroup(void)
+{
+    int positive = 0, found = 0;
+
+    for (__u32 i = 0; i < WIRE_SCOPE_MAX; i++) {
+        if (i >= config.cgroup_count)
+            break;
+        int equal = bpf_get_current_ancestor_cgroup_id(config.cgroup[i].level) == config.cgroup[i].id;
+
+        if (config.cgroup[i].negated) {
+            if (equal)
+                return 0;
+        } else {
+            positive = 1;
+            found |= equal;
+        }
+    }
+    return !positive || found;
+}
+
+// `marks` are those of the task.
+static __always_inline int scope_has_marks(__u32 marks)
+{
+    if (config.tree && !(marks & WIRE_TASK_TREE))
+        return 0;
+    if (config.tree_negated && (marks & WIRE_TASK_NOT_TREE))
+        return 0;
+    if (config.glob_count && !(marks & WIRE_TASK_EXE))
+        return 0;
+    return 1;
+}
+
+// Whether events of `task`, the current one or a child it makes, are wanted.
+static __always_inline int in_scope(struct task_struct *task, __u32 pid)
+{
+    if (pid == config.self)
+        return 0;
+    if (scope_tracks_tasks() && !scope_has_marks(scope_marks(pid)))
+        return 0;
+    if (config.comm_count && !scope_has_comm(task))
+        return 0;
+    if (config.user_count && !scope_has_user(GET(task, cred, euid.val)))
+        return 0;
+    if (config.cgroup_count && !scope_has_cgroup())
+        return 0;
+    return 1;
+}
+
+#endif

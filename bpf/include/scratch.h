@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Where a record of variable length is put together before it goes into the ring.
+#ifndef SCRATCH_H
+#define SCRATCH_H
+
+#include "common.h"
+#include "wire/process.h"
+
+// Every append starts at an offset below SCRATCH_LIMIT and writes at most SCRATCH_SLACK bytes, so masking the offset is
+// all the bound that the verifier needs, and no append has a branch of its own.
+#define SCRATCH_LIMIT 65536
+#define SCRATCH_SLACK 36864
+
+struct walk {
+    __u64 dentry;
+    __u64 mount; // address of the struct vfsmount inside the struct mount
+    __u64 root_dentry;
+    __u64 root_mount;
+    __u32 rooted; // offset after the mark of the process's root, 0 while it was not reached
+    __u32 start; // offset of the first byte of this path
+};
+
+struct match {
+    __u32 path; // offset of the path in record
+    __u32 path_size;
+    __u32 index; // which pattern
+    __u32 p, t;  // positions in pattern and path
+    __u32 star_p, star_t;
+    __u32 globstar_p, globstar_t;
+    __u32 accepted, refused; // some positive, some negated pattern matched
+};
+
+struct strings {
+    __u64 next; // address of the next pointer of a user-space argv
+    __u32 count;
+    __u32 compat; // pointers of 4 bytes
+    __u32 start;
+};
+
+struct scratch {
+    __u32 end; // of what is in record
+    __u32 unused;
+    __u64 ancestor; // the task that append_ancestors has reached
+    struct walk walk;
+    struct match match;
+    struct strings strings;
+    char record[SCRATCH_LIMIT + SCRATCH_SLACK];
+};
+
+// An array indexed by CPU, because a per-CPU map's values end at 32 KiB. A tracing program is not preempted and none of
+// ours nest, so a CPU's slot has one user at a time. User space sets max_entries to the number of possible CPUs.
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct scratch);
+} scratch_map SEC(".maps");
+
+static __always_inline struct scratch *scratch_get(void)
+{
+    __u32 cpu = bpf_get_smp_processor_id();
+
+    return bpf_map_lookup_elem(&scratch_map, &cpu);
+}
+
+static __always_inline char *scratch_at(struct scratch *scratch, __u32 offset)
+{
+    BARRIER(offset);
+    offset &= SCRATCH_LIMIT - 1;
+    return scratch->record + offset;
+}
+
+// Appends a kernel string of at most `size` bytes without its NUL; answers how many bytes it had.
+static __always_inline __u32 append_kernel_string(struct scratch *scratch, __u32 size, const void *address)
+{
+    long length = bpf_probe_read_kernel_str(scratch_at(scratch, scratch->end), size, address);
+
+    if (length <= 1)
+        return 0;
+    scratch->end += length - 1;
+    return length - 1;
+}
+
+// Sets the length of the record that starts at the front of scratch and answers it.
+static __always_inline __u32 finish_record(struct scratch *scratch)
+{
+    __u32 length = (scratch->end + 7) & ~7u;
+
+    BARRIER(length);
+    if (length > sizeof(scratch->record)) // can't be: each part is bounded
+        length = sizeof(scratch->record);
+    ((struct wire_header *)scratch->record)->length = length;
+    return length;
+}
+
+#endif

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Programs that start, fail to start, fork and end, and an iterator over those that are already there.
+
+#include "common.h"
+
+#include <bpf/bpf_tracing.h>
+
+#include "glob.h"
+#include "process.h"
+#include "ring.h"
+#include "scope.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+// Reads the arguments in one piece from where the kernel has just put them: the pages are resident, so this needs no
+// sleep, and what is read is what the program got, not what a caller's buffer holds by now.
+static __always_inline void append_arguments(struct scratch *scratch, struct wire_process *record, struct mm_struct *mm)
+{
+    __u64 start = mm->arg_start;
+    __u64 size = mm->arg_end - start;
+
+    record->args_total = size;
+    if (size > WIRE_ARGS_MAX)
+        size = WIRE_ARGS_MAX;
+    BARRIER(size);
+    if (size > WIRE_ARGS_MAX)
+        return;
+    if (bpf_probe_read_user(scratch_at(scratch, scratch->end), size, (const void *)start)) {
+        record->header.flags |= WIRE_PROCESS_ARGS_UNREADABLE;
+        return;
+    }
+    record->args_size = size;
+    scratch->end += size;
+}
+
+SEC("tp_btf/sched_process_exec")
+int process_exec(__u64 *context)
+{
+    struct task_struct *task = (void *)context[0];
+    __u32 old_pid = context[1];
+    struct linux_binprm *bprm = (void *)context[2];
+    struct scratch *scratch;
+    struct wire_process *record;
+
+    if (!config.glob_count && !in_scope(task, task->tgid))
+        return 0;
+    scratch = scratch_get();
+    if (!scratch)
+        return 0;
+    record = begin_process(scratch, task, WIRE_EXEC);
+    if (config.glob_count) {
+        // The executable is new, so this is where its mark changes; children inherit it.
+        __u32 marks = scope_marks(task->tgid) & ~WIRE_TASK_EXE;
+
+        marks |= glob_marks(scratch, scratch->walk.start, executable_size(scratch, record));
+        scope_set_marks(task->tgid, marks);
+        if (!in_scope(task, task->tgid))
+            return 0;
+    }
+    append_directory(scratch, record, task);
+    if (old_pid != task->pid)
+        record->old_tid = old_pid;
+    if (bprm->per_clear)
+        record->header.flags |= WIRE_PROCESS_SETUID;
+    if (bprm->interp != bprm->filename) {
+        record->header.flags |= WIRE_PROCESS_SCRIPT;
+        record->exec_path_size = append_kernel_string(scratch, PATH_MAX_BYTES, bprm->filename);
+        record->interpreter_size = append_kernel_string(scratch, 256, bprm->interp);
+    }
+    record->args_count = bprm->argc;
+    append_arguments(scratch, record, task->mm);
+    emit(record, finish_record(scratch), WIRE_EXEC);
+    return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int process_fork(__u64 *context)
+{
+    struct task_struct *task = (void *)context[0];
+    struct task_struct *child = (void *)context[1];
+    struct wire_fork record;
+
+    if (child->pid != child->tgid) // a thread
+        return 0;
+    if (scope_tracks_tasks()) {
+        __u32 marks = scope_marks(task->tgid);
+
+        if (marks)
+            scope_set_marks(child->tgid, marks);
+    }
+    if (!config.forks || task->tgid == config.self || !in_scope(child, child->tgid))
+        return 0;
+    fill_header(&record.header, sizeof(record), WIRE_FORK);
+    fill_task(&record.task, child);
+    emit(&record, sizeof(record), WIRE_FORK);
+    return 0;
+}
+
+// Threads that ended a process together can each see signal->live at 0; only the first one may report.
+struct exited {
+    __u64 start;
+    __u32 pid;
+    __u32 unused;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 4096);
+    __type(key, struct exited);
+    __type(value, __u32);
+} exited SEC(".maps");
+
+SEC("tp_btf/sched_process_exit")
+int process_exit(__u64 *context)
+{
+    struct task_struct *task = (void *)context[0];
+    struct task_struct *leader = task->group_leader;
+    struct signal_struct *signal = task->signal;
+    struct wire_exit record;
+    int wanted;
+
+    // The process ends with its last thread, whichever that is; the leader may be long gone, and a leader that exec in
+    // another thread pushes aside passes here too, with live > 0.
+    if (signal->live.counter)
+        return 0;
+    if (signal->nr_threads > 1) {
+        struct exited key = {.start = leader->start_boottime, .pid = task->tgid};
+        __u32 value = 0;
+
+        if (bpf_map_update_elem(&exited, &key, &value, BPF_NOEXIST))
+            return 0;
+    }
+    wanted = config.exits && in_scope(task, task->tgid);
+    if (scope_tracks_tasks())
+        scope_set_marks(task->tgid, 0);
+    if (!wanted)
+        return 0;
+    fill_header(&record.header, sizeof(record), WIRE_EXIT);
+    fill_task(&record.task, task);
+    record.code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
+    record.unused = 0;
+    emit(&record, sizeof(record), WIRE_EXIT);
+    return 0;
+}
+
+// A cgroup's path, told when it is made: one that is gone when its events are read still has its name.
+SEC("tp_btf/cgroup_mkdir")
+int cgroup_made(__u64 *context)
+{
+    struct cgroup *cgroup = (void *)context[0];
+    struct scratch *scratch;
+    struct wire_cgroup *record;
+
+    if (cgroup->root->hierarchy_id) // of a v1 hierarchy
+        return 0;
+    scratch = scratch_get();
+    if (!scratch)
+        return 0;
+    record = (void *)scratch->record;
+    record->id = cgroup->kn->id;
+    record->unused = 0;
+    scratch->end = sizeof(*record);
+    record->path_size = append_kernel_string(scratch, PATH_MAX_BYTES, (const void *)context[1]);
+    fill_header(&record->header, 0, WIRE_CGROUP);
+    emit(record, finish_record(scratch), WIRE_CGROUP);
+    return 0;
+}
+
+// One argument of a failed exec; 1 after the last.
+__attribute__((noinline)) int argument_step(__u32 cpu)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &cpu);
+    __u64 address = 0;
+    long length;
+
+    if (!scratch)
+        return 1;
+    struct strings *strings = &scratch->strings;
+    __u32 size = strings->compat ? 4 : 8;
+
+    if (bpf_probe_read_user(&address, size, (const void *)strings->next) || !address)
+        return 1;
+    strings->next += size;
+    strings->count++;
+    length = bpf_probe_read_user_str(scratch_at(scratch, scratch->end), 4096, (const void *)address);
+    if (length < 1)
+        return 1;
+    scratch->end += length;
+    return scratch->end - strings->start >= WIRE_ARGS_MAX - 4096;
+}
+
+#define ARGUMENT_STEPS 64
+#define ARGUMENT_ROUNDS 16
+
+__attribute__((noinline)) int argument_steps(__u32 cpu)
+{
+    for (int i = 0; i < ARGUMENT_STEPS; i++) {
+        if (argument_step(cpu))
+            return 1;
+    }
+    return 0;
+}
+
+static __always_inline void append_at_directory(struct scratch *scratch, struct wire_process *record,
+                                                struct task_struct *task, int fd)
+{
+    struct fs_struct *fs = BPF_CORE_READ(task, fs);
+    struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+    struct file **files = BPF_CORE_READ(table, fd);
+    struct file *file = 0;
+
+    if (fd < 0 || (__u32)fd >= BPF_CORE_READ(table, max_fds))
+        return;
+    READ(file, (__u64)files + (__u32)fd * sizeof(file));
+    if (!file)
+        return;
+    record->header.flags |= WIRE_PROCESS_AT_DIRECTORY;
+    record->at_size = append_path(scratch, &file->f_path, &fs->root);
+}
+
+// An execve that failed never replaced the memory its arguments came from, and the kernel has just read the path from
+// there, so after the call both are still where the registers say and the path's page is resident.
+static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int compat,
+                                       long result)
+{
+    struct task_struct *task = (void *)bpf_get_current_task();
+    struct scratch *scratch;
+    struct wire_process *record;
+    __u32 cpu = bpf_get_smp_processor_id();
+    __u32 start;
+    long length;
+    char first;
+
+    if (result >= 0 || !in_scope(task, bpf_get_current_pid_tgid() >> 32))
+        return 0;
+    scratch = scratch_get();
+    if (!scratch)
+        return 0;
+    record = begin_process(scratch, task, WIRE_EXEC_FAILED);
+    append_directory(scratch, record, task);
+    record->error = -result;
+    length = bpf_probe_read_user_str(scratch_at(scratch, scratch->end), PATH_MAX_BYTES, (const void *)path);
+    first = *scratch_at(scratch, scratch->end);
+    if (length > 1) {
+        record->exec_path_size = length - 1;
+        scratch->end += length - 1;
+    }
+    if (at != AT_FDCWD && first != '/')
+        append_at_directory(scratch, record, task, at);
+    start = scratch->end;
+    scratch->strings.next = arguments;
+    scratch->strings.count = 0;
+    scratch->strings.compat = compat;
+    scratch->strings.start = start;
+    for (int i = 0; i < ARGUMENT_ROUNDS; i++) {
+        if (argument_steps(cpu))
+            break;
+    }
+    record->args_count = scratch->strings.count;
+    record->args_size = scratch->end - start;
+    record->args_total = record->args_size;
+    emit(record, finish_record(scratch), WIRE_EXEC_FAILED);
+    return 0;
+}
+
+#if defined(__TARGET_ARCH_x86)
+#define ARGUMENT_1(regs) BPF_CORE_READ(regs, di)
+#define ARGUMENT_2(regs) BPF_CORE_READ(regs, si)
+#define ARGUMENT_3(regs) BPF_CORE_READ(regs, dx)
+#define COMPAT_1(regs) ((__u32)BPF_CORE_READ(regs, bx))
+#define COMPAT_2(regs) ((__u32)BPF_CORE_READ(regs, cx))
+#define COMPAT_3(regs) ((__u32)BPF_CORE_READ(regs, dx))
+#else
+#define ARGUMENT_1(regs) BPF_CORE_READ(regs, user_regs.regs[0])
+#define ARGUMENT_2(regs) BPF_CORE_READ(regs, user_regs.regs[1])
+#define ARGUMENT_3(regs) BPF_CORE_READ(regs, user_regs.regs[2])
+#define COMPAT_1(regs) ((__u32)ARGUMENT_1(regs))
+#define COMPAT_2(regs) ((__u32)ARGUMENT_2(regs))
+#define COMPAT_3(regs) ((__u32)ARGUMENT_3(regs))
+#endif
+
+// Best hook: on return from the system call's own function, so that no other system call pays anything. User space sets
+// the functions' names, which differ by architecture, and switches off what this kernel does not have.
+SEC("fexit")
+int execve_returned(__u64 *context)
+{
+    struct pt_regs *regs = (void *)context[0];
+
+    return exec_failed(AT_FDCWD, ARGUMENT_1(regs), ARGUMENT_2(regs), 0, context[1]);
+}
+
+SEC("fexit")
+int execveat_returned(__u64 *context)
+{
+    struct pt_regs *regs = (void *)context[0];
+
+    return exec_failed(ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), 0,
+                       context[1]);
+}
+
+SEC("fexit")
+int compat_execve_returned(__u64 *context)
+{
+    struct pt_regs *regs = (void *)context[0];
+
+    return exec_failed(AT_FDCWD, COMPAT_1(regs), COMPAT_2(regs), 1, context[1]);
+}
+
+SEC("fexit")
+int compat_execveat_returned(__u64 *context)
+{
+    struct pt_regs *regs = (void *)context[0];
+
+    return exec_failed(COMPAT_1(regs), COMPAT_2(regs), COMPAT_3(regs), 1,
+                       context[1]);
+}
+
+// Where fentry and fexit are refused: the system calls' own tracepoints. bpf_task_pt_regs is there since 5.15.
+struct syscall_exit {
+    __u64 common;
+    __s64 nr;
+    __s64 result;
+};
+
+SEC("tracepoint/syscalls/sys_exit_execve")
+int execve_exited(struct syscall_exit *context)
+{
+    struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+    return exec_failed(AT_FDCWD, ARGUMENT_1(regs), ARGUMENT_2(regs), 0, context->result);
+}
+
+SEC("tracepoint/syscalls/sys_exit_execveat")
+int execveat_exited(struct syscall_exit *context)
+{
+    struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+    return exec_failed(ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), 0, context->result);
+}
+
+// Everyone who is already there. What it writes is read from the iterator's descriptor, so it needs no room in the ring.
+SEC("iter/task")
+int process_existing(struct bpf_iter__task *context)
+{
+    struct seq_file *seq = context->meta->seq;
+    struct task_struct *task = context->task;
+    struct scratch *scratch;
+    struct wire_process *record;
+
+    if (!task || task->pid != task->tgid)
+        return 0;
+    scratch = scratch_get();
+    if (!scratch)
+        return 0;
+    record = begin_process(scratch, task, WIRE_EXISTING);
+    if (config.glob_count) {
+        __u32 marks = glob_marks(scratch, scratch->walk.start, executable_size(scratch, record));
+
+        if (marks && record->executable_size)
+            scope_set_marks(task->tgid, marks);
+    }
+    append_directory(scratch, record, task);
+    bpf_seq_write(seq, record, finish_record(scratch));
+    return 0;
+}
