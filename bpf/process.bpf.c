@@ -89,7 +89,7 @@ int process_fork(__u64 *context)
         if (marks)
             scope_set_marks(child->tgid, marks);
     }
-    if (!config.forks || task->tgid == config.self || !in_scope(child, child->tgid))
+    if (!config.forks || task->tgid == config.own_pid || !in_scope(child, child->tgid))
         return 0;
     fill_header(&record.header, sizeof(record), WIRE_FORK);
     fill_task(&record.task, child);

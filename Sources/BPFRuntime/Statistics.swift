@@ -11,6 +11,8 @@ package struct ProgramStatistics {
     package var nanoseconds: UInt64 = 0
     /// Times a program was skipped because it was already running on that CPU (Linux 5.12; 0 before).
     package var recursionMisses: UInt64 = 0
+
+    package init() {}
 }
 
 /// Turns on the kernel's counting of run time for as long as it lives. Linux 5.8. Costs each program run two readings of

@@ -39,6 +39,11 @@ struct {
 
 __u64 lost = 0;
 
+// A pointer that plain loads may follow (a fault gives 0). The verifier turns the call into nothing. As it does not
+// trust the result, it need not search the kernel's types at each load for whether to trust that too: 4 ms, not 40.
+void *bpf_rdonly_cast(const void *pointer, __u32 type) __ksym;
+#define typed(type, pointer) ((type *)bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(type)))
+
 static __always_inline void fill(struct record *record, enum kind kind, struct task_struct *task)
 {
     struct task_struct *leader = task->group_leader, *parent = task->real_parent;
@@ -64,10 +69,6 @@ static __always_inline void fill(struct record *record, enum kind kind, struct t
     record->code = task->exit_code;
     bpf_probe_read_kernel(record->comm, sizeof(record->comm), task->comm);
 }
-
-// A typed pointer that is read by plain loads (a fault gives 0); the verifier turns the call into nothing.
-void *bpf_rdonly_cast(const void *pointer, __u32 type) __ksym;
-#define typed(type, pointer) ((type *)bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(type)))
 
 static long step(__u32 index, struct scratch **context)
 {
@@ -111,8 +112,8 @@ static __always_inline void put_path(struct scratch *scratch, struct path *path,
 SEC("tp_btf/sched_process_exec")
 int floor_exec(__u64 *context)
 {
-    struct task_struct *task = (void *)context[0];
-    struct linux_binprm *bprm = (void *)context[2];
+    struct task_struct *task = typed(struct task_struct, context[0]);
+    struct linux_binprm *bprm = typed(struct linux_binprm, context[2]);
     __u32 cpu = bpf_get_smp_processor_id();
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
 
@@ -182,7 +183,7 @@ static __always_inline int send(enum kind kind, struct task_struct *task)
 SEC("tp_btf/sched_process_fork")
 int floor_fork(__u64 *context)
 {
-    struct task_struct *child = (void *)context[1];
+    struct task_struct *child = typed(struct task_struct, context[1]);
 
     return child->pid == child->tgid ? send(KIND_FORK, child) : 0;
 }
@@ -190,7 +191,7 @@ int floor_fork(__u64 *context)
 SEC("tp_btf/sched_process_exit")
 int floor_exit(__u64 *context)
 {
-    struct task_struct *task = (void *)context[0];
+    struct task_struct *task = typed(struct task_struct, context[0]);
 
     return task->signal->live.counter == 0 ? send(KIND_EXIT, task) : 0;
 }

@@ -52,7 +52,7 @@ let argumentTests = [
         t.equal(exec["process.args"], JSON([program] + words), "process.args")
     },
 
-    Test("arguments: no control character reaches the text output") { t in
+    Test("arguments: no control character reaches the text output", dependsOnKernel: false) { t in
         let program = try makeProgram("\(t.scratch)/program")
         let words = ["a\u{1B}[31mred\u{1B}[0m", "\u{7}\u{8}\t\n\r\u{1F}\u{7F}", "é\u{9B}31m\u{85}", "\u{202E}last"]
         for form in ["text", "wide"] {
@@ -97,7 +97,7 @@ let argumentTests = [
         }
     },
 
-    Test("secrets in arguments are masked, unless they are asked for") { t in
+    Test("secrets in arguments are masked, unless they are asked for", dependsOnKernel: false) { t in
         let program = try makeProgram("\(t.scratch)/program")
         let words = [
             program, "--password=hunter2", "--token", "hunter2", "-H", "Authorization: Bearer hunter2",

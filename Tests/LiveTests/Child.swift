@@ -11,6 +11,8 @@ final class Child {
     private var files: (output: CInt, errors: CInt)
     private(set) var output: [UInt8] = []
     private(set) var errors: [UInt8] = []
+    /// False for a reader that is stuck.
+    var readsOutput = true
     /// Nil while it runs.
     private(set) var status: ExitStatus?
     private(set) var ended: Int64 = 0
@@ -90,7 +92,8 @@ final class Child {
             let left = deadline - live_uptime()
             guard left > 0, status == nil else { return false }
             // Not longer than a sampling interval, for conditions that look elsewhere.
-            let seen = live_wait(files.output, files.errors, pidfd, Int32(min(left / 1_000_000 + 1, 20)))
+            let seen = live_wait(
+                readsOutput ? files.output : -1, files.errors, pidfd, Int32(min(left / 1_000_000 + 1, 20)))
             if seen & 1 != 0 { read(&files.output, into: &output) }
             if seen & 2 != 0 { read(&files.errors, into: &errors) }
             if seen & 4 != 0 { collect() }
@@ -111,7 +114,7 @@ final class Child {
         let raw = live_status(pid_t(pid))
         guard raw >= 0 else { return }
         ended = live_uptime()
-        while files.output >= 0, readAvailable(files.output, into: &output) == .more {}
+        while readsOutput, files.output >= 0, readAvailable(files.output, into: &output) == .more {}
         while files.errors >= 0, readAvailable(files.errors, into: &errors) == .more {}
         let signal = Int(raw & 0x7F)
         status = signal == 0 ? .code(Int(raw >> 8) & 0xFF) : .signal(signal)

@@ -3,7 +3,7 @@
 // Which fields, in which form, where to.
 
 let fieldTests = [
-    Test("fields: a subset, one less, one more") { t in
+    Test("fields: a subset, one less, one more", dependsOnKernel: false) { t in
         let subset = try t.run(["-o", "json", "--fields", "event.action,process.args"], ["true", "one"])
         let events = try lines(subset.child.output).map { try JSON(parsing: $0) }
         t.expect(!events.isEmpty, "no events: \(subset.errors)")
@@ -22,7 +22,7 @@ let fieldTests = [
         t.expect(!usual.text.contains(t.scratch), "the working directory is there anyway: \(usual.text)")
     },
 
-    Test("fields: --list-fields names every field that occurs") { t in
+    Test("fields: --list-fields names every field that occurs", dependsOnKernel: false) { t in
         let list = try t.run(["--list-fields"], milliseconds: 5000)
         t.equal(list.status, .code(0), "the exit status")
         var meanings: [String: Int] = [:]
@@ -43,7 +43,19 @@ let fieldTests = [
         }
     },
 
-    Test("output: JSON to a file, text on stdout") { t in
+    Test("output: --max-rate holds back, counts and says so", dependsOnKernel: false) { t in
+        let child = try t.start(
+            ["-o", "json", "--max-rate", "10"], ["sh", "-c", "for i in $(seq 100); do /bin/true $i; done"])
+        let run = try t.finish(child, milliseconds: 20_000)
+        t.equal(run.status, .code(0), "the exit status")
+        let events = run.events.filter { $0.action != "loss" }
+        let most = 10 * (Int(child.seconds) + 2)
+        t.expect((5...most).contains(events.count), "\(events.count) events in \(child.seconds) s")
+        t.expect((run.footer("seen") ?? 0) >= 300, "'seen' in the footer: \(run.errors)")
+        t.equal(run.footer("lost"), 0, "'lost' in the footer")
+    },
+
+    Test("output: JSON to a file, text on stdout", dependsOnKernel: false) { t in
         let file = "\(t.scratch)/events.json"
         let run = try t.run(["--output-file", file], ["true", "a-marked-argument"])
         t.equal(run.status, .code(0), "the exit status")

@@ -154,11 +154,17 @@ func loadedPrograms() -> Set<UInt32> {
 /// Nanoseconds since 1970 of "2026-01-02T03:04:05.123456789Z", which is the only form that is right.
 func nanoseconds(of timestamp: String) -> Int? {
     let shape = "0000-00-00T00:00:00.000000000Z"
-    let matches = zip(timestamp.utf8, shape.utf8).allSatisfy { byte, form in
-        form == UInt8(ascii: "0") ? (0x30...0x39).contains(byte) : byte == form
+    guard timestamp.utf8.count == shape.utf8.count else { return nil }
+    var numbers = [0]
+    for (byte, form) in zip(timestamp.utf8, shape.utf8) {
+        if form != UInt8(ascii: "0") {
+            guard byte == form else { return nil }
+            numbers.append(0)
+        } else {
+            guard (0x30...0x39).contains(byte) else { return nil }
+            numbers[numbers.count - 1] = numbers[numbers.count - 1] * 10 + Int(byte - 0x30)
+        }
     }
-    guard matches, timestamp.utf8.count == shape.utf8.count else { return nil }
-    let numbers = timestamp.split { !$0.isNumber }.compactMap { Int($0) }
     // Days from the civil calendar, with years that begin in March.
     let year = numbers[0] - (numbers[1] <= 2 ? 1 : 0)
     let month = (numbers[1] + 9) % 12

@@ -23,10 +23,11 @@ enum JSON: Equatable, Sendable {
     /// Follows a dotted path; a number picks from an array: `process.ancestors.0.pid`.
     subscript(path: String) -> JSON? {
         var value = self
-        for key in path.split(separator: ".") {
+        for key in path.utf8.split(separator: UInt8(ascii: ".")) {
+            let key = String(Substring(key))
             switch value {
             case .object(let members):
-                guard let member = members[String(key)] else { return nil }
+                guard let member = members[key] else { return nil }
                 value = member
             case .array(let elements):
                 guard let index = Int(key), elements.indices.contains(index) else { return nil }

@@ -53,7 +53,9 @@ struct Runner {
     }
 
     func run() -> Int32 {
-        let tests = allTests.filter { test in only.isEmpty || only.contains { test.name.contains($0) } }
+        let tests = allTests.filter { test in
+            only.isEmpty ? test.dependsOnKernel || !settings.isSlow : only.contains { test.name.contains($0) }
+        }
         if isList {
             for test in tests { Self.say(test.name) }
             return 0

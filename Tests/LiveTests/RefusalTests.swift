@@ -18,7 +18,7 @@ let refusalTests = [
         t.equal(run.events.count, 0, "the number of events")
     },
 
-    Test("refusal: usage errors") { t in
+    Test("refusal: usage errors", dependsOnKernel: false) { t in
         let cases: [(options: [String], mentions: String)] = [
             (["--no-such-option"], "no-such-option"),
             (["-d", "abc"], "abc"),

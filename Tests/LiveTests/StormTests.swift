@@ -8,43 +8,60 @@ let stormTests = [
     Test("storm: all processes, or an honest count of those that are missing") { t in
         let count = t.settings.isSlow ? 5000 : 20_000
         let child = try t.start(["-o", "json", "--strict"], workload("storm", "\(count)"))
-        var peak = 0
-        var next: Int64 = 0
-        let isOver = child.wait(milliseconds: t.allow(milliseconds: 30_000)) { child in
-            // Not at each read: the reader must keep up.
-            if live_uptime() > next {
-                peak = max(peak, child.peakMemory ?? 0)
-                next = live_uptime() + 20_000_000
-            }
-            return child.status != nil
-        }
-        guard isOver else { throw Stop.failed("it still runs") }
-        var printed = 0
-        var forks = 0
-        var ends = 0
-        var lost = 0
-        var workload: Event?
-        var children: Set<String> = []
-        try t.eachEvent(of: child) { event in
-            printed += 1
-            switch event.action {
-            case "exec": workload = event
-            case "fork" where workload != nil:
-                forks += 1
-                children.insert(event["process.entity_id"]?.string ?? "")
-                t.equal(event["process.parent.pid"], workload?["process.pid"], "process.parent.pid")
-            case "exit": ends += 1
-            case "loss": lost += event.lost
-            default: break
-            }
-        }
-        let missing = 2 * count + 1 - forks - ends
-        t.expect(missing >= 0, "\(-missing) events too many")
-        t.equal(lost, missing, "the sum of the loss events")
-        t.equal(number(with: "lost", in: child.errorText), missing, "'lost' in the footer")
-        t.equal(number(with: "printed", in: child.errorText), printed, "'printed' in the footer")
-        t.equal(child.status, .code(missing == 0 ? 0 : 4), "the exit status")
-        t.equal(children.count, forks, "the number of different processes")
-        t.expect(peak > 0 && peak <= 60 * 1024, "its peak memory is \(peak) KiB")
-    }
+        _ = try checkStorm(t, child, count: count)
+    },
+
+    Test("storm: nobody reads, and everything that is missing is counted") { t in
+        let count = 3000
+        let child = try t.start(["-o", "json", "--strict", "--buffer-size", "64K"], workload("storm", "\(count)"))
+        child.readsOutput = false
+        let isOver = child.wait(milliseconds: t.allow(milliseconds: 15_000)) { $0.errorText.contains("over\n") }
+        guard isOver else { throw Stop.failed("a tool that cannot write stops the program") }
+        child.readsOutput = true
+        let missing = try checkStorm(t, child, count: count)
+        t.expect(missing > 0, "nothing is missing, so this test shows nothing")
+    },
 ]
+
+/// Waits for the end of `workload storm` and returns how many of its events are missing.
+private func checkStorm(_ t: Context, _ child: Child, count: Int) throws -> Int {
+    var peak = 0
+    var next: Int64 = 0
+    let isOver = child.wait(milliseconds: t.allow(milliseconds: 30_000)) { child in
+        // Not at each read: the reader must keep up.
+        if live_uptime() > next {
+            peak = max(peak, child.peakMemory ?? 0)
+            next = live_uptime() + 20_000_000
+        }
+        return child.status != nil
+    }
+    guard isOver else { throw Stop.failed("it still runs") }
+    var printed = 0
+    var forks = 0
+    var ends = 0
+    var lost = 0
+    var workload: Event?
+    var children: Set<String> = []
+    try t.eachEvent(of: child) { event in
+        printed += 1
+        switch event.action {
+        case "exec": workload = event
+        case "fork" where workload != nil:
+            forks += 1
+            children.insert(event["process.entity_id"]?.string ?? "")
+            t.equal(event["process.parent.pid"], workload?["process.pid"], "process.parent.pid")
+        case "exit": ends += 1
+        case "loss": lost += event.lost
+        default: break
+        }
+    }
+    let missing = 2 * count + 1 - forks - ends
+    t.expect(workload != nil && missing >= 0, "\(-missing) events too many")
+    t.equal(lost, missing, "the sum of the loss events")
+    t.equal(number(with: "lost", in: child.errorText), missing, "'lost' in the footer")
+    t.equal(number(with: "printed", in: child.errorText), printed, "'printed' in the footer")
+    t.equal(child.status, .code(missing == 0 ? 0 : 4), "the exit status")
+    t.equal(children.count, forks, "the number of different processes")
+    t.expect(peak > 0 && peak <= 60 * 1024, "its peak memory is \(peak) KiB")
+    return missing
+}

@@ -6,17 +6,21 @@ import Workloads
 /// One test: a name and what to do. The names of all of them are in ``allTests``.
 struct Test: Sendable {
     let name: String
+    /// Whether a kernel can make a difference; where not, a slow machine is spared the test.
+    let dependsOnKernel: Bool
     let body: @Sendable (Context) throws -> Void
 
-    init(_ name: String, _ body: @escaping @Sendable (Context) throws -> Void) {
+    init(_ name: String, dependsOnKernel: Bool = true, _ body: @escaping @Sendable (Context) throws -> Void) {
         self.name = name
+        self.dependsOnKernel = dependsOnKernel
         self.body = body
     }
 }
 
 /// Every test, in the order they run: first what everything else rests on.
 let allTests: [Test] = [
-    loopTests, argumentTests, imageTests, lifeTests, failureTests, userTests, namespaceTests, scopeTests, existingTests,
+    selfTests, loopTests, argumentTests, imageTests, lifeTests, failureTests, userTests, namespaceTests, scopeTests,
+    existingTests,
     endTests, programTests, refusalTests, fieldTests, textTests, latencyTests, stormTests,
 ].flatMap { $0 }
 

@@ -5,7 +5,7 @@
 private let long = String(repeating: "long-argument-", count: 30)
 
 let textTests = [
-    Test("text: in a pipe nothing is coloured or cut") { t in
+    Test("text: in a pipe nothing is coloured or cut", dependsOnKernel: false) { t in
         for form in ["text", "wide"] {
             let run = try t.run(["-o", form], ["true", long, "last"])
             t.expect(run.text.contains(long), "\(form) is cut: \(run.text.prefix(300))")
@@ -14,7 +14,7 @@ let textTests = [
         }
     },
 
-    Test("text: on a terminal of 80 columns lines fit and are coloured") { t in
+    Test("text: on a terminal of 80 columns lines fit and are coloured", dependsOnKernel: false) { t in
         let words = ["sh", "-c", "true \"$0\"; /bin/true é€😀 \"$0\"; /bin/false; no-such-program", long]
         let run = try t.run([], words, environment: ["TERM=xterm"], columns: 80)
         t.expect(run.text.contains("\u{1B}["), "no colour")
@@ -28,7 +28,7 @@ let textTests = [
         t.expect(lines(plain(wider.text)).allSatisfy { $0.count <= 160 }, "a line has more than 160 columns")
     },
 
-    Test("text: NO_COLOR and --color") { t in
+    Test("text: NO_COLOR and --color", dependsOnKernel: false) { t in
         let words = ["true"]
         let terminal = ["TERM=xterm"]
         let silent = try t.run([], words, environment: terminal + ["NO_COLOR=1"], columns: 80)

@@ -151,7 +151,7 @@ extension Context {
 
     /// One after the other, for more of them than should be in memory.
     func eachEvent(of child: Child, _ body: (Event) -> Void) throws {
-        var laws = Laws(tool: child.pid)
+        var laws = Laws(tool: child.pid, path: settings.tool)
         for line in child.output.split(separator: UInt8(ascii: "\n")) {
             do {
                 let event = Event(json: try JSON(parsing: line))
@@ -167,13 +167,16 @@ extension Context {
 
 /// What holds for every event of a run, whatever the test is about.
 struct Laws {
-    let tool: Int
+    private let tool: Int
+    private let path: JSON
     private(set) var violations: [String] = []
     private var sequence = 0
     private var identities: [Int: String] = [:]
+    private var ended: Set<String> = []
 
-    init(tool: Int) {
+    init(tool: Int, path: String) {
         self.tool = tool
+        self.path = .string(path)
     }
 
     mutating func check(_ event: Event) {
@@ -198,6 +201,7 @@ struct Laws {
         expect((event["error.code"] != nil) == event.isFailure, "error.code does not fit the outcome")
         expect(event.pid > 0, "no process.pid")
         expect(event.pid != tool, "the tool reports itself")
+        expect(event["process.executable"] != path, "the tool is the process.executable")
         expect(event["process.vpid"] != event["process.pid"], "process.vpid is nothing else than process.pid")
         expect(event["process.args_truncated"] != false, "process.args_truncated is false")
         expect(event["process.marks"]?.array?.isEmpty != true, "process.marks is empty")
@@ -216,6 +220,8 @@ struct Laws {
             let known = identities.updateValue(identity, forKey: event.pid)
             let isSame = known == nil || (known == identity) == (event.action != "fork")
             expect(isSame, "process.entity_id \(identity) of pid \(event.pid) after \(known ?? "none")")
+            expect(!ended.contains(identity), "it happened after the exit of \(identity)")
+            if event.action == "exit" { ended.insert(identity) }
         } else {
             expect(false, "no process.entity_id")
         }

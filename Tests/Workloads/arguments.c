@@ -32,7 +32,7 @@ int run_exec(int argc, char *const argv[])
     die(argv[0]);
 }
 
-// arguments PROGRAM COUNT LENGTH: calls PROGRAM with COUNT arguments after its name, the i-th being i in seven digits and
+// arguments PROGRAM COUNT LENGTH: calls PROGRAM with COUNT arguments after its name; the i-th is i in seven digits and
 // then as many x as LENGTH needs.
 int run_arguments(int argc, char *const argv[])
 {

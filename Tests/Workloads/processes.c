@@ -26,6 +26,15 @@ int run_exit(int argc, char *const argv[])
     _exit(argc > 0 ? atoi(argv[0]) : 0);
 }
 
+// program PATH CODE: makes PATH a program that only exits with CODE.
+int run_program(int argc, char *const argv[])
+{
+    errno = argc < 2 ? EINVAL : live_write_program(argv[0], atoi(argv[1]), 0755);
+    if (errno)
+        die("program");
+    _exit(0);
+}
+
 // sleep MILLISECONDS...: says when it runs.
 int run_sleep(int argc, char *const argv[])
 {
@@ -42,7 +51,7 @@ int run_each(int argc, char *const argv[])
     _exit(0);
 }
 
-// storm COUNT: that many children that do nothing, at most four at a time.
+// storm COUNT: that many children that do nothing, at most four at a time; then says "over".
 int run_storm(int argc, char *const argv[])
 {
     long count = argc > 0 ? atol(argv[0]) : 1000, living = 0;
@@ -58,6 +67,7 @@ int run_storm(int argc, char *const argv[])
     }
     while (wait(NULL) > 0)
         ;
+    say("over");
     _exit(0);
 }
 

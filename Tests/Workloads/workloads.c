@@ -8,6 +8,7 @@ static const struct {
     workload *run;
 } workloads[] = {
     {"exit", run_exit},
+    {"program", run_program},
     {"sleep", run_sleep},
     {"each", run_each},
     {"exec", run_exec},

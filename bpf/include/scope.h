@@ -122,7 +122,7 @@ static __always_inline int scope_has_marks(__u32 marks)
 // Whether events of `task`, the current one or a child it makes, are wanted.
 static __always_inline int in_scope(struct task_struct *task, __u32 pid)
 {
-    if (pid == config.self)
+    if (pid == config.own_pid)
         return 0;
     if (scope_tracks_tasks() && !scope_has_marks(scope_marks(pid)))
         return 0;

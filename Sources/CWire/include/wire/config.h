@@ -35,7 +35,7 @@ struct wire_scope_glob {
 
 // Section .rodata.config, written whole before load.
 struct wire_config {
-    uint32_t self;          // our own pid: never reported
+    uint32_t own_pid;       // our own pid: never reported
     uint32_t tree;          // positive --pid scopes exist: only tasks with WIRE_TASK_TREE
     uint32_t tree_negated;  // negated --pid scopes exist: no tasks with WIRE_TASK_NOT_TREE
     uint32_t comm_count;

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import Glibc
+internal import Rendering
+
+/// What a run says at its end, on standard error.
+struct Footer {
+    var watched: UInt64 = 0
+    var seen: UInt64 = 0
+    var printed: UInt64 = 0
+    var filtered: UInt64 = 0
+    /// Held back by `--max-rate`.
+    var heldBack: UInt64 = 0
+    var lost: [(name: String, count: UInt64)] = []
+    var hooks: [String] = []
+    var missing: [String] = []
+    var taxesSystemCalls = false
+    var cost = ProgramStatistics()
+
+    var lostTotal: UInt64 { lost.reduce(0) { $0 + $1.count } }
+
+    func lines() -> [String] {
+        var first = "watched \(durationText(watched)): \(grouped(seen)) events seen, \(grouped(printed)) printed"
+        if filtered > 0 { first += ", \(grouped(filtered)) filtered" }
+        if heldBack > 0 { first += ", \(grouped(heldBack)) held back (--max-rate)" }
+        first += ", \(grouped(lostTotal)) lost"
+        if lostTotal > 0 {
+            first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", "))); raise --buffer-size"
+        }
+        var lines = [first, "hooks:   " + hooks.joined(separator: "\n         ")]
+        for reason in missing { lines.append("missing: \(reason)") }
+        if taxesSystemCalls {
+            lines.append("         (no fexit here: the tracepoint slows every system call a little)")
+        }
+        lines.append(costLine())
+        return lines
+    }
+
+    private func costLine() -> String {
+        var usage = rusage()
+        unsafe getrusage(__rusage_who_t(0), &usage)
+        func nanoseconds(_ time: timeval) -> UInt64 { UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_usec) * 1000 }
+        let own = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime)
+        let average = cost.runs == 0 ? 0 : cost.nanoseconds / cost.runs
+        let programs = "programs ran \(grouped(cost.runs)) times, \(durationText(average)) each"
+        let share = percent(cost.nanoseconds, of: watched)
+        let reader = "ebpfguard used \(durationText(own)) of CPU (\(percent(own, of: watched)))"
+        return "cost:    \(programs), \(share) of a CPU;\n         \(reader), \(usage.ru_maxrss / 1024) MB at most"
+    }
+
+    private func percent(_ part: UInt64, of whole: UInt64) -> String {
+        guard whole > 0 else { return "0 %" }
+        let hundredths = part * 10_000 / whole
+        return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) %"
+    }
+}
+
+/// 1,234,567
+func grouped(_ number: UInt64) -> String {
+    let digits = Array(String(number))
+    var result = ""
+    for (index, digit) in digits.enumerated() {
+        if index > 0 && (digits.count - index) % 3 == 0 { result.append(",") }
+        result.append(digit)
+    }
+    return result
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import CLinux
+internal import CObjects
+internal import CWire
+internal import Glibc
+internal import Policy
+
+/// The programs of `trace`: loaded, attached, and read from.
+@safe
+struct ProcessProbes: ~Copyable {
+    // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
+    private let exec, fork, exit, cgroups: BPFLink
+    private let failed: InlineArray<4, BPFLink?>
+    private let statistics: StatisticsSwitch?
+    let ring: BPFRing
+    private let object: BPFObject
+    private let control: UnsafeMutablePointer<wire_control>
+
+    /// Hooks in use, for the footer.
+    let hooks: [String]
+    /// What was asked for and is not seen, each with its reason.
+    let missing: [String]
+    /// For `ebpfguard.hook`.
+    let failedExecHook: StaticString
+    /// Whether every system call of the host pays for the failed execs.
+    let taxesSystemCalls: Bool
+
+    /// Loads and attaches what `scope` asks for. `bufferSize` is the ring's, in bytes, a power of two.
+    static func attach(scope: Scope, bufferSize: Int, watchesFailures: Bool) throws(Failure) -> ProcessProbes {
+        var check = HostCheck()
+        try check.requireTrace()
+        raiseLockedMemory()
+
+        var config = wire_config()
+        config.own_pid = UInt32(getpid())
+        config.forks = 1
+        config.exits = 1
+        do throws(ScopeError) {
+            try scope.lower(into: &config)
+        } catch {
+            throw Failure(.usage, error.description)
+        }
+        let failedExecs = watchesFailures ? check.failedExecHook() : .none(nil)
+        do throws(BPFError) {
+            return try ProcessProbes(config, scope.tracksProcesses, bufferSize, failedExecs)
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    private init(
+        _ config: wire_config, _ tracksProcesses: Bool, _ bufferSize: Int, _ failedExecs: HostCheck.FailedExecHook
+    ) throws(BPFError) {
+        // Everything that can fail is done with local values: a struct that is half initialised can't be thrown out of.
+        let object = unsafe try BPFObject(embedded_process)
+        try object.setSection(".rodata.config", to: config)
+        try object.setCapacity(UInt32(bufferSize), map: "ring")
+        try object.setCapacity(Self.possibleCPUs(), map: "scratch_map")
+        if tracksProcesses { try object.setCapacity(65536, map: "task_scope") }
+        let failedPrograms = failedExecs.programs
+        for (program, function) in failedExecs.functions { try object.setTarget(function, program: program) }
+        for program in HostCheck.failedExecPrograms where !failedPrograms.contains(program) {
+            try object.setEnabled(false, program: program)
+        }
+        let statistics = try? StatisticsSwitch()
+        try object.load()
+        let control = unsafe try object.sharedSection(".data.control").assumingMemoryBound(to: wire_control.self)
+        let ring = try BPFRing(try object.map(named: "ring"), size: bufferSize)
+
+        // Exit before exec before fork: nothing that starts is missed at its end.
+        let exit = try object.attach("process_exit")
+        let exec = try object.attach("process_exec")
+        let fork = try object.attach("process_fork")
+        let cgroups = try object.attach("cgroup_made")
+        var failed = InlineArray<4, BPFLink?> { _ in nil }
+        for (index, program) in failedPrograms.enumerated() { failed[index] = try object.attach(program) }
+
+        self.exec = exec
+        self.fork = fork
+        self.exit = exit
+        self.cgroups = cgroups
+        self.failed = failed
+        self.statistics = statistics
+        self.ring = ring
+        self.object = object
+        unsafe self.control = unsafe control
+        hooks =
+            ["exec tp_btf/sched_process_exec", "fork tp_btf/sched_process_fork", "exit tp_btf/sched_process_exit"]
+            + (failedExecs.name.map { ["failed exec \($0)"] } ?? [])
+        missing = failedExecs.reason.map { ["failed execs are not seen: \($0)"] } ?? []
+        failedExecHook = failedExecs.name ?? "none"
+        if case .tracepoint = failedExecs { taxesSystemCalls = true } else { taxesSystemCalls = false }
+    }
+
+    /// Marks processes for the programs' scope.
+    func mark(_ pids: Set<UInt32>, _ marks: UInt32) throws(Failure) {
+        do throws(BPFError) {
+            let map = try object.map(named: "task_scope")
+            for pid in pids {
+                let known = map.value(of: pid, initial: UInt32(0)) ?? 0
+                try map.set(pid, to: known | marks)
+            }
+        } catch {
+            throw Self.failure(error)
+        }
+    }
+
+    /// Records of all processes that are there now, one after the other.
+    func existing() throws(Failure) -> [UInt8] {
+        do throws(BPFError) {
+            return try object.runIterator("process_existing")
+        } catch {
+            throw Self.failure(error)
+        }
+    }
+
+    /// Asks the programs to wake the reader with the next record. Look at the ring once more before waiting.
+    func announceSleep() {
+        unsafe clinux_store_full_32(&control.pointee.reader_sleeps, 1)
+    }
+
+    func announceAwake() {
+        unsafe clinux_store_full_32(&control.pointee.reader_sleeps, 0)
+    }
+
+    /// How many records could not be delivered so far, by cause.
+    func losses() -> [UInt64] {
+        unsafe withUnsafeBytes(of: control.pointee.lost) { counters in
+            (0..<Int(WIRE_LOSS_COUNT.rawValue)).map {
+                unsafe clinux_load_acquire_64(counters.baseAddress! + $0 * 8)
+            }
+        }
+    }
+
+    func cost() -> ProgramStatistics { object.statistics() }
+
+    // MARK: Details
+
+    private static func failure(_ error: BPFError) -> Failure {
+        switch error.code {
+        case EPERM where error.verifierLog == nil, EACCES where error.verifierLog == nil:
+            Failure(
+                .unsupported, "the kernel refused: \(error)",
+                help: "a security policy of this host forbids it; ebpfguard trace --check shows what is allowed",
+                details: error.verifierLog
+            )
+        case EINVAL where error.verifierLog == nil, ENOTSUP where error.verifierLog == nil:
+            Failure(
+                .unsupported, "this kernel (\(HostCheck.release())) can't do it: \(error)",
+                help: "ebpfguard trace --check shows what is missing", details: error.verifierLog
+            )
+        case ENOMEM:
+            Failure(
+                .unsupported, "the kernel gave no memory: \(error)",
+                help: "a smaller --buffer-size, or a higher limit of locked memory (ulimit -l) before Linux 5.11"
+            )
+        default:
+            Failure(
+                .failure, "\(error)", help: "--verbose shows the whole log; please report it with the kernel's version",
+                details: error.verifierLog
+            )
+        }
+    }
+
+    /// Before 5.11 maps count as locked memory of the user.
+    private static func raiseLockedMemory() {
+        var limit = rlimit(rlim_cur: rlim_t.max, rlim_max: rlim_t.max)
+        unsafe setrlimit(__rlimit_resource_t(8), &limit)  // RLIMIT_MEMLOCK on x86-64 and arm64
+    }
+
+    /// From /sys/devices/system/cpu/possible: "0-7" or "0,2-3". CPU numbers index the scratch map, so the highest counts.
+    private static func possibleCPUs() -> UInt32 {
+        let text = readText("/sys/devices/system/cpu/possible") ?? ""
+        let numbers = text.split(whereSeparator: { !$0.isNumber }).compactMap { UInt32($0) }
+        return (numbers.max() ?? 1023) + 1
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Glibc
+
+/// The program behind `--`: forked before the probes are attached, started after, so that nothing of it is missed.
+@safe
+struct Program: ~Copyable {
+    let pid: pid_t
+    private var gate: [Int32]
+    private let name: String
+    private var status: Int32?
+
+    /// Finds the program as a shell would and forks a child that waits. Its standard output goes to standard error:
+    /// ours carries events only.
+    init(_ arguments: [String]) throws(Failure) {
+        let path = try Self.find(arguments[0])
+        var gate: [Int32] = [-1, -1]
+        var pointers: [UnsafeMutablePointer<CChar>?] = unsafe []
+        for argument in arguments { unsafe pointers.append(strdup(argument)) }
+        unsafe pointers.append(Optional.none)
+        let pid = unsafe clinux_fork_waiting(path, pointers, 2, &gate)
+        for index in unsafe pointers.indices { unsafe free(pointers[index]) }
+        guard pid > 0 else {
+            throw Failure(.failure, "can't fork: \(unsafe String(cString: strerror(errno)))")
+        }
+        self.pid = pid
+        self.gate = gate
+        name = arguments[0]
+    }
+
+    /// Lets the program start.
+    mutating func start() throws(Failure) {
+        let error = unsafe clinux_release_child(&gate)
+        guard error != 0 else { return }
+        _ = wait(blocking: true)
+        throw Failure(
+            .program(error == ENOENT ? 127 : 126), "can't execute \(name): \(unsafe String(cString: strerror(error)))"
+        )
+    }
+
+    /// The program's exit status as a shell shows it, once it has ended.
+    mutating func wait(blocking: Bool = false) -> Int32? {
+        if let status { return status }
+        var raw: Int32 = 0
+        var result: pid_t
+        repeat {
+            result = unsafe waitpid(pid, &raw, blocking ? 0 : WNOHANG)
+        } while result < 0 && errno == EINTR
+        guard result == pid else { return nil }
+        status = raw & 0x7f == 0 ? (raw >> 8) & 0xff : 128 + (raw & 0x7f)
+        return status
+    }
+
+    func send(_ signal: Int32) {
+        if status == nil { kill(pid, signal) }
+    }
+
+    private static func find(_ name: String) throws(Failure) -> String {
+        func check(_ path: String) -> Failure? {
+            var status = stat()
+            guard unsafe stat(path, &status) == 0 else {
+                return Failure(.program(127), "\(name): \(unsafe String(cString: strerror(errno)))")
+            }
+            if status.st_mode & S_IFMT == S_IFDIR { return Failure(.program(126), "\(name): is a directory") }
+            guard unsafe access(path, X_OK) == 0 else {
+                return Failure(.program(126), "\(name): \(unsafe String(cString: strerror(errno)))")
+            }
+            return nil
+        }
+        if name.contains("/") {
+            if let failure = check(name) { throw failure }
+            return name
+        }
+        var refused: Failure?
+        let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+        for directory in path.split(separator: ":", omittingEmptySubsequences: false) {
+            let candidate = directory.isEmpty ? "./\(name)" : "\(directory)/\(name)"
+            guard let failure = check(candidate) else { return candidate }
+            if failure.status == .program(126) { refused = failure }
+        }
+        throw refused ?? Failure(.program(127), "\(name): command not found", help: "nothing was watched")
+    }
+}

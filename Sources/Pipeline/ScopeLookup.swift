@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import Enrichment
+internal import Events
+internal import Glibc
+package import Policy
+
+/// From what a user writes to what the kernel compares.
+package enum ScopeLookup {
+    /// A pid. Whether there is such a process is asked when the run starts: its descendants may be left of it.
+    package static func pid(_ text: String) throws(Failure) -> UInt32 {
+        guard let pid = UInt32(text), pid > 0, pid < 1 << 22 else {
+            throw Failure(.usage, "--pid: \"\(text)\" is not a process id", help: "write a number, such as --pid 4711")
+        }
+        return pid
+    }
+
+    /// A uid, or a name in this host's passwd file.
+    package static func user(_ text: String) throws(Failure) -> UInt32 {
+        if let uid = UInt32(text) { return uid }
+        if let uid = UserNames.uid(ofHostUser: text) { return uid }
+        let near = UserNames.hostUsers().filter { editDistance($0, text) <= 2 }.sorted()
+        throw Failure(
+            .usage, "--user: this host has no user \"\(text)\"",
+            help: near.isEmpty ? "write a name of /etc/passwd, or a uid" : "did you mean \(near.joined(separator: " or "))?"
+        )
+    }
+
+    /// A cgroup directory: absolute, or from the root of the cgroup2 hierarchy.
+    package static func cgroup(_ text: String) throws(Failure) -> Scope.Cgroup {
+        guard let mount = Cgroups.findMount() else {
+            throw Failure(.unsupported, "--cgroup: this host has no cgroup2 hierarchy mounted", help: "mount -t cgroup2 none DIR")
+        }
+        let path = text.hasPrefix(mount + "/") || text == mount ? text : mount + (text.hasPrefix("/") ? text : "/" + text)
+        let descriptor = unsafe clinux_open_directory(path)
+        guard descriptor >= 0 else {
+            throw Failure(
+                .noInput, "--cgroup: \(path): \(unsafe String(cString: strerror(errno)))",
+                help: "write a directory below \(mount)"
+            )
+        }
+        defer { close(descriptor) }
+        let id = clinux_cgroup_id(descriptor)
+        guard id != 0 else {
+            throw Failure(.usage, "--cgroup: \(path) is not in the cgroup2 hierarchy", help: "write a directory below \(mount)")
+        }
+        let level = path.dropFirst(mount.count).split(separator: "/").count
+        return Scope.Cgroup(id: id, level: UInt32(level))
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Enrichment
+internal import CLinux
+internal import Events
+internal import Glibc
+internal import Rendering
+
+/// Where printed events go: standard output in the chosen form, and a file as JSON.
+struct Sink: ~Copyable {
+    /// What became of an event.
+    enum Outcome {
+        case printed, filtered, heldBack
+    }
+
+    private enum Form {
+        case text(TextRenderer)
+        case fields(FieldRenderer)
+        case json(JSONRenderer)
+    }
+
+    private var form: Form
+    private var output = Writer(descriptor: 1)
+    private var buffer = OutputBuffer()
+    private var file: Writer?
+    private var fileForm: JSONRenderer?
+    private var fileBuffer = OutputBuffer()
+
+    private let kinds: Set<TraceKind>
+    private let fileKinds: Set<TraceKind>
+    private let maxRate: UInt64?
+    private var second: UInt64 = 0
+    private var inSecond: UInt64 = 0
+    private(set) var printed: UInt64 = 0
+
+    /// What to print on standard error above the first event; `nil` for none.
+    let header: String?
+
+    init(_ options: TraceOptions, host: Host) throws(Failure) {
+        let all = Set(TraceKind.allCases)
+        fileKinds = options.kinds ?? all
+        kinds = options.kinds ?? (options.format == .json || options.fields != nil ? all : TraceKind.textDefault)
+        maxRate = options.maxRate
+        let isTerminal = isatty(1) == 1
+        let colors: Bool
+        switch options.color {
+        case .always: colors = true
+        case .never: colors = false
+        case .auto:
+            // https://no-color.org: set and not empty.
+            let noColor = unsafe getenv("NO_COLOR").map { unsafe $0.pointee != 0 } ?? false
+            colors = isTerminal && !noColor
+        }
+        switch options.format {
+        case .json:
+            form = .json(JSONRenderer(fields: Set(options.fields ?? Field.allCases), host: host, redacts: options.redacts))
+            header = nil
+        case .text, .wide:
+            if let fields = options.fields {
+                let renderer = FieldRenderer(fields: fields, host: host, redacts: options.redacts)
+                header = renderer.header
+                form = .fields(renderer)
+            } else {
+                let wide = options.format == .wide
+                header = TextRenderer.header(wide: wide)
+                form = .text(
+                    TextRenderer(
+                        options: .init(
+                            columns: isTerminal && !wide ? Self.terminalColumns() : nil, colors: colors, wide: wide,
+                            redacts: options.redacts
+                        )))
+            }
+        }
+        if let path = options.outputFile {
+            file = try Writer(path: path)
+            fileForm = JSONRenderer(fields: Set(options.fields ?? Field.allCases), host: host, redacts: options.redacts)
+        }
+    }
+
+    /// Renders the event, or not.
+    mutating func take(_ event: inout Event) -> Outcome {
+        let kind = TraceKind(event.action)
+        let shows = kind.map(kinds.contains) ?? true
+        let files = fileForm != nil && (kind.map(fileKinds.contains) ?? true)
+        guard shows || files else { return .filtered }
+        if let maxRate, event.action != .loss {
+            let now = event.time / 1_000_000_000
+            if now != second {
+                second = now
+                inSecond = 0
+            }
+            guard inSecond < maxRate else { return .heldBack }
+            inSecond += 1
+        }
+        printed += 1
+        event.sequence = printed
+        if shows {
+            switch form {
+            case .text(var renderer):
+                form = .json(Self.placeholder)  // so that the renderer is not copied
+                renderer.append(event, to: &buffer)
+                form = .text(renderer)
+            case .fields(var renderer):
+                renderer.append(event, to: &buffer)
+                form = .fields(renderer)
+            case .json(var renderer):
+                renderer.append(event, to: &buffer)
+                form = .json(renderer)
+            }
+        }
+        if files { fileForm?.append(event, to: &fileBuffer) }
+        return .printed
+    }
+
+    var isFull: Bool { buffer.count > 1 << 16 || fileBuffer.count > 1 << 16 }
+
+    /// Writes what is rendered.
+    mutating func flush(_ loop: borrowing EventLoop, isLast: Bool = false) throws(Failure) -> Writer.Outcome {
+        if file != nil, case .failed(let code) = file!.flush(&fileBuffer, loop, isLast: isLast) {
+            throw Failure(.failure, "can't write the output file: \(unsafe String(cString: strerror(code)))")
+        }
+        let outcome = output.flush(&buffer, loop, isLast: isLast)
+        if case .failed(let code) = outcome {
+            throw Failure(.failure, "can't write to standard output: \(unsafe String(cString: strerror(code)))")
+        }
+        return outcome
+    }
+
+    /// The terminal has another size now.
+    mutating func resize() {
+        guard case .text(var renderer) = form, renderer.options.columns != nil else { return }
+        renderer.options.columns = Self.terminalColumns()
+        form = .text(renderer)
+    }
+
+    private static let placeholder = JSONRenderer(
+        fields: [], host: Host(name: "", boot: "", clockOffset: 0), redacts: true)
+
+    private static func terminalColumns() -> Int {
+        var size = winsize()
+        guard unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
+        return Int(size.ws_col)
+    }
+}
+
+extension TraceKind {
+    /// `nil` for what is shown whatever was chosen.
+    fileprivate init?(_ action: Event.Action) {
+        switch action {
+        case .exec: self = .exec
+        case .execFailed: self = .failed
+        case .fork: self = .fork
+        case .exit: self = .exit
+        case .existing, .loss: return nil
+        }
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import CWire
+internal import Enrichment
+internal import Glibc
+internal import Policy
+
+/// One run of `trace`, from the probes to the footer.
+package enum Trace {
+    /// Runs to the end and gives the exit status.
+    package static func run(_ options: TraceOptions) throws(Failure) -> ExitStatus {
+        LibbpfLog.install(verbose: options.verbose)
+        let host = Host.current()
+        let sink = try Sink(options, host: host)
+        var loop = EventLoop()
+        // Forked early: the child has to be there to be marked, and must not hold the probes' descriptors.
+        var program: Program?
+        var scope = options.scope
+        if !options.program.isEmpty {
+            let child = try Program(options.program)
+            scope.pids.append(.init(UInt32(child.pid), negated: false))
+            program = consume child
+        }
+
+        let probes = try ProcessProbes.attach(
+            scope: scope, bufferSize: options.bufferSize, watchesFailures: options.kinds?.contains(.failed) ?? true
+        )
+        var state = TraceState(options, host: host, sink: sink, probes: probes)
+        loop.watchRing(probes.ring.descriptor)
+        loop.watchOutput(1)
+        if !options.quiet {
+            let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
+            note("watching programs on \(host.name), Linux \(HostCheck.release())\(end)")
+            for reason in probes.missing { note("missing: \(reason)") }
+            if let header = state.sink.header { note(header) }
+        }
+        state.takeExisting(try probes.existing(), show: options.existing)
+        try mark(scope, probes, &state)
+        try program?.start()
+
+        let programStatus = try watch(options, probes, &loop, &state, &program)
+        return try finish(options, probes, loop, &state, programStatus)
+    }
+
+    /// Marks the processes that `--pid` names and all that descend from them.
+    ///
+    /// A parent that is marked marks the children it forks, so the only gap is a fork by a process that is not marked yet;
+    /// hence again, until a look at all processes finds no more.
+    private static func mark(
+        _ scope: Scope, _ probes: borrowing ProcessProbes, _ state: inout TraceState
+    ) throws(Failure) {
+        for (negated, mark) in [(false, WIRE_TASK_TREE), (true, WIRE_TASK_NOT_TREE)] {
+            let pids = Set(scope.pids.filter { $0.negated == negated }.map(\.value))
+            var marked: Set<UInt32> = []
+            while !pids.isEmpty {
+                let found = state.descendants(of: pids).subtracting(marked)
+                if found.isEmpty { break }
+                try probes.mark(found, UInt32(mark))
+                marked.formUnion(found)
+                state.takeExisting(try probes.existing(), show: false)
+            }
+        }
+    }
+
+    /// The loop. Gives the status of the program behind `--` when it ended.
+    private static func watch(
+        _ options: TraceOptions, _ probes: borrowing ProcessProbes, _ loop: inout EventLoop,
+        _ state: inout TraceState, _ program: inout Program?
+    ) throws(Failure) -> Int32? {
+        var programStatus: Int32?
+        var idle = 0  // looks in a row at an empty ring
+        while true {
+            let count = probes.ring.drain { state.take($0) }
+            state.checkLosses(probes)
+            if case .closed = try state.sink.flush(loop) { break }
+            // The program's last events were in the ring before its end was told.
+            if state.isComplete || programStatus != nil && count == 0 { break }
+            if let duration = options.duration, Host.boottime() - state.started >= duration { break }
+
+            idle = count > 0 ? 0 : idle + 1
+            let wakeup = loop.wait(milliseconds: pause(idle, options, probes, state))
+            if wakeup.outputIsGone { break }
+            if wakeup.signals.contains(SIGWINCH) { state.sink.resize() }
+            if wakeup.signals.contains(SIGCHLD), program != nil { programStatus = program!.wait() }
+            guard let signal = wakeup.signals.first(where: { [SIGINT, SIGTERM, SIGHUP].contains($0) }) else { continue }
+            // A program that a terminal's Ctrl-C reaches too decides for itself when it ends.
+            if program == nil || programStatus != nil { break }
+            if signal != SIGINT || isatty(0) == 0 { program!.send(signal) }
+        }
+        if program != nil, programStatus == nil { programStatus = end(&program!) }
+        return programStatus
+    }
+
+    /// How long to wait, in milliseconds. After an event: one tick, and the programs wake nobody, as that is what costs.
+    /// When a tick brought nothing: until a program wakes us. A program that read "awake" just before sleep was announced
+    /// has written its record within a tick, so the first sleep is a tick long too.
+    private static func pause(
+        _ idle: Int, _ options: TraceOptions, _ probes: borrowing ProcessProbes, _ state: borrowing TraceState
+    ) -> Int32 {
+        var timeout: Int32 = 10
+        if idle == 0 {
+            probes.announceAwake()
+        } else {
+            probes.announceSleep()
+            if !probes.ring.isEmpty { return 0 }
+            if idle > 1 { timeout = 1000 }
+        }
+        guard let duration = options.duration else { return timeout }
+        let elapsed = Host.boottime() - state.started
+        let left = duration > elapsed ? (duration - elapsed) / 1_000_000 + 1 : 0
+        return min(timeout, Int32(min(left, 1000)))
+    }
+
+    /// Ends the program when the run ends before it: asked first, then made to.
+    private static func end(_ program: inout Program) -> Int32? {
+        program.send(SIGTERM)
+        for _ in 0..<200 {
+            if let status = program.wait() { return status }
+            usleep(10_000)
+        }
+        program.send(SIGKILL)
+        return program.wait(blocking: true)
+    }
+
+    private static func finish(
+        _ options: TraceOptions, _ probes: borrowing ProcessProbes, _ loop: borrowing EventLoop,
+        _ state: inout TraceState, _ programStatus: Int32?
+    ) throws(Failure) -> ExitStatus {
+        let watched = Host.boottime() - state.started
+        while !state.isComplete, probes.ring.drain({ state.take($0) }) > 0 {
+            guard case .done = try state.sink.flush(loop, isLast: true) else { break }
+        }
+        state.checkLosses(probes)
+        _ = try state.sink.flush(loop, isLast: true)
+
+        let cost = probes.cost()
+        var lost = state.lost
+        if cost.recursionMisses > 0 { lost.append(("skipped", cost.recursionMisses)) }
+        let footer = Footer(
+            watched: watched, seen: state.seen, printed: state.sink.printed, filtered: state.filtered,
+            heldBack: state.heldBack, lost: lost, hooks: probes.hooks, missing: probes.missing,
+            taxesSystemCalls: probes.taxesSystemCalls, cost: cost
+        )
+        if !options.quiet { for line in footer.lines() { note(line) } }
+        if options.strict && (footer.lostTotal > 0 || !probes.missing.isEmpty) { return .incomplete }
+        if let programStatus { return .program(programStatus) }
+        return .success
+    }
+}

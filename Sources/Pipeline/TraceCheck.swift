@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import Glibc
+internal import Rendering
+
+extension Trace {
+    /// `--check`: what this host allows, as a table or as JSON on standard output.
+    package static func check(json: Bool) throws(Failure) -> ExitStatus {
+        LibbpfLog.install(verbose: false)
+        var check = HostCheck()
+        let findings = check.findings()
+        let hook = check.failedExecHook()
+        let works = !findings.contains { $0.isRequired && !$0.support.isYes }
+        var text = ""
+        if json {
+            let features = findings.map { finding in
+                let reason = finding.reason.map { ",\"reason\":\(quoted($0))" } ?? ""
+                return "{\"name\":\(quoted(finding.subject)),\"support\":\"\(finding.answer)\",\"required\":\(finding.isRequired),"
+                    + "\"use\":\(quoted(finding.note))\(reason)}"
+            }
+            let failed = hook.name.map { quoted("\($0)") } ?? "null"
+            text = "{\"kernel\":\(quoted(HostCheck.release())),\"supported\":\(works),\"features\":["
+                + features.joined(separator: ",")
+                + "],\"hooks\":{\"exec\":\"tp_btf/sched_process_exec\",\"fork\":\"tp_btf/sched_process_fork\","
+                + "\"exit\":\"tp_btf/sched_process_exit\",\"exec_failed\":\(failed)}}\n"
+        } else {
+            text = "kernel \(HostCheck.release())\n"
+            for finding in findings {
+                let answer = finding.answer + String(repeating: " ", count: 8 - finding.answer.count)
+                text += "\(answer)\(finding.subject)\(finding.isRequired ? " (required)" : "")\n"
+                text += "        for \(finding.note)\n"
+                if let reason = finding.reason { text += "        \(reason)\n" }
+            }
+            text += "failed execs: \(hook.name.map { "\($0)" } ?? hook.reason ?? "not seen")\n"
+            text += works ? "trace works here\n" : "trace can't work here\n"
+        }
+        let bytes = Array(text.utf8)
+        _ = unsafe bytes.withUnsafeBytes { unsafe write(1, $0.baseAddress!, $0.count) }
+        return works ? .success : .unsupported
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+extension HostCheck.Finding {
+    fileprivate var answer: String {
+        switch support {
+        case .yes: "yes"
+        case .no: "no"
+        case .unknown: "unknown"
+        }
+    }
+
+    fileprivate var reason: String? {
+        switch support {
+        case .yes: nil
+        case .no(let reason), .unknown(let reason): reason
+        }
+    }
+}

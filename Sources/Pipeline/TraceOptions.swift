@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Events
+package import Policy
+
+/// How events are written.
+package enum OutputFormat: String, CaseIterable, Sendable {
+    case text, wide, json
+}
+
+/// When to colour.
+package enum ColorChoice: String, CaseIterable, Sendable {
+    case auto, always, never
+}
+
+/// What `trace` can show.
+package enum TraceKind: String, CaseIterable, Sendable {
+    case exec, failed, fork, exit
+
+    /// For a person, forks are noise: each program that starts was forked before.
+    package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]
+}
+
+/// Everything a run of `trace` is asked for, checked.
+package struct TraceOptions: Sendable {
+    package var scope = Scope()
+    /// Options of `--pid`, whose processes have to be there.
+    package var kinds: Set<TraceKind>?
+    package var existing = false
+    package var format = OutputFormat.text
+    /// In the order asked for; `nil` for all.
+    package var fields: [Field]?
+    package var outputFile: String?
+    package var color = ColorChoice.auto
+    package var quiet = false
+    package var redacts = true
+    /// Nanoseconds.
+    package var duration: UInt64?
+    package var count: UInt64?
+    /// Events per second that are printed.
+    package var maxRate: UInt64?
+    /// Bytes, a power of two.
+    package var bufferSize = 8 << 20
+    package var strict = false
+    package var verbose = false
+    /// The program behind `--`.
+    package var program: [String] = []
+
+    package init() {}
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+internal import Enrichment
+internal import Events
+internal import Glibc
+
+/// What a run knows and counts: record in, line out.
+struct TraceState: ~Copyable {
+    private var enricher: Enricher
+    var sink: Sink
+    private let host: Host
+    private let countLimit: UInt64?
+    /// When the probes were attached, CLOCK_BOOTTIME.
+    let started: UInt64
+
+    private(set) var seen: UInt64 = 0
+    private(set) var filtered: UInt64 = 0
+    private(set) var heldBack: UInt64 = 0
+    private var undecodable: UInt64 = 0
+    /// The kernel's counters at the last look.
+    private var losses: [UInt64]
+    /// The run has printed what it was asked for.
+    private(set) var isComplete = false
+
+    init(_ options: TraceOptions, host: Host, sink: consuming Sink, probes: borrowing ProcessProbes) {
+        enricher = Enricher(host: host, failedExecHook: probes.failedExecHook)
+        self.sink = sink
+        self.host = host
+        countLimit = options.count
+        started = Host.boottime()
+        losses = probes.losses()
+    }
+
+    /// Takes one record from the ring. False when no more are wanted.
+    mutating func take(_ bytes: RawSpan) -> Bool {
+        guard let record = try? Record(decoding: bytes) else {
+            undecodable += 1
+            return true
+        }
+        guard var event = enricher.event(for: record) else { return true }
+        emit(&event)
+        enricher.finish(event)
+        return !isComplete && !sink.isFull
+    }
+
+    /// Takes the records of an iterator over all processes: those that were there before us.
+    mutating func takeExisting(_ bytes: [UInt8], show: Bool) {
+        var rest = unsafe bytes.span.bytes
+        while rest.byteCount >= MemoryLayout<wire_header>.size {
+            let length = unsafe Int(rest.unsafeLoadUnaligned(as: UInt32.self))
+            guard length > 0, length <= rest.byteCount else { break }
+            let span = rest.extracting(first: length)
+            rest = rest.extracting(droppingFirst: length)
+            guard let record = try? Record(decoding: span) else {
+                undecodable += 1
+                continue
+            }
+            guard var event = enricher.event(for: record), show, !isComplete, let process = event.process else { continue }
+            if process.key.pid != UInt32(getpid()), process.key.start < started { emit(&event) }
+        }
+    }
+
+    /// Those of `pids` and their descendants, as far as they are known.
+    func descendants(of pids: Set<UInt32>) -> Set<UInt32> { enricher.descendants(of: pids) }
+
+    /// Prints an event for what was lost since the last look.
+    mutating func checkLosses(_ probes: borrowing ProcessProbes) {
+        let now = probes.losses()
+        guard now != losses else { return }
+        let new = Self.named(zip(now, losses).map { $0 &- $1 })
+        losses = now
+        var event = Event(.loss, time: Host.boottime(), process: nil, lost: new, host: host)
+        _ = sink.take(&event)
+    }
+
+    /// Everything lost so far, by kind.
+    var lost: [(name: String, count: UInt64)] {
+        var result = Self.named(losses)
+        if undecodable > 0 { result.append(("undecodable", undecodable)) }
+        return result
+    }
+
+    private mutating func emit(_ event: inout Event) {
+        seen += 1
+        switch sink.take(&event) {
+        case .printed: if let countLimit, sink.printed >= countLimit { isComplete = true }
+        case .filtered: filtered += 1
+        case .heldBack: heldBack += 1
+        }
+    }
+
+    private static func named(_ counters: [UInt64]) -> [(name: String, count: UInt64)] {
+        let names: [(Int, String)] = [
+            (Int(WIRE_EXEC.rawValue), "exec"), (Int(WIRE_EXEC_FAILED.rawValue), "exec_failed"),
+            (Int(WIRE_FORK.rawValue), "fork"), (Int(WIRE_EXIT.rawValue), "exit"),
+            (Int(WIRE_CGROUP.rawValue), "cgroup"), (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
+        ]
+        return names.compactMap { index, name in counters[index] > 0 ? (name, counters[index]) : nil }
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Pipeline
+
+/// When a run ends, and what it may use: the same options for every command.
+struct BoundOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: ArgumentHelp("End after this time: 30s, 5m, 1h, 500ms.", valueName: "time"))
+    var duration: String?
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("End after this many printed events.", valueName: "events"))
+    var count: UInt64?
+
+    @Option(
+        help: ArgumentHelp("Size of the buffer between kernel and ebpfguard: 1M, 64M. Default 8M.", valueName: "size"))
+    var bufferSize: String?
+
+    @Option(help: ArgumentHelp("Print at most this many events per second; the rest is counted.", valueName: "events"))
+    var maxRate: UInt64?
+
+    func apply(to options: inout TraceOptions) throws {
+        if let duration {
+            guard let value = Quantity.nanoseconds(duration), value > 0 else {
+                throw Failure(.usage, "--duration: \"\(duration)\" is not a time", help: "write 500ms, 30s, 5m or 1h")
+            }
+            options.duration = value
+        }
+        if let count {
+            guard count > 0 else { throw Failure(.usage, "--count: 0 events end before they begin", help: "write 1 or more") }
+            options.count = count
+        }
+        if let maxRate {
+            guard maxRate > 0 else { throw Failure(.usage, "--max-rate: 0 would print nothing", help: "write 1 or more") }
+            options.maxRate = maxRate
+        }
+        if let bufferSize {
+            guard let value = Quantity.bufferSize(bufferSize) else {
+                throw Failure(
+                    .usage, "--buffer-size: \"\(bufferSize)\" is not a size", help: "write 64K to 1G, such as 16M")
+            }
+            options.bufferSize = value
+        }
+    }
+}
+
+/// What shows whether a run can be trusted: the same options for every command.
+struct CheckOptions: ParsableArguments {
+    @Flag(help: "Exit with 4 when events were lost or a probe is missing.")
+    var strict = false
+
+    @Flag(help: "Show whether this host supports what was asked for, and end.")
+    var check = false
+
+    @Flag(help: "Show what libbpf says, and verifier logs whole.")
+    var verbose = false
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Glibc
+internal import Pipeline
+
+/// The command itself: picks a subcommand, and turns every end into an exit status.
+@main
+struct EBPFGuard: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ebpfguard",
+        abstract: "See what the kernel sees, live, and leave nothing behind.",
+        discussion: """
+            Attaches short-lived eBPF probes, prints what happens, and detaches everything when it ends. Needs root and \
+            Linux 5.10 or newer; nothing has to be installed.
+            """,
+        version: version,
+        subcommands: [TraceCommand.self]
+    )
+
+    static let version = "0.1.0"
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            note("ebpfguard: \(failure.message)")
+            if let help = failure.help { note("  \(help)") }
+            if let details = failure.details, CommandLine.arguments.contains("--verbose") { note(details) }
+            Glibc.exit(failure.status.code)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

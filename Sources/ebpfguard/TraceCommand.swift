@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Pipeline
+
+struct TraceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trace",
+        abstract: "Show every program that starts and ends, live.",
+        usage: "ebpfguard trace [options] [-- PROGRAM ARGS...]",
+        discussion: """
+            Shows programs that start, fail to start, fork and end, with arguments, user, parents and result. With -- \
+            PROGRAM, starts PROGRAM when the probes are in place, watches only it and its descendants, ends with it, and \
+            has its exit status; its standard output goes to standard error.
+            """
+    )
+
+    @OptionGroup(title: "Scope (decided in the kernel; repeats are ORed, different kinds ANDed, a leading ! negates)")
+    var scope: ScopeOptions
+
+    @OptionGroup(title: "What to show")
+    var selection: TraceSelection
+
+    @OptionGroup(title: "Output")
+    var output: OutputOptions
+
+    @OptionGroup(title: "Bounds")
+    var bounds: BoundOptions
+
+    @OptionGroup(title: "Checks")
+    var checks: CheckOptions
+
+    @Argument(parsing: .postTerminator, help: ArgumentHelp("Program to start and watch.", valueName: "program"))
+    var program: [String] = []
+
+    func run() throws {
+        if output.listFields {
+            listFields()
+            return
+        }
+        if checks.check {
+            throw ExitCode(try Trace.check(json: output.format == .json).code)
+        }
+        var options = TraceOptions()
+        options.scope = try scope.scope()
+        options.kinds = try selection.kinds()
+        options.existing = selection.existing
+        try output.apply(to: &options)
+        try bounds.apply(to: &options)
+        options.strict = checks.strict
+        options.verbose = checks.verbose
+        options.program = program
+        let status = try Trace.run(options)
+        throw ExitCode(status.code)
+    }
+}
+
+/// What `trace` shows of what it sees.
+struct TraceSelection: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Kinds to show, separated by commas: exec, failed, fork, exit. Default: all; in text all but fork.",
+            valueName: "kinds"))
+    var events: String?
+
+    @Flag(help: "Show the processes that are already there first.")
+    var existing = false
+
+    func kinds() throws -> Set<TraceKind>? {
+        guard let events else { return nil }
+        var kinds: Set<TraceKind> = []
+        for word in events.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let kind = TraceKind(rawValue: String(word)) else {
+                let known = TraceKind.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Failure(.usage, "--events: there is no kind \"\(word)\"", help: "kinds: \(known)")
+            }
+            kinds.insert(kind)
+        }
+        return kinds
+    }
+}
