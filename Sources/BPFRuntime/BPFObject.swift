@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CLibbpf
-package import CObjects
 internal import CLinux
+package import CObjects
 
 /// A BPF object file from memory: opened, set up, then loaded once.
 ///

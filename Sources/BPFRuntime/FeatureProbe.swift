@@ -72,7 +72,8 @@ package struct FeatureProbe: ~Copyable {
     private func attempt(_ feature: Feature) -> Support {
         switch feature {
         case .typeInformation:
-            types != nil ? .yes : .no("\(KernelTypes.path) is missing: the kernel was built without CONFIG_DEBUG_INFO_BTF")
+            types != nil
+                ? .yes : .no("\(KernelTypes.path) is missing: the kernel was built without CONFIG_DEBUG_INFO_BTF")
         case .ringBuffer:
             createRing()
         case .tracing:
@@ -135,16 +136,18 @@ package struct FeatureProbe: ~Copyable {
     /// the helper at all.
     private func helper(_ helper: bpf_func_id, in type: bpf_prog_type) -> Support {
         var options = bpf_prog_load_opts_with_log()
-        let program = [
-            bpf_insn(code: 0x85, dst_reg: 0, src_reg: 0, off: 0, imm: Int32(helper.rawValue))
-        ] + Self.nothing
+        let program =
+            [
+                bpf_insn(code: 0x85, dst_reg: 0, src_reg: 0, off: 0, imm: Int32(helper.rawValue))
+            ] + Self.nothing
         let (descriptor, log) = options.load(type, program)
         if descriptor >= 0 {
             close(descriptor)
             return .yes
         }
         if errno == EPERM { return .no("refused by this host") }
-        if log.contains("invalid func") || log.contains("unknown func") || log.contains("program of this type cannot use")
+        if log.contains("invalid func") || log.contains("unknown func")
+            || log.contains("program of this type cannot use")
         {
             return .no("the kernel does not have it")
         }

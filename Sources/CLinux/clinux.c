@@ -26,11 +26,6 @@ long clinux_bpf(int command, void *attributes, unsigned size)
     return syscall(SYS_bpf, command, attributes, size);
 }
 
-int clinux_open_directory(const char *path)
-{
-    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 int clinux_open_beneath(int directory, const char *path)
 {
     struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, .resolve = RESOLVE_IN_ROOT};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CLinux
-internal import Glibc
 package import Events
+internal import Glibc
 
 /// Paths of cgroups in the default (v2) hierarchy, by id. Told when a cgroup is made; asked from the kernel for those
 /// that were there before.
@@ -14,7 +14,7 @@ package struct Cgroups {
 
     package init() {
         mountPoint = Self.findMount() ?? ""
-        mount = mountPoint.isEmpty ? -1 : unsafe clinux_open_directory(mountPoint)
+        mount = mountPoint.isEmpty ? -1 : unsafe open(mountPoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     }
 
     /// A cgroup was made. Kept also after it is gone: events of its last processes may still come.
@@ -32,7 +32,8 @@ package struct Cgroups {
         defer { close(descriptor) }
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = unsafe buffer.withUnsafeMutableBytes { buffer in
-            unsafe readlink("/proc/self/fd/\(descriptor)", buffer.baseAddress!.assumingMemoryBound(to: CChar.self), 4096)
+            unsafe readlink(
+                "/proc/self/fd/\(descriptor)", buffer.baseAddress!.assumingMemoryBound(to: CChar.self), 4096)
         }
         guard count > 0, buffer[..<count].starts(with: mountPoint.utf8) else { return nil }
         let relative = buffer[mountPoint.utf8.count..<count]

@@ -21,7 +21,9 @@ package struct Host: Sendable {
     package static func current() -> Host {
         var name = utsname()
         unsafe uname(&name)
-        let node = unsafe withUnsafeBytes(of: name.nodename) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let node = unsafe withUnsafeBytes(of: name.nodename) {
+            unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
         let bootID = contents(ofFile: "/proc/sys/kernel/random/boot_id", limit: 64) ?? []
         let digits = bootID.filter { $0 != UInt8(ascii: "-") && $0 > UInt8(ascii: " ") }.prefix(12)
         return Host(name: node, boot: String(decoding: digits, as: UTF8.self), clockOffset: offset())

@@ -8,7 +8,8 @@ internal import Glibc
 enum ProcFS {
     /// The command line, NUL-terminated strings, up to 32 KiB.
     static func arguments(of key: ProcessKey) -> TextList? {
-        guard let bytes = contents(ofFile: "/proc/\(key.pid)/cmdline", limit: 32768), !bytes.isEmpty, isAlive(key) else {
+        guard let bytes = contents(ofFile: "/proc/\(key.pid)/cmdline", limit: 32768), !bytes.isEmpty, isAlive(key)
+        else {
             return nil
         }
         return TextList(Bytes(bytes))
@@ -18,7 +19,8 @@ enum ProcFS {
     static func executable(of key: ProcessKey) -> WalkedPath? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = unsafe buffer.withUnsafeMutableBytes { buffer in
-            unsafe readlink("/proc/\(key.pid)/exe", buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
+            unsafe readlink(
+                "/proc/\(key.pid)/exe", buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
         }
         guard count > 0, isAlive(key) else { return nil }
         var walked: [UInt8] = []

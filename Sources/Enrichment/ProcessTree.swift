@@ -71,7 +71,8 @@ package struct ProcessTree {
     package mutating func exit(_ task: wire_task) -> Process {
         guard let known = process(task.key) else {
             // Nothing is known but what the exit itself says.
-            return Process(task: task, image: nil, ancestors: [ancestor(of: task, process(task.parentKey))], parentImage: nil)
+            return Process(
+                task: task, image: nil, ancestors: [ancestor(of: task, process(task.parentKey))], parentImage: nil)
         }
         processes[task.pid] = nil
         known.task = task

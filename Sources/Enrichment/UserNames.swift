@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CLinux
-internal import Glibc
 package import Events
+internal import Glibc
 
 /// Names of user ids, by the passwd file of the root directory that a process sees: uid 1000 of a container is somebody
 /// else than uid 1000 of the host.
@@ -39,7 +39,7 @@ package struct UserNames {
     /// A container decides what its /etc/passwd is, so: no symbolic link out of its root, nothing but a regular file,
     /// and a bound on its size.
     private static func read(rootOf pid: UInt32) -> [UInt32: Bytes]? {
-        let root = unsafe clinux_open_directory("/proc/\(pid)/root")
+        let root = unsafe open("/proc/\(pid)/root", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard root >= 0 else { return nil }
         defer { close(root) }
         let descriptor = unsafe clinux_open_beneath(root, "etc/passwd")

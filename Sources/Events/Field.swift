@@ -83,7 +83,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("process.parent.name", .text, "name of the parent"),
         .init("process.parent.executable", .text, "program of the parent"),
         .init("process.parent.args", .textList, "arguments of the parent"),
-        .init("process.ancestors", .objectList, "parent, its parent and so on, up to pid 1 or the container's first process"),
+        .init(
+            "process.ancestors", .objectList,
+            "parent, its parent and so on, up to pid 1 or the container's first process"),
         .init("user.id", .text, "effective user id"),
         .init("user.name", .text, "effective user's name, by the passwd file the process sees"),
         .init("user.audit.id", .text, "login user id, kept through su and sudo"),

@@ -101,8 +101,10 @@ package struct ProcessRecord: Sendable {
     /// Parent first.
     package var ancestors: [wire_ancestor] {
         let span = unsafe storage.span.bytes
-        return stride(from: tails.ancestors.lowerBound, to: tails.ancestors.upperBound, by: MemoryLayout<wire_ancestor>.stride)
-            .map { unsafe span.unsafeLoadUnaligned(fromByteOffset: $0, as: wire_ancestor.self) }
+        return stride(
+            from: tails.ancestors.lowerBound, to: tails.ancestors.upperBound, by: MemoryLayout<wire_ancestor>.stride
+        )
+        .map { unsafe span.unsafeLoadUnaligned(fromByteOffset: $0, as: wire_ancestor.self) }
     }
 
     /// The size in memory.

@@ -40,7 +40,9 @@ struct Footer {
     private func costLine() -> String {
         var usage = rusage()
         unsafe getrusage(__rusage_who_t(0), &usage)
-        func nanoseconds(_ time: timeval) -> UInt64 { UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_usec) * 1000 }
+        func nanoseconds(_ time: timeval) -> UInt64 {
+            UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_usec) * 1000
+        }
         let own = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime)
         let average = cost.runs == 0 ? 0 : cost.nanoseconds / cost.runs
         let programs = "programs ran \(grouped(cost.runs)) times, \(durationText(average)) each"

@@ -20,15 +20,17 @@ package struct HostCheck: ~Copyable {
 
     /// The functions that return from an exec, by this architecture's names. Those of 32-bit programs may be missing.
     #if arch(x86_64)
-    static let execFunctions = [
-        "execve_returned": "__x64_sys_execve", "execveat_returned": "__x64_sys_execveat",
-        "compat_execve_returned": "__ia32_compat_sys_execve", "compat_execveat_returned": "__ia32_compat_sys_execveat",
-    ]
+        static let execFunctions = [
+            "execve_returned": "__x64_sys_execve", "execveat_returned": "__x64_sys_execveat",
+            "compat_execve_returned": "__ia32_compat_sys_execve",
+            "compat_execveat_returned": "__ia32_compat_sys_execveat",
+        ]
     #elseif arch(arm64)
-    static let execFunctions = [
-        "execve_returned": "__arm64_sys_execve", "execveat_returned": "__arm64_sys_execveat",
-        "compat_execve_returned": "__arm64_compat_sys_execve", "compat_execveat_returned": "__arm64_compat_sys_execveat",
-    ]
+        static let execFunctions = [
+            "execve_returned": "__arm64_sys_execve", "execveat_returned": "__arm64_sys_execveat",
+            "compat_execve_returned": "__arm64_compat_sys_execve",
+            "compat_execveat_returned": "__arm64_compat_sys_execveat",
+        ]
     #endif
 
     package init() {
@@ -126,7 +128,8 @@ package struct HostCheck: ~Copyable {
             guard case .no(let reason) = probe.support(feature) else { continue }
             throw Failure(
                 .unsupported, "this host has no \(feature.rawValue): \(reason)",
-                help: "needs Linux \(feature.leastKernel) or newer with CONFIG_DEBUG_INFO_BTF=y; this is \(Self.release())"
+                help:
+                    "needs Linux \(feature.leastKernel) or newer with CONFIG_DEBUG_INFO_BTF=y; this is \(Self.release())"
             )
         }
     }
@@ -134,7 +137,9 @@ package struct HostCheck: ~Copyable {
     package static func release() -> String {
         var name = utsname()
         unsafe uname(&name)
-        return unsafe withUnsafeBytes(of: name.release) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return unsafe withUnsafeBytes(of: name.release) {
+            unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
     }
 
     // MARK: The host
@@ -144,7 +149,8 @@ package struct HostCheck: ~Copyable {
         let admin: UInt64 = 1 << 21
         let perfmon: UInt64 = 1 << 38
         let bpf: UInt64 = 1 << 39
-        guard let status = readText("/proc/self/status"), let line = status.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
+        guard let status = readText("/proc/self/status"),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
             let set = UInt64(line.dropFirst(7).filter { !$0.isWhitespace }, radix: 16)
         else {
             return geteuid() == 0 ? .yes : .no("you are not root")

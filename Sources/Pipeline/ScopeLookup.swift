@@ -23,17 +23,20 @@ package enum ScopeLookup {
         let near = UserNames.hostUsers().filter { editDistance($0, text) <= 2 }.sorted()
         throw Failure(
             .usage, "--user: this host has no user \"\(text)\"",
-            help: near.isEmpty ? "write a name of /etc/passwd, or a uid" : "did you mean \(near.joined(separator: " or "))?"
+            help: near.isEmpty
+                ? "write a name of /etc/passwd, or a uid" : "did you mean \(near.joined(separator: " or "))?"
         )
     }
 
     /// A cgroup directory: absolute, or from the root of the cgroup2 hierarchy.
     package static func cgroup(_ text: String) throws(Failure) -> Scope.Cgroup {
         guard let mount = Cgroups.findMount() else {
-            throw Failure(.unsupported, "--cgroup: this host has no cgroup2 hierarchy mounted", help: "mount -t cgroup2 none DIR")
+            throw Failure(
+                .unsupported, "--cgroup: this host has no cgroup2 hierarchy mounted", help: "mount -t cgroup2 none DIR")
         }
-        let path = text.hasPrefix(mount + "/") || text == mount ? text : mount + (text.hasPrefix("/") ? text : "/" + text)
-        let descriptor = unsafe clinux_open_directory(path)
+        let path =
+            text.hasPrefix(mount + "/") || text == mount ? text : mount + (text.hasPrefix("/") ? text : "/" + text)
+        let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw Failure(
                 .noInput, "--cgroup: \(path): \(unsafe String(cString: strerror(errno)))",
@@ -43,7 +46,8 @@ package enum ScopeLookup {
         defer { close(descriptor) }
         let id = clinux_cgroup_id(descriptor)
         guard id != 0 else {
-            throw Failure(.usage, "--cgroup: \(path) is not in the cgroup2 hierarchy", help: "write a directory below \(mount)")
+            throw Failure(
+                .usage, "--cgroup: \(path) is not in the cgroup2 hierarchy", help: "write a directory below \(mount)")
         }
         let level = path.dropFirst(mount.count).split(separator: "/").count
         return Scope.Cgroup(id: id, level: UInt32(level))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Enrichment
 internal import CLinux
+internal import Enrichment
 internal import Events
 internal import Glibc
 internal import Rendering
@@ -53,7 +53,8 @@ struct Sink: ~Copyable {
         }
         switch options.format {
         case .json:
-            form = .json(JSONRenderer(fields: Set(options.fields ?? Field.allCases), host: host, redacts: options.redacts))
+            form = .json(
+                JSONRenderer(fields: Set(options.fields ?? Field.allCases), host: host, redacts: options.redacts))
             header = nil
         case .text, .wide:
             if let fields = options.fields {

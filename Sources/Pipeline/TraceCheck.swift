@@ -16,11 +16,13 @@ extension Trace {
         if json {
             let features = findings.map { finding in
                 let reason = finding.reason.map { ",\"reason\":\(quoted($0))" } ?? ""
-                return "{\"name\":\(quoted(finding.subject)),\"support\":\"\(finding.answer)\",\"required\":\(finding.isRequired),"
+                return
+                    "{\"name\":\(quoted(finding.subject)),\"support\":\"\(finding.answer)\",\"required\":\(finding.isRequired),"
                     + "\"use\":\(quoted(finding.note))\(reason)}"
             }
             let failed = hook.name.map { quoted("\($0)") } ?? "null"
-            text = "{\"kernel\":\(quoted(HostCheck.release())),\"supported\":\(works),\"features\":["
+            text =
+                "{\"kernel\":\(quoted(HostCheck.release())),\"supported\":\(works),\"features\":["
                 + features.joined(separator: ",")
                 + "],\"hooks\":{\"exec\":\"tp_btf/sched_process_exec\",\"fork\":\"tp_btf/sched_process_fork\","
                 + "\"exit\":\"tp_btf/sched_process_exit\",\"exec_failed\":\(failed)}}\n"

@@ -56,7 +56,9 @@ struct TraceState: ~Copyable {
                 undecodable += 1
                 continue
             }
-            guard var event = enricher.event(for: record), show, !isComplete, let process = event.process else { continue }
+            guard var event = enricher.event(for: record), show, !isComplete, let process = event.process else {
+                continue
+            }
             if process.key.pid != UInt32(getpid()), process.key.start < started { emit(&event) }
         }
     }

@@ -32,7 +32,8 @@ struct Writer: ~Copyable {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw Failure(
-                errno == ENOENT ? .noInput : .failure, "can't write \(path): \(unsafe String(cString: strerror(errno)))",
+                errno == ENOENT ? .noInput : .failure,
+                "can't write \(path): \(unsafe String(cString: strerror(errno)))",
                 help: "name a file in a directory that is there and writable"
             )
         }
@@ -48,7 +49,9 @@ struct Writer: ~Copyable {
     /// Writes the buffer and empties it.
     mutating func flush(_ buffer: inout OutputBuffer, _ loop: borrowing EventLoop, isLast: Bool) -> Outcome {
         while written < buffer.count {
-            if !isRegularFile, !loop.waitUntilWritable(descriptor, milliseconds: isLast ? 1000 : -1, ignoringSignals: isLast) {
+            if !isRegularFile,
+                !loop.waitUntilWritable(descriptor, milliseconds: isLast ? 1000 : -1, ignoringSignals: isLast)
+            {
                 return .interrupted
             }
             // A pipe that polls writable takes PIPE_BUF bytes without blocking.

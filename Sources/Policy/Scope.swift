@@ -94,7 +94,8 @@ package struct Scope: Sendable {
             if component != "**" { pattern.append(0) }
         }
         guard pattern.count < Int(WIRE_GLOB_SIZE) else {
-            throw ScopeError("--exe \"\(glob)\" is longer than \(WIRE_GLOB_SIZE - 1) bytes", help: "shorten it with **/")
+            throw ScopeError(
+                "--exe \"\(glob)\" is longer than \(WIRE_GLOB_SIZE - 1) bytes", help: "shorten it with **/")
         }
         return pattern
     }

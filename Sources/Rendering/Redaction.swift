@@ -35,7 +35,8 @@ package enum Redaction {
     }
 
     private static let words: [[UInt8]] = [
-        "password", "passwd", "passphrase", "secret", "token", "apikey", "api-key", "api_key", "accesskey", "access-key",
+        "password", "passwd", "passphrase", "secret", "token", "apikey", "api-key", "api_key", "accesskey",
+        "access-key",
         "access_key", "private-key", "private_key", "credential", "authorization",
     ].map { Array($0.utf8) }
 
@@ -57,14 +58,17 @@ package enum Redaction {
         var index = argument.startIndex
         while let name = secretName(in: argument, from: index) {
             var value = name.upperBound
-            guard value < argument.endIndex, argument[value] == UInt8(ascii: "=") || argument[value] == UInt8(ascii: ":")
+            guard value < argument.endIndex,
+                argument[value] == UInt8(ascii: "=") || argument[value] == UInt8(ascii: ":")
             else {
                 result.append(contentsOf: argument[index..<value])
                 index = value
                 continue
             }
             value += 1
-            while value < argument.endIndex, argument[value] == UInt8(ascii: " ") || isQuote(argument[value]) { value += 1 }
+            while value < argument.endIndex, argument[value] == UInt8(ascii: " ") || isQuote(argument[value]) {
+                value += 1
+            }
             // "Bearer", "Basic": which kind of secret it is may be shown.
             if argument[name].last.map(lowercase) == UInt8(ascii: "n") {
                 let word = argument[value...].prefix { $0 != UInt8(ascii: " ") }
@@ -87,7 +91,9 @@ package enum Redaction {
     private static func appendURL(_ text: ArraySlice<UInt8>, to result: inout [UInt8]) -> Bool {
         var index = text.startIndex
         while index + 3 < text.endIndex {
-            if text[index] == UInt8(ascii: ":"), text[index + 1] == UInt8(ascii: "/"), text[index + 2] == UInt8(ascii: "/") {
+            if text[index] == UInt8(ascii: ":"), text[index + 1] == UInt8(ascii: "/"),
+                text[index + 2] == UInt8(ascii: "/")
+            {
                 let authority = text[(index + 3)...].prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: " ") }
                 if let at = authority.lastIndex(of: UInt8(ascii: "@")),
                     let colon = authority[..<at].firstIndex(of: UInt8(ascii: ":"))

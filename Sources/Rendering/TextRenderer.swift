@@ -82,7 +82,9 @@ package struct TextRenderer {
             line.write(.strong) { appendCommand(event, process, to: &$0) }
         case .existing:
             shown.insert(process.key)
-            line.write(.faint) { $0.append("running \(durationText(event.time - min(event.time, process.key.start)))  ") }
+            line.write(.faint) {
+                $0.append("running \(durationText(event.time - min(event.time, process.key.start)))  ")
+            }
             appendMarks(event, to: &line)
             appendCommand(event, process, to: &line.buffer)
         case .execFailed:
@@ -138,7 +140,9 @@ package struct TextRenderer {
         arguments.forEach { range in
             defer { index += 1 }
             if index == 0 {
-                guard let executable = event.executable, !sameName(executable, arguments.bytes.storage, range) else { return }
+                guard let executable = event.executable, !sameName(executable, arguments.bytes.storage, range) else {
+                    return
+                }
                 buffer.append(" (")
                 TextEscape.appendArgument(arguments.bytes.storage, range, to: &buffer)
                 buffer.append(")")
@@ -263,7 +267,9 @@ package struct TextRenderer {
         var columns = 0
         var index = 0
         var cut = 0  // where the text has to end for a "+" to fit
-        while index < bytes.count, let scalar = Scalar(bytes, index, end: bytes.count), columns + scalar.columns <= width {
+        while index < bytes.count, let scalar = Scalar(bytes, index, end: bytes.count),
+            columns + scalar.columns <= width
+        {
             columns += scalar.columns
             index += scalar.length
             if columns < width { cut = index }

@@ -26,11 +26,15 @@ struct BoundOptions: ParsableArguments {
             options.duration = value
         }
         if let count {
-            guard count > 0 else { throw Failure(.usage, "--count: 0 events end before they begin", help: "write 1 or more") }
+            guard count > 0 else {
+                throw Failure(.usage, "--count: 0 events end before they begin", help: "write 1 or more")
+            }
             options.count = count
         }
         if let maxRate {
-            guard maxRate > 0 else { throw Failure(.usage, "--max-rate: 0 would print nothing", help: "write 1 or more") }
+            guard maxRate > 0 else {
+                throw Failure(.usage, "--max-rate: 0 would print nothing", help: "write 1 or more")
+            }
             options.maxRate = maxRate
         }
         if let bufferSize {

@@ -9,7 +9,9 @@ extension ColorChoice: ExpressibleByArgument {}
 
 /// How events are shown: the same options for every command.
 struct OutputOptions: ParsableArguments {
-    @Option(name: [.customShort("o"), .customLong("output")], help: ArgumentHelp("Form of the output.", valueName: "text|wide|json"))
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: ArgumentHelp("Form of the output.", valueName: "text|wide|json"))
     var format = OutputFormat.text
 
     @Option(help: ArgumentHelp("Write JSON to this file as well.", valueName: "file"))
@@ -45,14 +47,17 @@ struct OutputOptions: ParsableArguments {
     private func chosenFields() throws -> [Field]? {
         guard let fields else { return nil }
         let words = fields.split(separator: ",", omittingEmptySubsequences: true)
-        guard !words.isEmpty else { throw Failure(.usage, "--fields names no field", help: "--list-fields shows them all") }
+        guard !words.isEmpty else {
+            throw Failure(.usage, "--fields names no field", help: "--list-fields shows them all")
+        }
         let changes = words.filter { $0.hasPrefix("+") || $0.hasPrefix("-") }
         var chosen: [Field] = changes.count == words.count ? Field.allCases : []
         for word in words {
             let name = word.hasPrefix("+") || word.hasPrefix("-") ? String(word.dropFirst()) : String(word)
             guard let field = Field(named: name) else {
                 let hint = Field.suggestion(for: name).map { "did you mean \($0.name)? " } ?? ""
-                throw Failure(.usage, "--fields: there is no field \"\(name)\"", help: "\(hint)--list-fields shows them all")
+                throw Failure(
+                    .usage, "--fields: there is no field \"\(name)\"", help: "\(hint)--list-fields shows them all")
             }
             if word.hasPrefix("-") {
                 chosen.removeAll { $0 == field }

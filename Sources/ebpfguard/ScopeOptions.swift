@@ -11,7 +11,9 @@ struct ScopeOptions: ParsableArguments {
         help: ArgumentHelp("A process and all that descend from it.", valueName: "pid"))
     var pids: [String] = []
 
-    @Option(name: .customLong("comm"), help: ArgumentHelp("Processes of this name (the kernel keeps 15 bytes).", valueName: "name"))
+    @Option(
+        name: .customLong("comm"),
+        help: ArgumentHelp("Processes of this name (the kernel keeps 15 bytes).", valueName: "name"))
     var names: [String] = []
 
     @Option(
@@ -41,7 +43,9 @@ struct ScopeOptions: ParsableArguments {
     }
 
     /// Splits off a leading "!".
-    private func term<Value: Sendable>(_ text: String, _ convert: (String) throws -> Value) rethrows -> Scope.Term<Value> {
+    private func term<Value: Sendable>(_ text: String, _ convert: (String) throws -> Value) rethrows
+        -> Scope.Term<Value>
+    {
         let negated = text.hasPrefix("!")
         return Scope.Term(try convert(negated ? String(text.dropFirst()) : text), negated: negated)
     }

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make            build .build/release/ebpfguard, installing what the build needs
+# make run        build it and watch this host for 15 seconds
+# make test       every test: units, live on this kernel (as root), and in guests with other kernels
+# make check      format, lint, manual pages, imports
+# make bench      cost beside the peers; make fuzz, for longer
+# make install    PREFIX, DESTDIR; make dist, a tarball of the same
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+KERNELS ?= 5.10 6.1 6.12 sid
+
+SWIFT := swift
+# The toolchain's own clang has the bpf target.
+TOOLCHAIN := $(dir $(realpath $(shell command -v swift 2>/dev/null)))
+CLANG := $(TOOLCHAIN)clang
+OBJCOPY := $(TOOLCHAIN)llvm-objcopy
+ARCH := $(shell uname -m)
+BPF_ARCH := $(if $(filter aarch64,$(ARCH)),arm64,x86)
+VERSION := $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/ebpfguard/EBPFGuard.swift)
+
+GENERATED := Sources/CObjects/generated
+OBJECTS := $(patsubst bpf/%.bpf.c,$(GENERATED)/%.bpf.o,$(wildcard bpf/*.bpf.c))
+BPF_FLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -std=gnu2x -ffreestanding -Wall -Werror \
+	-Ibpf/include -ISources/CWire/include -idirafter /usr/include/$(ARCH)-linux-gnu
+
+# libelf.a of newer distributions needs zstd.
+LIBELF := $(firstword $(wildcard /usr/lib/$(ARCH)-linux-gnu/libelf.a /usr/lib64/libelf.a /usr/lib/libelf.a))
+ZSTD := $(if $(LIBELF),$(if $(shell grep -l ZSTD_compress $(LIBELF)),-Xlinker -lzstd))
+RELEASE := -c release -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s $(ZSTD)
+# The linker warns of dlopen and of user databases in static executables; nothing here calls them.
+QUIET := 2>&1 | { grep -v -e 'statically linked applications requires' -e 'mktemp. is dangerous' || :; }
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
+
+EXECUTABLE := .build/release/ebpfguard
+
+.DELETE_ON_ERROR:
+.PHONY: all run test test-unit test-live test-guests check bench fuzz install dist clean bpf setup live-tests
+
+all: setup bpf
+	$(SWIFT) build $(RELEASE) --product ebpfguard $(QUIET)
+
+run: all
+	./$(EXECUTABLE) trace -d 15s
+
+setup:
+	@./.ci/setup
+
+bpf: setup
+	@$(MAKE) --no-print-directory $(OBJECTS)
+
+$(GENERATED)/%.bpf.o: bpf/%.bpf.c Makefile
+	@mkdir -p $(GENERATED)
+	$(CLANG) $(BPF_FLAGS) -MMD -MF $(GENERATED)/$*.d -MT $@ -c $< -o $@
+	$(OBJCOPY) --strip-debug $@
+
+-include $(wildcard $(GENERATED)/*.d)
+
+# ---- tests
+
+test: test-unit test-live test-guests
+
+test-unit: setup bpf
+	$(SWIFT) test $(QUIET)
+
+live-tests: all
+	$(SWIFT) build $(RELEASE) --product live-tests $(QUIET)
+
+test-live: live-tests
+	@if [ "$$(id -u)" = 0 ]; then .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE); \
+	else echo "the live tests load programs into the kernel: run make test as root" >&2; exit 1; fi
+
+test-guests: live-tests
+	@Tests/VM/run-tests $(KERNELS)
+
+# ---- quality
+
+check: setup bpf
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	$(SWIFT) build --explicit-target-dependency-import-check error $(QUIET)
+	mandoc -T lint -W warning man/*
+
+bench: live-tests
+	Tests/Bench/bench --tool $(CURDIR)/$(EXECUTABLE)
+
+# ---- packaging
+
+install: all
+	install -D -m 755 $(EXECUTABLE) $(DESTDIR)$(PREFIX)/bin/ebpfguard
+	@for page in man/*.[0-9]; do \
+	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$(basename $$page); done
+	@install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	./$(EXECUTABLE) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ebpfguard
+	./$(EXECUTABLE) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ebpfguard
+	./$(EXECUTABLE) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ebpfguard.fish
+
+DIST := ebpfguard-$(VERSION)-linux-$(ARCH)
+
+dist: all
+	rm -rf .build/$(DIST)
+	$(MAKE) --no-print-directory install PREFIX= DESTDIR=.build/$(DIST)
+	cp README.md LICENSE CHANGELOG.md .build/$(DIST)/
+	tar -C .build --owner=0 --group=0 -czf .build/$(DIST).tar.gz $(DIST)
+	@echo .build/$(DIST).tar.gz
+
+clean:
+	rm -rf .build $(GENERATED)
