@@ -37,28 +37,28 @@ static __always_inline void append_arguments(struct scratch *scratch, struct wir
 SEC("tp_btf/sched_process_exec")
 int process_exec(__u64 *context)
 {
-    struct task_struct *task = (void *)context[0];
+    struct task_struct *task = UNTRUSTED(struct task_struct, context[0]);
     __u32 old_pid = context[1];
-    struct linux_binprm *bprm = (void *)context[2];
+    struct linux_binprm *bprm = UNTRUSTED(struct linux_binprm, context[2]);
     struct scratch *scratch;
     struct wire_process *record;
 
-    if (!config.glob_count && !in_scope(task, task->tgid))
+    if (!config.glob_count && !in_scope(task, task->tgid, 1))
         return 0;
     scratch = scratch_get();
     if (!scratch)
         return 0;
-    record = begin_process(scratch, task, WIRE_EXEC);
+    record = begin_process(scratch, task, WIRE_EXEC, 1);
     if (config.glob_count) {
         // The executable is new, so this is where its mark changes; children inherit it.
         __u32 marks = scope_marks(task->tgid) & ~WIRE_TASK_EXE;
 
         marks |= glob_marks(scratch, scratch->walk.start, executable_size(scratch, record));
         scope_set_marks(task->tgid, marks);
-        if (!in_scope(task, task->tgid))
+        if (!in_scope(task, task->tgid, 1))
             return 0;
     }
-    append_directory(scratch, record, task);
+    append_directory(scratch, record, task, 1);
     if (old_pid != task->pid)
         record->old_tid = old_pid;
     if (bprm->per_clear)
@@ -77,8 +77,8 @@ int process_exec(__u64 *context)
 SEC("tp_btf/sched_process_fork")
 int process_fork(__u64 *context)
 {
-    struct task_struct *task = (void *)context[0];
-    struct task_struct *child = (void *)context[1];
+    struct task_struct *task = UNTRUSTED(struct task_struct, context[0]);
+    struct task_struct *child = UNTRUSTED(struct task_struct, context[1]);
     struct wire_fork record;
 
     if (child->pid != child->tgid) // a thread
@@ -89,10 +89,10 @@ int process_fork(__u64 *context)
         if (marks)
             scope_set_marks(child->tgid, marks);
     }
-    if (!config.forks || task->tgid == config.own_pid || !in_scope(child, child->tgid))
+    if (!config.forks || task->tgid == config.own_pid || !in_scope(child, child->tgid, 1))
         return 0;
     fill_header(&record.header, sizeof(record), WIRE_FORK);
-    fill_task(&record.task, child);
+    fill_task(&record.task, child, 1);
     emit(&record, sizeof(record), WIRE_FORK);
     return 0;
 }
@@ -114,7 +114,7 @@ struct {
 SEC("tp_btf/sched_process_exit")
 int process_exit(__u64 *context)
 {
-    struct task_struct *task = (void *)context[0];
+    struct task_struct *task = UNTRUSTED(struct task_struct, context[0]);
     struct task_struct *leader = task->group_leader;
     struct signal_struct *signal = task->signal;
     struct wire_exit record;
@@ -131,13 +131,13 @@ int process_exit(__u64 *context)
         if (bpf_map_update_elem(&exited, &key, &value, BPF_NOEXIST))
             return 0;
     }
-    wanted = config.exits && in_scope(task, task->tgid);
+    wanted = config.exits && in_scope(task, task->tgid, 1);
     if (scope_tracks_tasks())
         scope_set_marks(task->tgid, 0);
     if (!wanted)
         return 0;
     fill_header(&record.header, sizeof(record), WIRE_EXIT);
-    fill_task(&record.task, task);
+    fill_task(&record.task, task, 1);
     record.code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
     record.unused = 0;
     emit(&record, sizeof(record), WIRE_EXIT);
@@ -148,7 +148,7 @@ int process_exit(__u64 *context)
 SEC("tp_btf/cgroup_mkdir")
 int cgroup_made(__u64 *context)
 {
-    struct cgroup *cgroup = (void *)context[0];
+    struct cgroup *cgroup = UNTRUSTED(struct cgroup, context[0]);
     struct scratch *scratch;
     struct wire_cgroup *record;
 
@@ -216,7 +216,7 @@ static __always_inline void append_at_directory(struct scratch *scratch, struct 
     if (!file)
         return;
     record->header.flags |= WIRE_PROCESS_AT_DIRECTORY;
-    record->at_size = append_path(scratch, &file->f_path, &fs->root);
+    record->at_size = append_path(scratch, &file->f_path, &fs->root, 0);
 }
 
 // An execve that failed never replaced the memory its arguments came from, and the kernel has just read the path from
@@ -232,13 +232,13 @@ static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int 
     long length;
     char first;
 
-    if (result >= 0 || !in_scope(task, bpf_get_current_pid_tgid() >> 32))
+    if (result >= 0 || !in_scope(task, bpf_get_current_pid_tgid() >> 32, 0))
         return 0;
     scratch = scratch_get();
     if (!scratch)
         return 0;
-    record = begin_process(scratch, task, WIRE_EXEC_FAILED);
-    append_directory(scratch, record, task);
+    record = begin_process(scratch, task, WIRE_EXEC_FAILED, 0);
+    append_directory(scratch, record, task, 0);
     record->error = -result;
     length = bpf_probe_read_user_str(scratch_at(scratch, scratch->end), PATH_MAX_BYTES, (const void *)path);
     first = *scratch_at(scratch, scratch->end);
@@ -282,10 +282,20 @@ static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int 
 
 // Best hook: on return from the system call's own function, so that no other system call pays anything. User space sets
 // the functions' names, which differ by architecture, and switches off what this kernel does not have.
+static __always_inline struct pt_regs *registers(__u64 *context)
+{
+    struct pt_regs *regs = 0;
+
+    // Not by a plain load: 5.10's BTF has the argument of some system calls as a struct that is only declared, and the
+    // verifier refuses those.
+    READ(regs, context);
+    return regs;
+}
+
 SEC("fexit")
 int execve_returned(__u64 *context)
 {
-    struct pt_regs *regs = (void *)context[0];
+    struct pt_regs *regs = registers(context);
 
     return exec_failed(AT_FDCWD, ARGUMENT_1(regs), ARGUMENT_2(regs), 0, context[1]);
 }
@@ -293,7 +303,7 @@ int execve_returned(__u64 *context)
 SEC("fexit")
 int execveat_returned(__u64 *context)
 {
-    struct pt_regs *regs = (void *)context[0];
+    struct pt_regs *regs = registers(context);
 
     return exec_failed(ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), 0,
                        context[1]);
@@ -302,7 +312,7 @@ int execveat_returned(__u64 *context)
 SEC("fexit")
 int compat_execve_returned(__u64 *context)
 {
-    struct pt_regs *regs = (void *)context[0];
+    struct pt_regs *regs = registers(context);
 
     return exec_failed(AT_FDCWD, COMPAT_1(regs), COMPAT_2(regs), 1, context[1]);
 }
@@ -310,7 +320,7 @@ int compat_execve_returned(__u64 *context)
 SEC("fexit")
 int compat_execveat_returned(__u64 *context)
 {
-    struct pt_regs *regs = (void *)context[0];
+    struct pt_regs *regs = registers(context);
 
     return exec_failed(COMPAT_1(regs), COMPAT_2(regs), COMPAT_3(regs), 1,
                        context[1]);
@@ -348,19 +358,22 @@ int process_existing(struct bpf_iter__task *context)
     struct scratch *scratch;
     struct wire_process *record;
 
-    if (!task || task->pid != task->tgid)
+    if (!task)
+        return 0;
+    task = UNTRUSTED(struct task_struct, task);
+    if (task->pid != task->tgid)
         return 0;
     scratch = scratch_get();
     if (!scratch)
         return 0;
-    record = begin_process(scratch, task, WIRE_EXISTING);
+    record = begin_process(scratch, task, WIRE_EXISTING, 1);
     if (config.glob_count) {
         __u32 marks = glob_marks(scratch, scratch->walk.start, executable_size(scratch, record));
 
         if (marks && record->executable_size)
             scope_set_marks(task->tgid, marks);
     }
-    append_directory(scratch, record, task);
+    append_directory(scratch, record, task, 1);
     bpf_seq_write(seq, record, finish_record(scratch));
     return 0;
 }

@@ -31,9 +31,12 @@ package enum LibbpfLog {
         }
     }
 
+    /// A verifier log comes as one message. Memory that is not written to is not used.
+    private static let longest = 1 << 20
+
     private static func take(_ format: UnsafePointer<CChar>?, _ arguments: CVaListPointer?, show: Bool) -> Int32 {
         guard let format = unsafe format, let arguments = unsafe arguments else { return 0 }
-        let line = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
+        let line = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: longest) { buffer in
             unsafe vsnprintf(buffer.baseAddress!, buffer.count, format, arguments)
             return unsafe String(cString: buffer.baseAddress!)
         }

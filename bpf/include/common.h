@@ -16,11 +16,23 @@
 // Keeps the compiler from proving away a bound that the verifier still needs to see.
 #define BARRIER(value) asm volatile("" : "+r"(value))
 
-// A chain of members, GET(task, mm, exe_file), each step by helper. Plain loads through BTF-typed pointers would be a
-// little faster to run, but from 6.2 until the kernel's BTF came sorted the verifier searches all of it several times for
-// every pointer loaded that way (btf_nested_type_is_trusted): 0.6 ms each, 0.4 s for a loop over parents. So programs
-// use plain loads only for numbers in the structures they are given.
-#define GET(...) BPF_CORE_READ(__VA_ARGS__)
+// A chain of members, GET(task, mm, exe_file). Where the pointer carries its BTF type each step is a plain load, which
+// the kernel guards against faults; where it is only a number (bpf_get_current_task: there is no typed one before 5.11)
+// each step is a helper call, ten times as long. `typed` is a constant parameter of the function around it.
+#define GET(...) (typed ? ___arrow(__VA_ARGS__) : BPF_CORE_READ(__VA_ARGS__))
+
+extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __ksym __weak;
+
+// A pointer from a program's context, as one that the verifier does not trust. It loads the same, but from 6.2 until
+// the kernel's BTF came sorted the verifier searches all of it by name, several times, for each pointer loaded through a
+// trusted one (btf_nested_type_is_trusted): 0.6 ms a load, 0.4 s for a loop over parents. The kfunc is new in 6.2 too.
+#define UNTRUSTED(type, pointer)                                                                                       \
+    ({                                                                                                                 \
+        void *pointer_ = (void *)(pointer);                                                                            \
+        if (bpf_rdonly_cast)                                                                                           \
+            pointer_ = bpf_rdonly_cast(pointer_, bpf_core_type_id_kernel(type));                                       \
+        (type *)pointer_;                                                                                              \
+    })
 
 #define READ(destination, address) bpf_probe_read_kernel(&(destination), sizeof(destination), (const void *)(address))
 
@@ -31,7 +43,7 @@ struct wire_control control SEC(".data.control");
 static __always_inline void count_loss(__u32 cause)
 {
     if (cause < WIRE_LOSS_COUNT)
-        __sync_fetch_and_add(&control.lost[cause], 1);
+        __atomic_fetch_add(&control.lost[cause], 1, __ATOMIC_RELAXED); // the fetching form is new in 5.12
 }
 
 #endif

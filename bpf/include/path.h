@@ -66,18 +66,61 @@ __attribute__((noinline)) int path_steps(__u32 cpu)
     return 0;
 }
 
+// The part of most paths that needs no helper but for the names: up to the top of the mount, and no further where that
+// is the process's root and the top of all. Answers 1 when the path is complete, else leaves the rest to path_steps.
+static __always_inline int path_within_mount(struct scratch *scratch, struct path *path, struct path *root)
+{
+    struct walk *walk = &scratch->walk;
+    struct dentry *dentry = path->dentry;
+    struct vfsmount *vfsmount = path->mnt;
+    struct dentry *mount_root = vfsmount->mnt_root;
+    struct dentry *root_dentry = root->dentry;
+    struct mount *mount, *above;
+    __u32 end = scratch->end;
+
+    for (int i = 0; i < 16; i++) {
+        if (dentry == mount_root || dentry == root_dentry)
+            break;
+        struct dentry *parent = dentry->d_parent;
+        long length;
+
+        if (dentry == parent) // in no tree; path_step knows
+            break;
+        length = bpf_probe_read_kernel_str(scratch_at(scratch, end), 256, dentry->d_name.name);
+        if (length < 1)
+            break;
+        end += length;
+        dentry = parent;
+    }
+    scratch->end = end;
+    walk->dentry = (__u64)dentry;
+    if (dentry != mount_root || dentry != root_dentry || walk->mount != walk->root_mount)
+        return 0;
+    mount = (void *)(walk->mount - bpf_core_field_offset(struct mount, mnt));
+    READ(above, &mount->mnt_parent);
+    if (above != mount)
+        return 0;
+    *scratch_at(scratch, end) = 0;
+    scratch->end = ++end;
+    walk->rooted = end;
+    return 1;
+}
+
 // Appends the path of `path`, components from the leaf up, each ended by NUL; answers its size.
-static __always_inline __u32 append_path(struct scratch *scratch, const struct path *path, const struct path *root)
+static __always_inline __u32 append_path(struct scratch *scratch, struct path *path, struct path *root,
+                                         const int typed)
 {
     __u32 cpu = bpf_get_smp_processor_id();
     struct walk *walk = &scratch->walk;
 
-    READ(walk->dentry, &path->dentry);
-    READ(walk->mount, &path->mnt);
-    READ(walk->root_dentry, &root->dentry);
-    READ(walk->root_mount, &root->mnt);
+    walk->dentry = (__u64)GET(path, dentry);
+    walk->mount = (__u64)GET(path, mnt);
+    walk->root_dentry = (__u64)GET(root, dentry);
+    walk->root_mount = (__u64)GET(root, mnt);
     walk->rooted = 0;
     walk->start = scratch->end;
+    if (typed && path_within_mount(scratch, path, root))
+        return scratch->end - walk->start;
     for (int i = 0; i < PATH_ROUNDS; i++) {
         if (path_steps(cpu))
             break;

@@ -18,7 +18,7 @@ static __always_inline int in_upper_layer(struct inode *inode)
     return upper != 0;
 }
 
-static __always_inline __u16 image_flags(struct file *file, struct inode *inode)
+static __always_inline __u16 image_flags(struct file *file, struct inode *inode, const int typed)
 {
     unsigned long magic = GET(inode, i_sb, s_magic);
     struct dentry *dentry = GET(file, f_path.dentry);
@@ -41,7 +41,8 @@ static __always_inline __u16 image_flags(struct file *file, struct inode *inode)
     return flags;
 }
 
-static __always_inline void fill_terminal(struct wire_process *record, struct task_struct *task)
+static __always_inline void fill_terminal(struct wire_process *record, struct task_struct *task,
+                                           const int typed)
 {
     struct tty_struct *tty = GET(task, signal, tty);
 
@@ -57,7 +58,8 @@ static __always_inline void fill_terminal(struct wire_process *record, struct ta
 
 // Starts a record in scratch with everything but exec path, interpreter and arguments. Answers the offset behind which
 // the executable's path lies, for --exe.
-static __always_inline struct wire_process *begin_process(struct scratch *scratch, struct task_struct *task, __u16 kind)
+static __always_inline struct wire_process *begin_process(struct scratch *scratch, struct task_struct *task, __u16 kind,
+                                                          const int typed)
 {
     struct wire_process *record = (void *)scratch->record;
     struct fs_struct *fs = GET(task, fs);
@@ -65,8 +67,8 @@ static __always_inline struct wire_process *begin_process(struct scratch *scratc
     struct file *file = mm ? GET(mm, exe_file) : 0;
 
     fill_header(&record->header, 0, kind);
-    fill_task(&record->task, task);
-    fill_terminal(record, task);
+    fill_task(&record->task, task, typed);
+    fill_terminal(record, task, typed);
     record->args_count = 0;
     record->args_total = 0;
     record->args_size = 0;
@@ -82,7 +84,7 @@ static __always_inline struct wire_process *begin_process(struct scratch *scratc
     record->root_inode = 0;
     record->root_device = 0;
     scratch->end = sizeof(*record);
-    record->ancestor_count = append_ancestors(scratch, task);
+    record->ancestor_count = append_ancestors(scratch, task, typed);
     if (record->ancestor_count == WIRE_ANCESTORS_MAX)
         record->header.flags |= WIRE_PROCESS_ANCESTORS_CUT;
     if (GET(task, flags) & PF_KTHREAD)
@@ -98,8 +100,8 @@ static __always_inline struct wire_process *begin_process(struct scratch *scratc
 
         record->inode = GET(inode, i_ino);
         record->device = GET(inode, i_sb, s_dev);
-        record->header.flags |= image_flags(file, inode);
-        record->executable_size = append_path(scratch, &file->f_path, &fs->root);
+        record->header.flags |= image_flags(file, inode, typed);
+        record->executable_size = append_path(scratch, &file->f_path, &fs->root, typed);
     }
     return record;
 }
@@ -113,12 +115,12 @@ static __always_inline __u32 executable_size(struct scratch *scratch, struct wir
 }
 
 static __always_inline void append_directory(struct scratch *scratch, struct wire_process *record,
-                                             struct task_struct *task)
+                                             struct task_struct *task, const int typed)
 {
     struct fs_struct *fs = GET(task, fs);
 
     if (fs)
-        record->directory_size = append_path(scratch, &fs->pwd, &fs->root);
+        record->directory_size = append_path(scratch, &fs->pwd, &fs->root, typed);
 }
 
 #endif

@@ -120,7 +120,7 @@ static __always_inline int scope_has_marks(__u32 marks)
 }
 
 // Whether events of `task`, the current one or a child it makes, are wanted.
-static __always_inline int in_scope(struct task_struct *task, __u32 pid)
+static __always_inline int in_scope(struct task_struct *task, __u32 pid, const int typed)
 {
     if (pid == config.own_pid)
         return 0;

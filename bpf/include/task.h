@@ -9,12 +9,14 @@
 #define PIDTYPE_SID 3 // enum pid_type, unchanged since 4.19
 
 // The pid that the process itself sees: the number in the innermost namespace.
-static __always_inline __u32 pid_in_namespace(struct pid *pid)
+static __always_inline __u32 pid_in_namespace(struct task_struct *task)
 {
+    struct pid *pid = 0;
     __u32 level = 0;
     int number = 0;
 
-    // numbers[] is indexed by a value that is not constant, so this can't be a direct BTF access.
+    // By helper: before 6.2 a pointer with a type can't be added to a number that is not constant.
+    READ(pid, &task->thread_pid);
     READ(level, &pid->level);
     READ(number, (__u64)&pid->numbers[0] + level * bpf_core_type_size(struct upid));
     return number;
@@ -28,33 +30,25 @@ static __always_inline void fill_header(struct wire_header *header, __u32 length
     header->time = bpf_ktime_get_boot_ns();
 }
 
-// uid, gid, suid, sgid, euid and egid lie together in struct cred: one read instead of four.
-static __always_inline void fill_credentials(struct wire_task *record, struct cred *cred)
-{
-    __u32 ids[6] = {};
-
-    bpf_probe_read_kernel(ids, sizeof(ids), &cred->uid);
-    record->uid = ids[0];
-    record->gid = ids[1];
-    record->euid = ids[4];
-    record->egid = ids[5];
-}
-
-static __always_inline void fill_task(struct wire_task *record, struct task_struct *task)
+static __always_inline void fill_task(struct wire_task *record, struct task_struct *task, const int typed)
 {
     struct task_struct *leader = GET(task, group_leader);
     struct task_struct *parent = GET(task, real_parent, group_leader);
     struct signal_struct *signal = GET(task, signal);
+    struct cred *cred = GET(task, cred);
     struct pid *session = 0;
 
     record->pid = GET(task, tgid);
     record->tid = GET(task, pid);
-    record->vpid = pid_in_namespace(GET(leader, thread_pid));
+    record->vpid = pid_in_namespace(leader);
     record->parent_pid = GET(parent, tgid);
     record->start = GET(leader, start_boottime);
     record->parent_start = GET(parent, start_boottime);
     record->cgroup = GET(task, cgroups, dfl_cgrp, kn, id);
-    fill_credentials(record, GET(task, cred));
+    record->uid = GET(cred, uid.val);
+    record->gid = GET(cred, gid.val);
+    record->euid = GET(cred, euid.val);
+    record->egid = GET(cred, egid.val);
     record->login_uid = 0xffffffff;
     if (bpf_core_field_exists(task->loginuid)) // CONFIG_AUDIT
         record->login_uid = GET(task, loginuid.val);
@@ -65,46 +59,54 @@ static __always_inline void fill_task(struct wire_task *record, struct task_stru
     bpf_probe_read_kernel(record->comm, sizeof(record->comm), task->comm);
 }
 
-// One ancestor; 1 after the last. The chain ends with pid 1 or the first process of a container: the kernel marks the
-// init process of every pid namespace as unkillable. (A global function, for the reason given at path_step.)
+// Appends one ancestor; 1 when it is the last. The chain ends with pid 1 or the first process of a container: the kernel
+// marks the init process of every pid namespace as unkillable.
+static __always_inline int append_ancestor(struct scratch *scratch, struct task_struct *ancestor, const int typed)
+{
+    struct wire_ancestor *record = (void *)scratch_at(scratch, scratch->end);
+
+    record->pid = GET(ancestor, tgid);
+    if (!record->pid) // the idle task
+        return 1;
+    record->start = GET(ancestor, start_boottime);
+    record->unused = 0;
+    bpf_probe_read_kernel(record->comm, sizeof(record->comm), ancestor->comm);
+    scratch->end += sizeof(*record);
+    return !!(GET(ancestor, signal, flags) & SIGNAL_UNKILLABLE);
+}
+
+// The same for those far up. (A global function for the reason given at path_step.)
 __attribute__((noinline)) int ancestor_step(__u32 cpu)
 {
     struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &cpu);
-    struct task_struct *task;
-    struct signal_struct *signal;
-    struct wire_ancestor *record;
+    struct task_struct *ancestor;
 
     if (!scratch)
         return 1;
-    task = (void *)scratch->ancestor;
-    record = (void *)scratch_at(scratch, scratch->end);
-    record->pid = GET(task, tgid);
-    if (!record->pid) // the idle task
-        return 1;
-    record->start = GET(task, start_boottime);
-    record->unused = 0;
-    bpf_probe_read_kernel(record->comm, sizeof(record->comm), task->comm);
-    scratch->end += sizeof(*record);
-    signal = GET(task, signal);
-    if (GET(signal, flags) & SIGNAL_UNKILLABLE)
-        return 1;
-    scratch->ancestor = (__u64)GET(task, real_parent, group_leader);
-    return 0;
+    ancestor = (void *)scratch->ancestor;
+    scratch->ancestor = (__u64)BPF_CORE_READ(ancestor, real_parent, group_leader);
+    return append_ancestor(scratch, ancestor, 0);
 }
 
+#define NEAR_ANCESTORS 12
+
 // Appends the parent, its parent and so on; answers how many.
-static __always_inline __u32 append_ancestors(struct scratch *scratch, struct task_struct *task)
+static __always_inline __u32 append_ancestors(struct scratch *scratch, struct task_struct *task, const int typed)
 {
+    struct task_struct *ancestor = GET(task, real_parent, group_leader);
     __u32 cpu = bpf_get_smp_processor_id();
     __u32 start = scratch->end;
+    int done = 0;
 
     if (GET(task, signal, flags) & SIGNAL_UNKILLABLE)
         return 0;
-    scratch->ancestor = (__u64)GET(task, real_parent, group_leader);
-    for (int i = 0; i < WIRE_ANCESTORS_MAX; i++) {
-        if (ancestor_step(cpu))
-            break;
+    for (int i = 0; typed && i < NEAR_ANCESTORS && !done; i++) {
+        done = append_ancestor(scratch, ancestor, typed);
+        ancestor = GET(ancestor, real_parent, group_leader);
     }
+    scratch->ancestor = (__u64)ancestor;
+    for (int i = typed ? NEAR_ANCESTORS : 0; i < WIRE_ANCESTORS_MAX && !done; i++)
+        done = ancestor_step(cpu);
     return (scratch->end - start) / sizeof(struct wire_ancestor);
 }
 
