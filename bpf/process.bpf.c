@@ -37,9 +37,9 @@ static __always_inline void append_arguments(struct scratch *scratch, struct wir
 SEC("tp_btf/sched_process_exec")
 int process_exec(__u64 *context)
 {
-    struct task_struct *task = UNTRUSTED(struct task_struct, context[0]);
+    struct task_struct *task = UNTRUSTED(task_struct, context[0]);
     __u32 old_pid = context[1];
-    struct linux_binprm *bprm = UNTRUSTED(struct linux_binprm, context[2]);
+    struct linux_binprm *bprm = UNTRUSTED(linux_binprm, context[2]);
     struct scratch *scratch;
     struct wire_process *record;
 
@@ -77,8 +77,8 @@ int process_exec(__u64 *context)
 SEC("tp_btf/sched_process_fork")
 int process_fork(__u64 *context)
 {
-    struct task_struct *task = UNTRUSTED(struct task_struct, context[0]);
-    struct task_struct *child = UNTRUSTED(struct task_struct, context[1]);
+    struct task_struct *task = UNTRUSTED(task_struct, context[0]);
+    struct task_struct *child = UNTRUSTED(task_struct, context[1]);
     struct wire_fork record;
 
     if (child->pid != child->tgid) // a thread
@@ -114,7 +114,7 @@ struct {
 SEC("tp_btf/sched_process_exit")
 int process_exit(__u64 *context)
 {
-    struct task_struct *task = UNTRUSTED(struct task_struct, context[0]);
+    struct task_struct *task = UNTRUSTED(task_struct, context[0]);
     struct task_struct *leader = task->group_leader;
     struct signal_struct *signal = task->signal;
     struct wire_exit record;
@@ -148,7 +148,7 @@ int process_exit(__u64 *context)
 SEC("tp_btf/cgroup_mkdir")
 int cgroup_made(__u64 *context)
 {
-    struct cgroup *cgroup = UNTRUSTED(struct cgroup, context[0]);
+    struct cgroup *cgroup = UNTRUSTED(cgroup, context[0]);
     struct scratch *scratch;
     struct wire_cgroup *record;
 
@@ -265,6 +265,7 @@ static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int 
 }
 
 #if defined(__TARGET_ARCH_x86)
+#define NR_EXECVEAT 322
 #define ARGUMENT_1(regs) BPF_CORE_READ(regs, di)
 #define ARGUMENT_2(regs) BPF_CORE_READ(regs, si)
 #define ARGUMENT_3(regs) BPF_CORE_READ(regs, dx)
@@ -272,6 +273,7 @@ static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int 
 #define COMPAT_2(regs) ((__u32)BPF_CORE_READ(regs, cx))
 #define COMPAT_3(regs) ((__u32)BPF_CORE_READ(regs, dx))
 #else
+#define NR_EXECVEAT 281
 #define ARGUMENT_1(regs) BPF_CORE_READ(regs, user_regs.regs[0])
 #define ARGUMENT_2(regs) BPF_CORE_READ(regs, user_regs.regs[1])
 #define ARGUMENT_3(regs) BPF_CORE_READ(regs, user_regs.regs[2])
@@ -333,20 +335,18 @@ struct syscall_exit {
     __s64 result;
 };
 
-SEC("tracepoint/syscalls/sys_exit_execve")
-int execve_exited(struct syscall_exit *context)
+// One program for both calls, told apart by their numbers.
+SEC("tracepoint")
+int exec_exited(struct syscall_exit *context)
 {
-    struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+    struct pt_regs *regs;
 
+    if (context->result >= 0)
+        return 0;
+    regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+    if (context->nr == NR_EXECVEAT)
+        return exec_failed(ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), 0, context->result);
     return exec_failed(AT_FDCWD, ARGUMENT_1(regs), ARGUMENT_2(regs), 0, context->result);
-}
-
-SEC("tracepoint/syscalls/sys_exit_execveat")
-int execveat_exited(struct syscall_exit *context)
-{
-    struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-
-    return exec_failed(ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), 0, context->result);
 }
 
 // Everyone who is already there. What it writes is read from the iterator's descriptor, so it needs no room in the ring.
@@ -360,7 +360,7 @@ int process_existing(struct bpf_iter__task *context)
 
     if (!task)
         return 0;
-    task = UNTRUSTED(struct task_struct, task);
+    task = UNTRUSTED(task_struct, task);
     if (task->pid != task->tgid)
         return 0;
     scratch = scratch_get();

@@ -2,6 +2,7 @@
 
 internal import CLibbpf
 internal import CLinux
+internal import Glibc
 package import CObjects
 
 /// A BPF object file from memory: opened, set up, then loaded once.
@@ -11,17 +12,49 @@ package import CObjects
 package struct BPFObject: ~Copyable {
     private let object: OpaquePointer
     private let name: String
+    private let types: KernelTypes
+    /// What libbpf relocates against; read when the object is loaded.
+    private let file: MemoryFile
+    /// Functions that fentry and fexit programs attach to, by program.
+    private var functions: [String: String] = [:]
 
-    /// Parses an embedded object. Nothing reaches the kernel yet.
-    package init(_ embedded: embedded_object) throws(BPFError) {
-        name = unsafe String(cString: embedded.name)
+    /// Parses an embedded object. `types` are the running kernel's. Nothing reaches the kernel yet.
+    package init(_ embedded: embedded_object, types: KernelTypes) throws(BPFError) {
+        try TypedPrograms.register()
+        let name = unsafe String(cString: embedded.name)
+        // Opened twice: what the object wants to know of the kernel's types is in the object, but where to find them
+        // has to be said when it is opened.
+        let first = try unsafe Self.open(embedded, name, typesPath: nil)
+        let wanted = unsafe Self.typeInformation(of: first)
+        unsafe bpf_object__close(first)
+        guard let reduced = wanted.flatMap({ types.reduced(for: $0) }), let file = MemoryFile(reduced) else {
+            throw BPFError(step: "read the types of object \(name)", code: EINVAL)
+        }
+        unsafe object = unsafe try Self.open(embedded, name, typesPath: file.path)
+        self.file = file
+        self.name = name
+        self.types = types
+    }
+
+    private static func open(
+        _ embedded: embedded_object, _ name: String, typesPath: String?
+    ) throws(BPFError) -> OpaquePointer {
+        let path = unsafe typesPath.map { unsafe strdup($0) } ?? nil
+        defer { unsafe free(path) }
         var options = unsafe bpf_object_open_opts()
         unsafe options.sz = unsafe MemoryLayout<bpf_object_open_opts>.size
         unsafe options.object_name = unsafe embedded.name
+        unsafe options.btf_custom_path = unsafe UnsafePointer(path)
         guard let object = unsafe bpf_object__open_mem(embedded.bytes, embedded.size, &options) else {
             throw BPFError(lastFailureOf: "open object \(name)")
         }
-        unsafe self.object = unsafe object
+        return unsafe object
+    }
+
+    private static func typeInformation(of object: OpaquePointer) -> [UInt8]? {
+        var size: UInt32 = 0
+        guard let types = unsafe bpf_object__btf(object), let bytes = unsafe btf__raw_data(types, &size) else { return nil }
+        return unsafe Array(UnsafeRawBufferPointer(start: bytes, count: Int(size)))
     }
 
     deinit {
@@ -36,11 +69,10 @@ package struct BPFObject: ~Copyable {
         unsafe bpf_program__set_autoload(program, enabled)
     }
 
-    /// Names the kernel function that a fentry, fexit or LSM program attaches to.
-    package func setTarget(_ function: String, program name: String) throws(BPFError) {
-        let program = unsafe try program(name)
-        let result = unsafe bpf_program__set_attach_target(program, 0, function)
-        guard result == 0 else { throw BPFError(step: "attach \(name) to \(function)", code: result) }
+    /// Names the kernel function that a fentry or fexit program attaches to.
+    package mutating func setTarget(_ function: String, program name: String) throws(BPFError) {
+        _ = unsafe try program(name)
+        functions[name] = function
     }
 
     /// Sets how many entries (for a ring: bytes) a map holds.
@@ -61,6 +93,7 @@ package struct BPFObject: ~Copyable {
     /// Creates the maps and loads the programs. The error carries the verifier's log when a program was refused.
     package func load() throws(BPFError) {
         _ = LibbpfLog.take()
+        try findTargets()
         let result = unsafe bpf_object__load(object)
         guard result == 0 else {
             let messages = LibbpfLog.take()
@@ -82,10 +115,96 @@ package struct BPFObject: ~Copyable {
     /// Attaches a loaded program to the hook its section names.
     package func attach(_ name: String) throws(BPFError) -> BPFLink {
         let program = unsafe try program(name)
-        guard let link = unsafe bpf_program__attach(program) else {
-            throw BPFError(lastFailureOf: "attach \(name)")
+        switch unsafe Hook(program) {
+        case .tracepoint, .function:
+            return unsafe try BPFLink(bpf_raw_tracepoint_open(nil, bpf_program__fd(program)), of: name)
+        case .iterator:
+            return unsafe try BPFLink(bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, nil), of: name)
+        case .other:
+            guard let link = unsafe bpf_program__attach(program) else {
+                throw BPFError(lastFailureOf: "attach \(name)")
+            }
+            return unsafe BPFLink(link)
+        }
+    }
+
+    /// Attaches a tracepoint program to a tracepoint, which may be one of several.
+    package func attach(_ name: String, tracepoint: String, of category: String) throws(BPFError) -> BPFLink {
+        let program = unsafe try program(name)
+        guard let link = unsafe bpf_program__attach_tracepoint(program, category, tracepoint) else {
+            throw BPFError(lastFailureOf: "attach \(name) to \(category):\(tracepoint)")
         }
         return unsafe BPFLink(link)
+    }
+
+    // MARK: Hooks by type
+
+    /// What a program's section says it attaches to, where that is found by the kernel's types.
+    private enum Hook {
+        case tracepoint(String)
+        case function
+        case iterator(String)
+        case other
+
+        init(_ program: OpaquePointer) {
+            let section = unsafe String(cString: bpf_program__section_name(program))
+            if section.hasPrefix("tp_btf/") {
+                self = .tracepoint(String(section.dropFirst(7)))
+            } else if section.hasPrefix("iter/") {
+                self = .iterator(String(section.dropFirst(5)))
+            } else if section == "fexit" {
+                self = .function
+            } else {
+                self = .other
+            }
+        }
+    }
+
+    /// Looks up what the enabled programs attach to.
+    private func findTargets() throws(BPFError) {
+        var hooks: [String: Hook] = [:]
+        var program = unsafe bpf_object__next_program(object, nil)
+        while let current = unsafe program {
+            if unsafe bpf_program__autoload(current) {
+                unsafe hooks[String(cString: bpf_program__name(current))] = unsafe Hook(current)
+            }
+            unsafe program = unsafe bpf_object__next_program(object, current)
+        }
+        // The kernel's own names for what it lets programs attach to (kernel/bpf/verifier.c, bpf_check_attach_target).
+        var typedefNames: Set<String> = []
+        var functionNames: Set<String> = [TypedPrograms.castFunction]
+        for (name, hook) in hooks {
+            switch hook {
+            case .tracepoint(let tracepoint): typedefNames.insert("btf_trace_\(tracepoint)")
+            case .iterator(let target): functionNames.insert("bpf_iter_\(target)")
+            case .function: if let function = functions[name] { functionNames.insert(function) }
+            case .other: break
+            }
+        }
+        let typedefs = types.typedefs(typedefNames)
+        let functionIDs = types.functions(functionNames)
+        var targets: [String: TypedPrograms.Target] = [:]
+        for (name, hook) in hooks {
+            let target: (bpf_attach_type, String, UInt32?)
+            switch hook {
+            case .tracepoint(let tracepoint): target = (BPF_TRACE_RAW_TP, tracepoint, typedefs["btf_trace_\(tracepoint)"])
+            case .iterator(let kind): target = (BPF_TRACE_ITER, kind, functionIDs["bpf_iter_\(kind)"])
+            case .function: target = (BPF_TRACE_FEXIT, functions[name] ?? "", functionIDs[functions[name] ?? ""])
+            case .other: continue
+            }
+            guard let id = target.2 else {
+                throw BPFError(step: "find \(target.1) in the kernel for program \(name)", code: ENOENT)
+            }
+            targets[name] = .init(attachType: target.0, typeID: id)
+        }
+        TypedPrograms.set(targets, castFunction: functionIDs[TypedPrograms.castFunction])
+    }
+
+    /// The ids of kernel structures, for the settings of programs that cast pointers to them. 0 for one that the kernel
+    /// does not have.
+    package func structureIDs(_ names: [String]) -> [UInt32] {
+        let ids = types.structures(Set(names))
+        return names.map { ids[$0] ?? 0 }
     }
 
     /// The program's descriptor, owned by the object.
@@ -105,7 +224,7 @@ package struct BPFObject: ~Copyable {
         let map = unsafe try map(name)
         var size = 0
         guard let pointer = unsafe bpf_map__initial_value(map, &size) else {
-            throw BPFError(step: "map section \(name)", code: 22)
+            throw BPFError(step: "map section \(name)", code: EINVAL)
         }
         return unsafe UnsafeMutableRawPointer(mutating: pointer)
     }

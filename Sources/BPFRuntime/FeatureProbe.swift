@@ -49,16 +49,20 @@ package struct FeatureProbe: ~Copyable {
     private var answers: [Feature: Support] = [:]
     private let types: KernelTypes?
 
-    /// A function that every kernel we run on has, and that is only attached to by the program under test.
-    private static let probedFunction = "bpf_lsm_file_open"
+    private let functions: [String: UInt32]
 
-    /// Reads the kernel's BTF once, for the ids that probes need. `functions` are looked up in the same pass.
-    package init(functions: Set<String> = []) {
-        types = KernelTypes(functions: functions.union(["security_file_open", Self.probedFunction, "do_exit"]))
+    /// Functions that every kernel with the feature has.
+    private static let tracedFunction = "security_file_open"
+    private static let securityFunction = "bpf_lsm_file_open"
+
+    /// `functions` are looked up in the same pass as those that the probes need.
+    package init(_ types: KernelTypes?, functions names: Set<String> = []) {
+        self.types = types
+        functions = types?.functions(names.union([Self.tracedFunction, Self.securityFunction])) ?? [:]
     }
 
     /// Whether the kernel has this function, by its BTF.
-    package func hasFunction(_ name: String) -> Bool { types?.function(name) != nil }
+    package func hasFunction(_ name: String) -> Bool { functions[name] != nil }
 
     /// Whether the feature works here.
     package mutating func support(_ feature: Feature) -> Support {
@@ -82,7 +86,7 @@ package struct FeatureProbe: ~Copyable {
         case .taskIterator:
             types == nil ? .no("needs BTF") : .yes
         case .functionEntry:
-            loadTyped(BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, function: "security_file_open")
+            loadTyped(BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, function: Self.tracedFunction)
         case .securityModule:
             securityModule()
         case .kprobe:
@@ -122,8 +126,8 @@ package struct FeatureProbe: ~Copyable {
     }
 
     private func loadTyped(_ type: bpf_prog_type, _ attachment: bpf_attach_type, function: String) -> Support {
-        guard let types else { return .no("needs BTF") }
-        guard let id = types.function(function) else { return .no("the kernel has no function \(function)") }
+        guard types != nil else { return .no("needs BTF") }
+        guard let id = functions[function] else { return .no("the kernel has no function \(function)") }
         var options = unsafe bpf_prog_load_opts()
         unsafe options.sz = unsafe MemoryLayout<bpf_prog_load_opts>.size
         unsafe options.expected_attach_type = attachment
@@ -155,7 +159,7 @@ package struct FeatureProbe: ~Copyable {
     }
 
     private func securityModule() -> Support {
-        let loaded = loadTyped(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, function: Self.probedFunction)
+        let loaded = loadTyped(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, function: Self.securityFunction)
         guard loaded.isYes else { return loaded }
         // Attaching succeeds and is never called when "bpf" is not among the active modules.
         guard let active = readText("/sys/kernel/security/lsm") else {

@@ -2,26 +2,89 @@
 
 internal import Glibc
 
-/// The ids of functions in the running kernel's BTF, by name.
+/// The running kernel's types (BTF), read as far as a run needs them: ids of functions and structures, and a copy that
+/// has only the structures that a set of programs reads.
 ///
-/// A reader of its own because libbpf's takes 15 ms and more to index all of it, and a feature probe needs one id before
-/// anything is loaded. Format: Documentation/bpf/btf.rst. Least kernel 5.4 with CONFIG_DEBUG_INFO_BTF.
-package struct KernelTypes {
+/// libbpf can do both, at a price that a short run feels: it indexes all 130,000 types (15 ms) and then searches them by
+/// name for each structure (another 15 ms). Format: Documentation/bpf/btf.rst. Least kernel 5.4
+/// with CONFIG_DEBUG_INFO_BTF.
+package final class KernelTypes {
     /// Where every kernel with BTF shows it.
     package static let path = "/sys/kernel/btf/vmlinux"
 
-    private let functions: [String: UInt32]
+    private let types: TypeSection
+    /// Where each type starts in the section, by id; [0] is void.
+    private let offsets: [UInt32]
 
-    /// Finds those of `names` that the kernel has as functions. `nil` when there is no BTF, or none that can be read.
-    package init?(functions names: Set<String>) {
+    /// `nil` when there is no BTF, or none that this can read.
+    package convenience init?() {
         guard let bytes = Self.contents() else { return nil }
-        guard let found = Self.scan(bytes, for: names) else { return nil }
-        functions = found
+        self.init(bytes)
     }
 
-    /// The id of the function, or `nil` when the kernel has none of that name (or has inlined it).
-    package func function(_ name: String) -> UInt32? { functions[name] }
+    init?(_ bytes: [UInt8]) {
+        guard let types = TypeSection(bytes) else { return nil }
+        self.types = types
+        var offsets: [UInt32] = [0]
+        offsets.reserveCapacity(160_000)
+        var offset = 0
+        while let kind = types.kind(at: offset) {
+            offsets.append(UInt32(offset))
+            offset += types.size(at: offset, kind)
+        }
+        guard offset == types.count else { return nil }  // a kind newer than this reader: its size is not known
+        self.offsets = offsets
+    }
 
+    /// The ids of those functions that the kernel has; one that it has inlined is not among them.
+    package func functions(_ names: Set<String>) -> [String: UInt32] { ids(of: names, .function) }
+
+    func structures(_ names: Set<String>) -> [String: UInt32] { ids(of: names, .structure) }
+
+    func typedefs(_ names: Set<String>) -> [String: UInt32] { ids(of: names, .typedef) }
+
+    private func ids(of names: Set<String>, _ kind: TypeKind) -> [String: UInt32] {
+        var filter = NameFilter()
+        for name in names { filter.add(name, kind) }
+        var found: [String: UInt32] = [:]
+        for id in 1..<offsets.count {
+            let offset = Int(offsets[id])
+            if let name = filter.match(types, offset) { found[name] = UInt32(id) }
+        }
+        return found
+    }
+
+    /// The kernel's BTF again, with only the structures and members that `object`, the BTF of a BPF object file, names:
+    /// all that libbpf needs to relocate it. `nil` when `object` is not BTF.
+    package func reduced(for object: [UInt8]) -> [UInt8]? {
+        guard let local = TypeSection(object) else { return nil }
+        var structures: Set<String> = []
+        var members: Set<String> = []
+        var offset = 0
+        while let kind = local.kind(at: offset) {
+            if kind == .structure || kind == .union {
+                structures.insert(local.essentialName(at: offset))
+                for index in 0..<local.memberCount(at: offset) { members.insert(local.memberName(at: offset, index)) }
+            }
+            offset += local.size(at: offset, kind)
+        }
+        structures.remove("")
+        members.remove("")
+
+        var filter = NameFilter()
+        for name in structures {
+            filter.add(name, .structure)
+            filter.add(name, .union)
+        }
+        var writer = TypeWriter(types: types, offsets: offsets, structures: structures, members: members)
+        for id in 1..<offsets.count {
+            let offset = Int(offsets[id])
+            if filter.match(types, offset) != nil { _ = writer.copy(UInt32(id)) }
+        }
+        return writer.finish()
+    }
+
+    /// The file, mapped where the kernel allows it (6.16), else read.
     private static func contents() -> [UInt8]? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
@@ -39,68 +102,5 @@ package struct KernelTypes {
             complete = count == size
         }
         return complete ? bytes : nil
-    }
-
-    /// One pass over the type section. Each type is 12 bytes and a tail whose size its kind decides.
-    private static func scan(_ bytes: [UInt8], for names: Set<String>) -> [String: UInt32]? {
-        let span = unsafe bytes.span.bytes
-        func word(_ offset: Int) -> UInt32 {
-            unsafe span.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
-        }
-        guard span.byteCount >= 24, word(0) & 0xffff == 0xeb9f else { return nil }
-        let header = Int(word(4))
-        let types = header + Int(word(8))
-        let typesEnd = types + Int(word(12))
-        let strings = header + Int(word(16))
-        let stringsEnd = strings + Int(word(20))
-        guard header >= 24, typesEnd <= span.byteCount, stringsEnd <= span.byteCount else { return nil }
-
-        // Names by their length, so that most of 60,000 functions are ruled out without looking at them.
-        var wanted: [Int: [[UInt8]]] = [:]
-        for name in names {
-            let utf8 = Array(name.utf8)
-            wanted[utf8.count, default: []].append(utf8)
-        }
-        let longest = wanted.keys.max() ?? 0
-
-        var found: [String: UInt32] = [:]
-        var offset = types
-        var id: UInt32 = 1
-        while offset + 12 <= typesEnd, found.count < names.count {
-            let info = word(offset + 4)
-            let count = Int(info & 0xffff)
-            if (info >> 24) & 0x1f == 12 {  // BTF_KIND_FUNC
-                let name = strings + Int(word(offset))
-                var end = name
-                while end < stringsEnd, end - name <= longest, span.unsafeByte(end) != 0 { end += 1 }
-                if let candidates = wanted[end - name] {
-                    for candidate in candidates where span.equals(candidate, at: name) {
-                        found[String(decoding: candidate, as: UTF8.self)] = id
-                    }
-                }
-            }
-            switch (info >> 24) & 0x1f {
-            case 1, 14, 17: offset += 12 + 4  // INT, VAR, DECL_TAG
-            case 3: offset += 12 + 12  // ARRAY
-            case 4, 5, 15, 19: offset += 12 + 12 * count  // STRUCT, UNION, DATASEC, ENUM64
-            case 6, 13: offset += 12 + 8 * count  // ENUM, FUNC_PROTO
-            case 2, 7...12, 16, 18: offset += 12  // PTR, FWD, TYPEDEF, modifiers, FUNC, FLOAT, TYPE_TAG
-            default: return nil  // a kind newer than this reader: its size is unknown
-            }
-            id += 1
-        }
-        return found
-    }
-}
-
-extension RawSpan {
-    fileprivate func unsafeByte(_ offset: Int) -> UInt8 {
-        unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
-    }
-
-    fileprivate func equals(_ bytes: [UInt8], at offset: Int) -> Bool {
-        guard offset + bytes.count <= byteCount else { return false }
-        for index in bytes.indices where unsafeByte(offset + index) != bytes[index] { return false }
-        return true
     }
 }

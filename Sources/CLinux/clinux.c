@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,6 +25,11 @@ struct kernfs_handle {
 long clinux_bpf(int command, void *attributes, unsigned size)
 {
     return syscall(SYS_bpf, command, attributes, size);
+}
+
+int clinux_memory_file(void)
+{
+    return memfd_create("ebpfguard", MFD_CLOEXEC);
 }
 
 int clinux_open_beneath(int directory, const char *path)

@@ -16,6 +16,8 @@ package struct HostCheck: ~Copyable {
         package let isRequired: Bool
     }
 
+    /// The kernel's types; `nil` when it has none to show.
+    let types: KernelTypes?
     private var probe: FeatureProbe
 
     /// The functions that return from an exec, by this architecture's names. Those of 32-bit programs may be missing.
@@ -34,11 +36,12 @@ package struct HostCheck: ~Copyable {
     #endif
 
     package init() {
-        probe = FeatureProbe(functions: Set(Self.execFunctions.values))
+        types = KernelTypes()
+        probe = FeatureProbe(types, functions: Set(Self.execFunctions.values))
     }
 
     /// Every program that sees failed execs, by whatever hook.
-    static let failedExecPrograms = Array(execFunctions.keys) + ["execve_exited", "execveat_exited"]
+    static let failedExecPrograms = Array(execFunctions.keys) + ["exec_exited"]
 
     /// How failed execs can be seen.
     enum FailedExecHook {
@@ -62,7 +65,7 @@ package struct HostCheck: ~Copyable {
         }
 
         var programs: [String] {
-            if case .tracepoint = self { ["execve_exited", "execveat_exited"] } else { functions.keys.sorted() }
+            if case .tracepoint = self { ["exec_exited"] } else { functions.keys.sorted() }
         }
 
         var reason: String? {

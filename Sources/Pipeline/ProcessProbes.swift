@@ -43,18 +43,25 @@ struct ProcessProbes: ~Copyable {
             throw Failure(.usage, error.description)
         }
         let failedExecs = watchesFailures ? check.failedExecHook() : .none(nil)
+        guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try ProcessProbes(config, scope.tracksProcesses, bufferSize, failedExecs)
+            return try ProcessProbes(config, types, scope.tracksProcesses, bufferSize, failedExecs)
         } catch {
             throw failure(error)
         }
     }
 
     private init(
-        _ config: wire_config, _ tracksProcesses: Bool, _ bufferSize: Int, _ failedExecs: HostCheck.FailedExecHook
+        _ config: wire_config, _ types: KernelTypes, _ tracksProcesses: Bool, _ bufferSize: Int,
+        _ failedExecs: HostCheck.FailedExecHook
     ) throws(BPFError) {
         // Everything that can fail is done with local values: a struct that is half initialised can't be thrown out of.
-        let object = unsafe try BPFObject(embedded_process)
+        var object = unsafe try BPFObject(embedded_process, types: types)
+        var config = config
+        let ids = object.structureIDs(["task_struct", "linux_binprm", "cgroup"])
+        config.type_task_struct = ids[0]
+        config.type_linux_binprm = ids[1]
+        config.type_cgroup = ids[2]
         try object.setSection(".rodata.config", to: config)
         try object.setCapacity(UInt32(bufferSize), map: "ring")
         try object.setCapacity(Self.possibleCPUs(), map: "scratch_map")
@@ -75,7 +82,13 @@ struct ProcessProbes: ~Copyable {
         let fork = try object.attach("process_fork")
         let cgroups = try object.attach("cgroup_made")
         var failed = InlineArray<4, BPFLink?> { _ in nil }
-        for (index, program) in failedPrograms.enumerated() { failed[index] = try object.attach(program) }
+        if case .tracepoint = failedExecs {
+            for (index, call) in ["execve", "execveat"].enumerated() {
+                failed[index] = try object.attach("exec_exited", tracepoint: "sys_exit_\(call)", of: "syscalls")
+            }
+        } else {
+            for (index, program) in failedPrograms.enumerated() { failed[index] = try object.attach(program) }
+        }
 
         self.exec = exec
         self.fork = fork

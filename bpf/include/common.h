@@ -21,18 +21,14 @@
 // each step is a helper call, ten times as long. `typed` is a constant parameter of the function around it.
 #define GET(...) (typed ? ___arrow(__VA_ARGS__) : BPF_CORE_READ(__VA_ARGS__))
 
-extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __ksym __weak;
+// Stands for the kfunc bpf_rdonly_cast(pointer, type id). The loader puts the kfunc's id here, or a plain copy of the
+// pointer on a kernel without it (before 6.2). A declared kfunc would make libbpf index all of the kernel's types.
+static void *(*const rdonly_cast)(const void *pointer, __u32 type) = (void *)0x7e5ca57;
 
 // A pointer from a program's context, as one that the verifier does not trust. It loads the same, but from 6.2 until
 // the kernel's BTF came sorted the verifier searches all of it by name, several times, for each pointer loaded through a
 // trusted one (btf_nested_type_is_trusted): 0.6 ms a load, 0.4 s for a loop over parents. The kfunc is new in 6.2 too.
-#define UNTRUSTED(type, pointer)                                                                                       \
-    ({                                                                                                                 \
-        void *pointer_ = (void *)(pointer);                                                                            \
-        if (bpf_rdonly_cast)                                                                                           \
-            pointer_ = bpf_rdonly_cast(pointer_, bpf_core_type_id_kernel(type));                                       \
-        (type *)pointer_;                                                                                              \
-    })
+#define UNTRUSTED(type, pointer) ((struct type *)rdonly_cast((const void *)(pointer), config.type_##type))
 
 #define READ(destination, address) bpf_probe_read_kernel(&(destination), sizeof(destination), (const void *)(address))
 

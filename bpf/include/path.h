@@ -8,9 +8,9 @@
 #include "scratch.h"
 
 #define PATH_MAX_BYTES 4096
-// The shortest component takes two bytes, and each mount crossed on the way takes a step: 34 times 64 is enough.
-#define PATH_STEPS 64
-#define PATH_ROUNDS 34
+// The shortest component takes two bytes, and each mount crossed on the way takes a step: 17 times 128 is enough.
+#define PATH_STEPS 128
+#define PATH_ROUNDS 17
 
 // One step towards the root; 1 when there is none. Global functions, in two levels: the verifier checks each body once
 // instead of once per iteration, which is what makes 2,176 iterations cheap to verify without bpf_loop (new in 5.17).
@@ -66,6 +66,9 @@ __attribute__((noinline)) int path_steps(__u32 cpu)
     return 0;
 }
 
+// As many as most paths have; each costs the verifier a round.
+#define NEAR_COMPONENTS 6
+
 // The part of most paths that needs no helper but for the names: up to the top of the mount, and no further where that
 // is the process's root and the top of all. Answers 1 when the path is complete, else leaves the rest to path_steps.
 static __always_inline int path_within_mount(struct scratch *scratch, struct path *path, struct path *root)
@@ -78,7 +81,7 @@ static __always_inline int path_within_mount(struct scratch *scratch, struct pat
     struct mount *mount, *above;
     __u32 end = scratch->end;
 
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < NEAR_COMPONENTS; i++) {
         if (dentry == mount_root || dentry == root_dentry)
             break;
         struct dentry *parent = dentry->d_parent;

@@ -75,6 +75,13 @@ static __always_inline int append_ancestor(struct scratch *scratch, struct task_
     return !!(GET(ancestor, signal, flags) & SIGNAL_UNKILLABLE);
 }
 
+// As many as most processes have; each costs the verifier a round.
+#define NEAR_ANCESTORS 8
+// Then by helper, in rounds: 12 times 10 more.
+#define FAR_ANCESTORS 10
+#define FAR_ROUNDS 12
+_Static_assert(NEAR_ANCESTORS + FAR_ANCESTORS * FAR_ROUNDS == WIRE_ANCESTORS_MAX, "ancestors");
+
 // The same for those far up. (A global function for the reason given at path_step.)
 __attribute__((noinline)) int ancestor_step(__u32 cpu)
 {
@@ -88,7 +95,15 @@ __attribute__((noinline)) int ancestor_step(__u32 cpu)
     return append_ancestor(scratch, ancestor, 0);
 }
 
-#define NEAR_ANCESTORS 12
+__attribute__((noinline)) int ancestor_steps(__u32 cpu)
+{
+    for (int i = 0; i < FAR_ANCESTORS; i++) {
+        if (ancestor_step(cpu))
+            return 1;
+    }
+    return 0;
+}
+
 
 // Appends the parent, its parent and so on; answers how many.
 static __always_inline __u32 append_ancestors(struct scratch *scratch, struct task_struct *task, const int typed)
@@ -105,8 +120,8 @@ static __always_inline __u32 append_ancestors(struct scratch *scratch, struct ta
         ancestor = GET(ancestor, real_parent, group_leader);
     }
     scratch->ancestor = (__u64)ancestor;
-    for (int i = typed ? NEAR_ANCESTORS : 0; i < WIRE_ANCESTORS_MAX && !done; i++)
-        done = ancestor_step(cpu);
+    for (int i = 0; i < FAR_ROUNDS && !done; i++)
+        done = ancestor_steps(cpu);
     return (scratch->end - start) / sizeof(struct wire_ancestor);
 }
 

@@ -39,6 +39,9 @@ static inline void clinux_store_full_32(void *address, uint32_t value)
 // bpf(2). `attributes` is union bpf_attr of `size` bytes.
 long clinux_bpf(int command, void *attributes, unsigned size);
 
+// memfd_create(2), closed on exec. A descriptor, or -1 with errno.
+int clinux_memory_file(void);
+
 // openat2(2) with RESOLVE_IN_ROOT: no symbolic link in `path` leads out of `directory`. O_NONBLOCK, so that a FIFO in
 // the place of a file does not hang. Linux 5.6. A descriptor, or -1 with errno.
 int clinux_open_beneath(int directory, const char *path);

@@ -13,6 +13,7 @@
 struct wire_scope_comm {
     char name[WIRE_COMM_SIZE];
     uint32_t negated;
+    uint32_t unused; // names are compared as two words of 8 bytes
 };
 
 struct wire_scope_user {
@@ -44,7 +45,10 @@ struct wire_config {
     uint32_t glob_count;
     uint32_t forks;         // report forks
     uint32_t exits;         // report exits
-    uint32_t unused;
+    // Ids of structures in the kernel's BTF.
+    uint32_t type_task_struct;
+    uint32_t type_linux_binprm;
+    uint32_t type_cgroup;
     struct wire_scope_comm comm[WIRE_SCOPE_MAX];
     struct wire_scope_user user[WIRE_SCOPE_MAX];
     struct wire_scope_cgroup cgroup[WIRE_SCOPE_MAX];

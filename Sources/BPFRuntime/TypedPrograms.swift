@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLibbpf
+internal import Glibc
+internal import Synchronization
+
+/// How programs that attach by the kernel's types (tp_btf, fentry, fexit, iter) are loaded: with ids that were found
+/// here, because libbpf would read and index all of the kernel's types for them.
+///
+/// libbpf calls registered handlers for their sections, and lets them change a program just before it is loaded
+/// (libbpf_register_prog_handler, libbpf 1.0). They are told by program, since a handler knows nothing of its object.
+enum TypedPrograms {
+    struct Target {
+        let attachType: bpf_attach_type
+        let typeID: UInt32
+    }
+
+    private struct State {
+        var isRegistered = false
+        var targets: [String: Target] = [:]
+        var castFunction: UInt32?
+    }
+
+    private static let state = Mutex(State())
+
+    /// The call that stands in a program for the kfunc bpf_rdonly_cast; the number must be the same in bpf/include.
+    private static let castCall: Int32 = 0x7e5_ca57
+
+    static let castFunction = "bpf_rdonly_cast"
+
+    static func register() throws(BPFError) {
+        let wasRegistered = state.withLock { state in
+            defer { state.isRegistered = true }
+            return state.isRegistered
+        }
+        if wasRegistered { return }
+        for section in ["tp_btf/", "fexit", "iter/"] {
+            var options = libbpf_prog_handler_opts()
+            options.sz = MemoryLayout<libbpf_prog_handler_opts>.size
+            unsafe options.prog_prepare_load_fn = { program, options, _ in unsafe TypedPrograms.prepare(program, options) }
+            // A raw tracepoint until it is loaded: libbpf reads the kernel's types for any program that is a tracing one.
+            let result = unsafe libbpf_register_prog_handler(
+                section, BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_CGROUP_INET_INGRESS, &options)
+            guard result >= 0 else { throw BPFError(step: "register section \(section)", code: result) }
+        }
+    }
+
+    /// What the programs of the next load attach to. `castFunction` is the id of bpf_rdonly_cast where there is one.
+    static func set(_ targets: [String: Target], castFunction: UInt32?) {
+        state.withLock { state in
+            state.targets = targets
+            state.castFunction = castFunction
+        }
+    }
+
+    private static func prepare(_ program: OpaquePointer?, _ options: UnsafeMutablePointer<bpf_prog_load_opts>?) -> Int32 {
+        guard let program = unsafe program, let options = unsafe options else { return -EINVAL }
+        let name = unsafe String(cString: bpf_program__name(program))
+        let (target, castFunction) = state.withLock { ($0.targets[name], $0.castFunction) }
+        guard let target else { return -ENOENT }
+        unsafe options.pointee.expected_attach_type = target.attachType
+        unsafe options.pointee.attach_btf_id = target.typeID
+        let result = unsafe bpf_program__set_type(program, BPF_PROG_TYPE_TRACING)
+        return unsafe result == 0 ? patchCasts(program, castFunction) : result
+    }
+
+    /// Puts the kfunc in the place of its stand-in, or `r0 = r1` on a kernel that has none (before 6.2).
+    private static func patchCasts(_ program: OpaquePointer, _ castFunction: UInt32?) -> Int32 {
+        let count = unsafe bpf_program__insn_cnt(program)
+        guard let current = unsafe bpf_program__insns(program) else { return -EINVAL }
+        var instructions = unsafe Array(UnsafeBufferPointer(start: current, count: count))
+        for index in instructions.indices where instructions[index].code == 0x85 && instructions[index].imm == castCall {
+            if let castFunction {
+                instructions[index].src_reg = 2  // BPF_PSEUDO_KFUNC_CALL
+                instructions[index].imm = Int32(bitPattern: castFunction)
+            } else {
+                instructions[index] = bpf_insn(code: 0xbf, dst_reg: 0, src_reg: 1, off: 0, imm: 0)
+            }
+        }
+        return unsafe instructions.withUnsafeMutableBufferPointer { unsafe bpf_program__set_insns(program, $0.baseAddress, count) }
+    }
+}
