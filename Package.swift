@@ -20,6 +20,10 @@ let c: [CSetting] = [
 
 let package = Package(
     name: "ebpfguard",
+    products: [
+        .executable(name: "ebpfguard", targets: ["ebpfguard"]),
+        .executable(name: "live-tests", targets: ["LiveTests"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
@@ -52,6 +56,8 @@ let package = Package(
             swiftSettings: swift,
             linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]
         ),
+        .target(name: "Workloads", path: "Tests/Workloads", cSettings: c),
+        .executableTarget(name: "LiveTests", dependencies: ["Workloads"], path: "Tests/LiveTests", swiftSettings: swift),
     ],
     cLanguageStandard: .c2x
 )

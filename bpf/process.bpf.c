@@ -34,6 +34,14 @@ static __always_inline void append_arguments(struct scratch *scratch, struct wir
     scratch->end += size;
 }
 
+static __always_inline void mark_executable(struct scratch *scratch, struct wire_process *record, __u32 pid)
+{
+    __u32 marks = scope_marks(pid) & ~WIRE_TASK_EXE;
+
+    marks |= glob_marks(scratch, scratch->walk.start, executable_size(scratch, record));
+    scope_set_marks(pid, marks);
+}
+
 SEC("tp_btf/sched_process_exec")
 int process_exec(__u64 *context)
 {
@@ -51,10 +59,7 @@ int process_exec(__u64 *context)
     record = begin_process(scratch, task, WIRE_EXEC, 1);
     if (config.glob_count) {
         // The executable is new, so this is where its mark changes; children inherit it.
-        __u32 marks = scope_marks(task->tgid) & ~WIRE_TASK_EXE;
-
-        marks |= glob_marks(scratch, scratch->walk.start, executable_size(scratch, record));
-        scope_set_marks(task->tgid, marks);
+        mark_executable(scratch, record, task->tgid);
         if (!in_scope(task, task->tgid, 1))
             return 0;
     }
@@ -331,7 +336,8 @@ int compat_execveat_returned(__u64 *context)
 // Where fentry and fexit are refused: the system calls' own tracepoints. bpf_task_pt_regs is there since 5.15.
 struct syscall_exit {
     __u64 common;
-    __s64 nr;
+    __s32 nr;
+    __s32 unused;
     __s64 result;
 };
 
@@ -367,12 +373,10 @@ int process_existing(struct bpf_iter__task *context)
     if (!scratch)
         return 0;
     record = begin_process(scratch, task, WIRE_EXISTING, 1);
-    if (config.glob_count) {
-        __u32 marks = glob_marks(scratch, scratch->walk.start, executable_size(scratch, record));
-
-        if (marks && record->executable_size)
-            scope_set_marks(task->tgid, marks);
-    }
+    if (config.glob_count && record->executable_size)
+        mark_executable(scratch, record, task->tgid);
+    if (in_scope_but_cgroup(task, task->tgid, 1))
+        record->header.flags |= WIRE_PROCESS_IN_SCOPE;
     append_directory(scratch, record, task, 1);
     bpf_seq_write(seq, record, finish_record(scratch));
     return 0;

@@ -12,7 +12,8 @@ package import CObjects
 package struct BPFObject: ~Copyable {
     private let object: OpaquePointer
     private let name: String
-    private let types: KernelTypes
+    /// Until the programs are loaded: several megabytes.
+    private var types: KernelTypes?
     /// What libbpf relocates against; read when the object is loaded.
     private let file: MemoryFile
     /// Functions that fentry and fexit programs attach to, by program.
@@ -91,10 +92,11 @@ package struct BPFObject: ~Copyable {
     }
 
     /// Creates the maps and loads the programs. The error carries the verifier's log when a program was refused.
-    package func load() throws(BPFError) {
+    package mutating func load() throws(BPFError) {
         _ = LibbpfLog.take()
         try findTargets()
         let result = unsafe bpf_object__load(object)
+        types = nil
         guard result == 0 else {
             let messages = LibbpfLog.take()
             throw BPFError(step: "load object \(name)", code: result, verifierLog: Self.verifierLog(in: messages))
@@ -181,8 +183,8 @@ package struct BPFObject: ~Copyable {
             case .other: break
             }
         }
-        let typedefs = types.typedefs(typedefNames)
-        let functionIDs = types.functions(functionNames)
+        let typedefs = types?.typedefs(typedefNames) ?? [:]
+        let functionIDs = types?.functions(functionNames) ?? [:]
         var targets: [String: TypedPrograms.Target] = [:]
         for (name, hook) in hooks {
             let target: (bpf_attach_type, String, UInt32?)
@@ -201,9 +203,9 @@ package struct BPFObject: ~Copyable {
     }
 
     /// The ids of kernel structures, for the settings of programs that cast pointers to them. 0 for one that the kernel
-    /// does not have.
+    /// does not have. Before load only.
     package func structureIDs(_ names: [String]) -> [UInt32] {
-        let ids = types.structures(Set(names))
+        let ids = types?.structures(Set(names)) ?? [:]
         return names.map { ids[$0] ?? 0 }
     }
 
@@ -219,14 +221,12 @@ package struct BPFObject: ~Copyable {
         return unsafe BPFMap(name: name, descriptor: bpf_map__fd(map))
     }
 
-    /// The memory of a writable data section, shared with the running programs. Alive as long as the object.
-    package func sharedSection(_ name: String) throws(BPFError) -> UnsafeMutableRawPointer {
+    /// The memory of a writable data section, shared with the running programs. (What libbpf has of it is only a copy
+    /// of the initial values, except through a skeleton.)
+    package func sharedSection(_ name: String) throws(BPFError) -> Mapping {
         let map = unsafe try map(name)
-        var size = 0
-        guard let pointer = unsafe bpf_map__initial_value(map, &size) else {
-            throw BPFError(step: "map section \(name)", code: EINVAL)
-        }
-        return unsafe UnsafeMutableRawPointer(mutating: pointer)
+        return try unsafe Mapping(
+            bpf_map__fd(map), offset: 0, length: Int(bpf_map__value_size(map)), writable: true)
     }
 
     /// The names of all programs that are loaded.

@@ -11,29 +11,28 @@ internal import Glibc
 package struct BPFRing: ~Copyable {
     /// The map's descriptor: readable, for epoll, when a program woke the reader. Owned by the object.
     package let descriptor: Int32
-    private let consumer: UnsafeMutableRawPointer
-    private let producer: UnsafeMutableRawPointer
-    private let data: UnsafeMutableRawPointer
-    private let size: Int
+    private let consumerPage: Mapping
+    private let producerPages: Mapping
     private let page: Int
+    private let size: Int
+
+    /// Position up to which records were read.
+    private var consumer: UnsafeMutableRawPointer { unsafe consumerPage.start }
+    /// Position up to which records were written.
+    private var producer: UnsafeMutableRawPointer { unsafe producerPages.start }
+    private var data: UnsafeMutableRawPointer { unsafe producerPages.start + page }
 
     /// Maps the ring `map` of `size` bytes (a power of two and a multiple of the page size).
     package init(_ map: BPFMap, size: Int) throws(BPFError) {
-        descriptor = map.descriptor
-        self.size = size
-        page = Int(getpagesize())
-        // Each mapping is its own value, so that the first is released when the second fails.
+        let page = Int(getpagesize())
         let consumer = try Mapping(map.descriptor, offset: 0, length: page, writable: true)
         // The data is mapped twice in a row, so a record that wraps round is still contiguous.
         let producer = try Mapping(map.descriptor, offset: page, length: page + 2 * size, writable: false)
-        unsafe self.consumer = unsafe consumer.release()
-        unsafe self.producer = unsafe producer.release()
-        unsafe data = unsafe self.producer + page
-    }
-
-    deinit {
-        unsafe munmap(consumer, page)
-        unsafe munmap(producer, page + 2 * size)
+        consumerPage = consumer
+        producerPages = producer
+        descriptor = map.descriptor
+        self.page = page
+        self.size = size
     }
 
     /// Whether a record is waiting.
@@ -80,31 +79,4 @@ package struct BPFRing: ~Copyable {
 
     private static let busy: UInt32 = 1 << 31
     private static let discarded: UInt32 = 1 << 30
-}
-
-/// A mapping that is undone unless it is released to a new owner.
-@safe
-private struct Mapping: ~Copyable {
-    private let start: UnsafeMutableRawPointer
-    private let length: Int
-
-    init(_ descriptor: Int32, offset: Int, length: Int, writable: Bool) throws(BPFError) {
-        let protection = writable ? PROT_READ | PROT_WRITE : PROT_READ
-        let start = unsafe mmap(nil, length, protection, MAP_SHARED, descriptor, off_t(offset))
-        guard let start = unsafe start, unsafe start != UnsafeMutableRawPointer(bitPattern: -1) else {
-            throw BPFError(lastFailureOf: "map the ring buffer")
-        }
-        unsafe self.start = unsafe start
-        self.length = length
-    }
-
-    consuming func release() -> UnsafeMutableRawPointer {
-        let start = unsafe self.start
-        discard self
-        return unsafe start
-    }
-
-    deinit {
-        unsafe munmap(start, length)
-    }
 }

@@ -47,7 +47,7 @@ package struct Enricher {
 
     /// Gives back memory that only the printing of this event needed.
     package func finish(_ event: Event) {
-        event.process?.image?.shrink()
+        if event.action == .exec, let process = event.process { tree.finish(process) }
     }
 
     private mutating func event(
@@ -56,7 +56,8 @@ package struct Enricher {
         let root = (record ?? process.image?.record)?.fixed
         let name = root.flatMap { root in
             users.name(
-                of: process.task.euid, pid: process.key.pid, device: root.root_device, inode: root.root_inode, now: time
+                of: process.task.euid, pid: process.key.pid,
+                root: .init(device: root.root_device, inode: root.root_inode, generation: root.root_generation), now: time
             )
         }
         let ancestors = process.ancestors.map { ancestor in

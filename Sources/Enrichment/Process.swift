@@ -13,6 +13,8 @@ package final class Process {
     /// Parent first.
     package internal(set) var ancestors: [wire_ancestor]
     package internal(set) var parentImage: Image?
+    /// What the tree counts for this process.
+    var keptBytes = 0
 
     init(task: wire_task, image: Image?, ancestors: [wire_ancestor], parentImage: Image?) {
         key = task.key
@@ -67,6 +69,9 @@ package final class Image {
 
     /// Gives back memory that only a printed exec needs.
     func shrink() {
-        record = record?.keepingArguments(4096)
+        record = record?.keepingArguments(1024)
     }
+
+    /// Bytes of memory.
+    var size: Int { record?.byteCount ?? 0 }
 }

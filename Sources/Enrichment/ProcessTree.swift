@@ -10,6 +10,8 @@ internal import Glibc
 /// the start time and the name that the kernel programs report with every event.
 package struct ProcessTree {
     private var processes: [UInt32: Process] = [:]
+    /// Bytes of the records of executed programs that are kept.
+    private var kept = 0
     /// Sweep when there are more entries than this.
     private var sweepAbove = 20_000
 
@@ -38,6 +40,14 @@ package struct ProcessTree {
         insert(process)
         return process
     }
+
+    /// Long arguments are kept for the exit of their process, as long as all records together are not large.
+    package func finish(_ process: Process) {
+        if kept > Self.keptLimit { process.image?.shrink() }
+    }
+
+    /// Bytes; a record of usual arguments has some 500.
+    private static let keptLimit = 8 << 20
 
     /// A child of a fork: its parent's image until it makes its own.
     package mutating func fork(_ task: wire_task) -> Process {
@@ -74,7 +84,7 @@ package struct ProcessTree {
             return Process(
                 task: task, image: nil, ancestors: [ancestor(of: task, process(task.parentKey))], parentImage: nil)
         }
-        processes[task.pid] = nil
+        remove(known)
         known.task = task
         return known
     }
@@ -102,14 +112,23 @@ package struct ProcessTree {
         return found
     }
 
+    private mutating func remove(_ process: Process) {
+        processes[process.key.pid] = nil
+        kept -= process.keptBytes
+    }
+
     private mutating func insert(_ process: Process) {
+        if let old = processes[process.key.pid] { kept -= old.keptBytes }
+        // A forked child shares its parent's record, which is counted once with the parent.
+        process.keptBytes = process.image?.key == process.key ? process.image?.size ?? 0 : 0
+        kept += process.keptBytes
         processes[process.key.pid] = process
         if processes.count > sweepAbove { sweep() }
     }
 
     /// Drops those that are gone. Their end was not told: it was out of scope, or the event was lost.
     private mutating func sweep() {
-        processes = processes.filter { pid, _ in kill(pid_t(pid), 0) == 0 || errno != ESRCH }
+        for (pid, process) in processes where kill(pid_t(pid), 0) != 0 && errno == ESRCH { remove(process) }
         sweepAbove = max(20_000, processes.count * 2)
     }
 

@@ -7,10 +7,17 @@ internal import Glibc
 /// Names of user ids, by the passwd file of the root directory that a process sees: uid 1000 of a container is somebody
 /// else than uid 1000 of the host.
 package struct UserNames {
-    /// A root directory. The device number of a container's root is used again after it is gone, so answers age.
-    private struct Root: Hashable {
+    /// A root directory. Its numbers may be used again after it is gone, so answers age.
+    package struct Root: Hashable {
         let device: UInt32
         let inode: UInt64
+        let generation: UInt32
+
+        package init(device: UInt32, inode: UInt64, generation: UInt32) {
+            self.device = device
+            self.inode = inode
+            self.generation = generation
+        }
     }
 
     private struct Table {
@@ -20,15 +27,15 @@ package struct UserNames {
 
     private var tables: [Root: Table] = [:]
 
-    private static let lifetime: UInt64 = 30_000_000_000
+    /// Nanoseconds.
+    private static let lifetime: UInt64 = 5_000_000_000
     private static let sizeLimit = 1 << 20
 
     package init() {}
 
-    /// The name of `uid` for the process `pid`, whose root directory is (`device`, `inode`). `nil` when that root has no
-    /// such user, or when the process was gone before its root was looked at for the first time.
-    package mutating func name(of uid: UInt32, pid: UInt32, device: UInt32, inode: UInt64, now: UInt64) -> Bytes? {
-        let root = Root(device: device, inode: inode)
+    /// The name of `uid` for the process `pid`, whose root directory is `root`. `nil` when that root has no such user, or
+    /// when the process was gone before its root was looked at for the first time.
+    package mutating func name(of uid: UInt32, pid: UInt32, root: Root, now: UInt64) -> Bytes? {
         if let table = tables[root], now &- table.read < Self.lifetime { return table.names[uid] }
         guard let names = Self.read(rootOf: pid) ?? tables[root]?.names else { return nil }
         if tables.count >= 4096 { tables.removeAll() }

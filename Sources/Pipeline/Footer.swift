@@ -48,7 +48,14 @@ struct Footer {
         let programs = "programs ran \(grouped(cost.runs)) times, \(durationText(average)) each"
         let share = percent(cost.nanoseconds, of: watched)
         let reader = "ebpfguard used \(durationText(own)) of CPU (\(percent(own, of: watched)))"
-        return "cost:    \(programs), \(share) of a CPU;\n         \(reader), \(usage.ru_maxrss / 1024) MB at most"
+        return "cost:    \(programs), \(share) of a CPU;\n         \(reader), \(Self.peakMemory()) MB at most"
+    }
+
+    /// Megabytes. (ru_maxrss counts what the process was before exec as well: its parent's size.)
+    private static func peakMemory() -> Int {
+        let line = readText("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        let kilobytes = line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0
+        return kilobytes / 1024
     }
 
     private func percent(_ part: UInt64, of whole: UInt64) -> String {

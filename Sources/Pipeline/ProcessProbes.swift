@@ -16,7 +16,12 @@ struct ProcessProbes: ~Copyable {
     private let statistics: StatisticsSwitch?
     let ring: BPFRing
     private let object: BPFObject
-    private let control: UnsafeMutablePointer<wire_control>
+    private let controlSection: Mapping
+
+    /// The words that both sides write.
+    private var control: UnsafeMutablePointer<wire_control> {
+        unsafe controlSection.start.assumingMemoryBound(to: wire_control.self)
+    }
 
     /// Hooks in use, for the footer.
     let hooks: [String]
@@ -73,7 +78,7 @@ struct ProcessProbes: ~Copyable {
         }
         let statistics = try? StatisticsSwitch()
         try object.load()
-        let control = unsafe try object.sharedSection(".data.control").assumingMemoryBound(to: wire_control.self)
+        let control = try object.sharedSection(".data.control")
         let ring = try BPFRing(try object.map(named: "ring"), size: bufferSize)
 
         // Exit before exec before fork: nothing that starts is missed at its end.
@@ -98,7 +103,7 @@ struct ProcessProbes: ~Copyable {
         self.statistics = statistics
         self.ring = ring
         self.object = object
-        unsafe self.control = unsafe control
+        controlSection = control
         hooks =
             ["exec tp_btf/sched_process_exec", "fork tp_btf/sched_process_fork", "exit tp_btf/sched_process_exit"]
             + (failedExecs.name.map { ["failed exec \($0)"] } ?? [])

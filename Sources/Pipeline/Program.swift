@@ -13,11 +13,12 @@ struct Program: ~Copyable {
 
     /// Finds the program as a shell would and forks a child that waits. Its standard output goes to standard error:
     /// ours carries events only.
-    init(_ arguments: [String]) throws(Failure) {
-        let path = try Self.find(arguments[0])
+    init(_ arguments: [[UInt8]]) throws(Failure) {
+        let name = String(decoding: arguments[0], as: UTF8.self)
+        let path = try Self.find(name)
         var gate: [Int32] = [-1, -1]
         var pointers: [UnsafeMutablePointer<CChar>?] = unsafe []
-        for argument in arguments { unsafe pointers.append(strdup(argument)) }
+        for argument in arguments { unsafe pointers.append(Self.copy(argument)) }
         unsafe pointers.append(Optional.none)
         let pid = unsafe clinux_fork_waiting(path, pointers, 2, &gate)
         for index in unsafe pointers.indices { unsafe free(pointers[index]) }
@@ -26,7 +27,7 @@ struct Program: ~Copyable {
         }
         self.pid = pid
         self.gate = gate
-        name = arguments[0]
+        self.name = name
     }
 
     /// Lets the program start.
@@ -54,6 +55,13 @@ struct Program: ~Copyable {
 
     func send(_ signal: Int32) {
         if status == nil { kill(pid, signal) }
+    }
+
+    private static func copy(_ bytes: [UInt8]) -> UnsafeMutablePointer<CChar>? {
+        let copy = unsafe malloc(bytes.count + 1)?.assumingMemoryBound(to: CChar.self)
+        for (index, byte) in bytes.enumerated() { unsafe copy?[index] = CChar(bitPattern: byte) }
+        unsafe copy?[bytes.count] = 0
+        return unsafe copy
     }
 
     private static func find(_ name: String) throws(Failure) -> String {

@@ -29,14 +29,16 @@ package enum Trace {
         var state = TraceState(options, host: host, sink: sink, probes: probes)
         loop.watchRing(probes.ring.descriptor)
         loop.watchOutput(1)
+        state.takeExisting(try probes.existing(), show: false)
+        try mark(scope, probes, &state)
         if !options.quiet {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
             note("watching programs on \(host.name), Linux \(HostCheck.release())\(end)")
             for reason in probes.missing { note("missing: \(reason)") }
             if let header = state.sink.header { note(header) }
         }
-        state.takeExisting(try probes.existing(), show: options.existing)
-        try mark(scope, probes, &state)
+        // Again, because only now the programs know who is in scope.
+        if options.existing { state.takeExisting(try probes.existing(), show: true) }
         try program?.start()
 
         let programStatus = try watch(options, probes, &loop, &state, &program)
@@ -70,6 +72,7 @@ package enum Trace {
     ) throws(Failure) -> Int32? {
         var programStatus: Int32?
         var idle = 0  // looks in a row at an empty ring
+        var tick: Int32 = 10
         while true {
             let count = probes.ring.drain { state.take($0) }
             state.checkLosses(probes)
@@ -78,8 +81,10 @@ package enum Trace {
             if state.isComplete || programStatus != nil && count == 0 { break }
             if let duration = options.duration, Host.boottime() - state.started >= duration { break }
 
+            // What wakes us after a pause is often a fork, and its exec is about to follow.
+            tick = idle > 1 && count > 0 ? 1 : min(tick * 2, 10)
             idle = count > 0 ? 0 : idle + 1
-            let wakeup = loop.wait(milliseconds: pause(idle, options, probes, state))
+            let wakeup = loop.wait(milliseconds: pause(idle, tick, options, probes, state))
             if wakeup.outputIsGone { break }
             if wakeup.signals.contains(SIGWINCH) { state.sink.resize() }
             if wakeup.signals.contains(SIGCHLD), program != nil { programStatus = program!.wait() }
@@ -94,11 +99,12 @@ package enum Trace {
 
     /// How long to wait, in milliseconds. After an event: one tick, and the programs wake nobody, as that is what costs.
     /// When a tick brought nothing: until a program wakes us. A program that read "awake" just before sleep was announced
-    /// has written its record within a tick, so the first sleep is a tick long too.
+    /// has written its record within a tick, so the first sleep is a short one too.
     private static func pause(
-        _ idle: Int, _ options: TraceOptions, _ probes: borrowing ProcessProbes, _ state: borrowing TraceState
+        _ idle: Int, _ tick: Int32, _ options: TraceOptions, _ probes: borrowing ProcessProbes,
+        _ state: borrowing TraceState
     ) -> Int32 {
-        var timeout: Int32 = 10
+        var timeout = tick
         if idle == 0 {
             probes.announceAwake()
         } else {

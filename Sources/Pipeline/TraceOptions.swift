@@ -43,8 +43,8 @@ package struct TraceOptions: Sendable {
     package var bufferSize = 8 << 20
     package var strict = false
     package var verbose = false
-    /// The program behind `--`.
-    package var program: [String] = []
+    /// The program behind `--` and its arguments, byte for byte.
+    package var program: [[UInt8]] = []
 
     package init() {}
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+internal import Glibc
 internal import Pipeline
 
 struct TraceCommand: ParsableCommand {
@@ -49,9 +50,17 @@ struct TraceCommand: ParsableCommand {
         try bounds.apply(to: &options)
         options.strict = checks.strict
         options.verbose = checks.verbose
-        options.program = program
+        options.program = rawArguments(last: program.count)
         let status = try Trace.run(options)
         throw ExitCode(status.code)
+    }
+}
+
+/// The last arguments of this process as the kernel gave them: as a `String`, one that is not UTF-8 would change.
+private func rawArguments(last count: Int) -> [[UInt8]] {
+    unsafe UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).suffix(count).map { argument in
+        guard let argument = unsafe argument else { return [] }
+        return unsafe Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
     }
 }
 

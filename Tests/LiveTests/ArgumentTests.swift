@@ -5,7 +5,7 @@
 let argumentTests = [
     Test("arguments: a list of 1 MB is cut, marked and counted") { t in
         let program = try makeProgram("\(t.scratch)/program")
-        let run = try t.trace([], workload("arguments", program, "1000", "1047"))
+        let run = try t.trace(workload("arguments", program, "1000", "1047"))
         let exec = try t.require(run.events.of("exec").last, "exec")
         t.equal(exec["process.executable"], .string(program), "process.executable")
         t.equal(exec["process.args_count"], 1001, "process.args_count")
@@ -17,7 +17,7 @@ let argumentTests = [
 
     Test("arguments: one of 100 KB is cut and marked") { t in
         let program = try makeProgram("\(t.scratch)/program")
-        let run = try t.trace([], workload("arguments", program, "1", "100000"))
+        let run = try t.trace(workload("arguments", program, "1", "100000"))
         let exec = try t.require(run.events.of("exec").last, "exec")
         t.equal(exec["process.args_count"], 2, "process.args_count")
         t.equal(exec["process.args_truncated"], true, "process.args_truncated")
@@ -28,7 +28,7 @@ let argumentTests = [
         // As the kernel stores them: each with its NUL.
         let program = try makeProgram("\(t.scratch)/program")
         let length = 32768 - (program.utf8.count + 1) - 1
-        let run = try t.trace([], workload("arguments", program, "1", "\(length)"))
+        let run = try t.trace(workload("arguments", program, "1", "\(length)"))
         let exec = try t.require(run.events.of("exec").last, "exec")
         t.equal(exec["process.args"], JSON([program] + numbered(1, length: length)), "process.args")
         t.equal(exec["process.args_truncated"], nil, "process.args_truncated")
@@ -37,7 +37,7 @@ let argumentTests = [
 
     Test("arguments: a thousand of them") { t in
         let program = try makeProgram("\(t.scratch)/program")
-        let run = try t.trace([], workload("arguments", program, "1000", "8"))
+        let run = try t.trace(workload("arguments", program, "1000", "8"))
         let exec = try t.require(run.events.of("exec").last, "exec")
         t.equal(exec["process.args"], JSON([program] + numbered(1000, length: 8)), "process.args")
         t.equal(exec["process.args_truncated"], nil, "process.args_truncated")
@@ -47,7 +47,7 @@ let argumentTests = [
     Test("arguments: escape sequences come through JSON exactly") { t in
         let program = try makeProgram("\(t.scratch)/program")
         let words = ["a\u{1B}[31mred\u{1B}[0m", "\u{7}\u{8}\t\n\r\u{1F}\u{7F}", "\"\\/", "é\u{9B}31m\u{202E}😀"]
-        let run = try t.trace([], [program] + words)
+        let run = try t.trace([program] + words)
         let exec = try t.require(run.events.of("exec").first, "exec")
         t.equal(exec["process.args"], JSON([program] + words), "process.args")
     },
@@ -69,26 +69,26 @@ let argumentTests = [
 
     Test("arguments: invalid UTF-8") { t in
         let program = try makeProgram("\(t.scratch)/program")
-        let run = try t.trace([], workload("exec", program, "name", "bad\\xff\\xfe\\xc3(end", "\\xc3\\xa9"))
+        let run = try t.trace(workload("exec", program, "name", "bad\\xff\\xfe\\xc3(end", "\\xc3\\xa9"))
         let exec = try t.require(run.events.of("exec").last, "exec")
         t.equal(exec["process.args"], ["name", "bad\u{FFFD}\u{FFFD}\u{FFFD}(end", "é"], "process.args")
     },
 
     Test("arguments: empty ones in the middle and at the end") { t in
         let program = try makeProgram("\(t.scratch)/program")
-        let run = try t.trace([], workload("exec", program, "name", "", "middle", "", ""))
+        let run = try t.trace(workload("exec", program, "name", "", "middle", "", ""))
         let exec = try t.require(run.events.of("exec").last, "exec")
         t.equal(exec["process.args"], ["name", "", "middle", "", ""], "process.args")
         t.equal(exec["process.args_count"], 5, "process.args_count")
-        let nameless = try t.trace([], workload("exec", program, ""))
+        let nameless = try t.trace(workload("exec", program, ""))
         t.equal(nameless.events.of("exec").last?["process.args"], [""], "process.args of a program without a name")
     },
 
     Test("paths: 4,000 bytes by absolute and by relative path") { t in
         for (length, form) in [(4050, "absolute"), (4095, "absolute"), (4095, "relative")] {
-            let run = try t.trace([], workload("deep", t.scratch, "\(length)", form))
+            let run = try t.trace(workload("deep", t.scratch, "\(length)", form))
             let exec = try t.require(run.events.of("exec").last, "exec")
-            let path = try t.require(lines(run.errors).first { $0.hasPrefix(t.scratch) }, "path from the workload")
+            let path = try t.require(lines(run.said).first { $0.hasPrefix(t.scratch) }, "path from the workload")
             t.equal(path.utf8.count, length, "the length of the path")
             t.equal(exec["process.executable"], .string(path), "process.executable (\(form))")
             let directory = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
@@ -101,16 +101,16 @@ let argumentTests = [
         let program = try makeProgram("\(t.scratch)/program")
         let words = [
             program, "--password=hunter2", "--token", "hunter2", "-H", "Authorization: Bearer hunter2",
-            "--passwordless", "plain",
+            "--pass-through", "plain",
         ]
         let masked = [
             program, "--password=*****", "--token", "*****", "-H", "Authorization: Bearer *****",
-            "--passwordless", "plain",
+            "--pass-through", "plain",
         ]
-        let run = try t.trace([], words)
+        let run = try t.trace(words)
         t.equal(run.events.of("exec").map(\.args), [masked], "process.args")
         t.equal(run.events.of("exit").map(\.args), [masked], "process.args at the exit")
-        let child = try t.trace([], workload("exec", program) + words)
+        let child = try t.trace(workload("exec", program) + words)
         t.equal(child.events.of("exec").last?.args, masked, "process.args of a child")
         for run in [run, child, try t.run(["-o", "text"], words), try t.run(["-o", "wide"], words)] {
             t.expect(!run.text.contains("hunter2"), "the secret is in the output: \(run.text.prefix(300))")

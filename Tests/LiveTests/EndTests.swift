@@ -7,7 +7,7 @@ import Workloads
 
 let endTests = [
     Test("end: Ctrl-C, SIGTERM and SIGHUP") { t in
-        for number in [SIGINT, SIGTERM, SIGHUP] {
+        for number in t.settings.isSlow ? [SIGINT] : [SIGINT, SIGTERM, SIGHUP] {
             let programs = Programs()
             let child = try t.watch(["-o", "json"])
             programs.expectSome(t)
@@ -45,7 +45,7 @@ let endTests = [
         programs.expectNone(t, "-d")
     },
 
-    Test("end: -d ends a program's run too") { t in
+    Test("end: -d ends a program's run too", dependsOnKernel: false) { t in
         let run = try t.run(["-d", "500ms"], ["sleep", "5"], milliseconds: 3000)
         t.expect(run.text.contains("sleep"), "nothing was printed")
         t.expect(run.child.seconds >= 0.5, "it took only \(run.child.seconds) s")
@@ -64,7 +64,7 @@ let endTests = [
     },
 
     Test("end: the reader of stdout goes away") { t in
-        for form in ["json", "text"] {
+        for form in t.settings.isSlow ? ["json"] : ["json", "text"] {
             let programs = Programs()
             let child = try t.watch(["-o", form])
             let busy = try Child(["sh", "-c", "while :; do /bin/true; done"])
@@ -80,7 +80,7 @@ let endTests = [
         }
     },
 
-    Test("end: -q is quiet, and --strict is satisfied when nothing is lost") { t in
+    Test("end: -q is quiet, and --strict is satisfied when nothing is lost", dependsOnKernel: false) { t in
         let quiet = try t.run(["-q", "-o", "json"], ["true"])
         t.equal(quiet.status, .code(0), "the exit status")
         t.equal(quiet.errors, "", "stderr")

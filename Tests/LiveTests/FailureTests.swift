@@ -4,7 +4,7 @@
 
 let failureTests = [
     Test("failed exec: every errno, with what was asked for") { t in
-        let run = try t.trace([], workload("failing", t.scratch))
+        let run = try t.trace(workload("failing", t.scratch))
         let execs = run.events.of("exec")
         t.equal(execs.count, 2, "the number of execs that worked")
         let caller = try t.require(execs.first, "exec")

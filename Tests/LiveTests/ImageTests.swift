@@ -7,7 +7,7 @@ import Glibc
 let imageTests = [
     Test("image: a plain program has no mark, also when it is run by descriptor") { t in
         let program = try makeProgram("\(t.scratch)/program")
-        let run = try t.trace([], workload("descriptor", program))
+        let run = try t.trace(workload("descriptor", program))
         let exec = try t.require(run.events.of("exec").last, "exec")
         t.equal(exec["process.executable"], .string(program), "process.executable")
         t.equal(exec["process.marks"], nil, "process.marks")
@@ -16,7 +16,7 @@ let imageTests = [
 
     Test("image: a deleted executable") { t in
         let program = try makeProgram("\(t.scratch)/doomed")
-        let run = try t.trace([], workload("deleted", program))
+        let run = try t.trace(workload("deleted", program))
         t.equal(run.events.of("exec").count, 2, "the number of execs")
         let exec = try t.require(run.events.of("exec").last, "exec")
         t.equal(exec["process.executable"], .string(program), "process.executable")
@@ -29,7 +29,7 @@ let imageTests = [
     Test("image: a memfd") { t in
         let program = try makeProgram("\(t.scratch)/program")
         for way in ["execveat", "fexecve", "proc"] {
-            let run = try t.trace([], workload("memfd", program, way))
+            let run = try t.trace(workload("memfd", program, way))
             t.equal(run.events.of("exec").count, 2, "the number of execs")
             let exec = try t.require(run.events.of("exec").last, "exec")
             t.equal(exec["process.executable"], "/memfd:ghost", "process.executable by \(way)")
@@ -41,7 +41,7 @@ let imageTests = [
     Test("image: a script") { t in
         let program = try makeProgram("\(t.scratch)/program")
         let script = try makeScript("\(t.scratch)/script", "#!\(program) -x\n")
-        let run = try t.trace([], [script, "one"])
+        let run = try t.trace([script, "one"])
         t.equal(run.events.of("exec").count, 1, "the number of execs")
         let exec = try t.require(run.events.of("exec").first, "exec")
         t.equal(exec["process.executable"], .string(program), "process.executable")
@@ -49,14 +49,14 @@ let imageTests = [
         t.equal(exec["ebpfguard.script"], .string(script), "ebpfguard.script")
         t.equal(exec["ebpfguard.interpreter"], .string(program), "ebpfguard.interpreter")
         t.equal(exec["process.name"], "script", "process.name")
-        let plain = try t.trace([], [program])
+        let plain = try t.trace([program])
         t.equal(plain.events.of("exec").first?["ebpfguard.script"], nil, "the script of a program")
         t.equal(plain.events.of("exec").first?["ebpfguard.interpreter"], nil, "the interpreter of a program")
     },
 
     Test("image: a script by relative path, with a shell") { t in
         try makeScript("\(t.scratch)/script", "#!/bin/sh\nexit 6\n")
-        let run = try t.trace([], ["./script", "one"], directory: t.scratch, status: .code(6))
+        let run = try t.trace(["./script", "one"], directory: t.scratch, status: .code(6))
         let exec = try t.require(run.events.of("exec").first, "exec")
         t.equal(exec["process.executable"], .string(resolved("/bin/sh")), "process.executable")
         t.equal(exec["process.args"], ["/bin/sh", "./script", "one"], "process.args")
@@ -70,7 +70,7 @@ let imageTests = [
         let third = try makeScript("\(t.scratch)/third", "#!\(program) -3\n")
         let second = try makeScript("\(t.scratch)/second", "#!\(third) -2\n")
         let first = try makeScript("\(t.scratch)/first", "#!\(second) -1\n")
-        let run = try t.trace([], [first, "one"])
+        let run = try t.trace([first, "one"])
         t.equal(run.events.of("exec").count, 1, "the number of execs")
         let exec = try t.require(run.events.of("exec").first, "exec")
         t.equal(exec["process.executable"], .string(program), "process.executable")
@@ -83,7 +83,7 @@ let imageTests = [
         let plain = try makeProgram("\(t.scratch)/plain")
         let raised = try makeProgram("\(t.scratch)/raised", mode: 0o4755)
         func exec(_ words: [String]) throws -> Event {
-            let run = try t.trace([], words)
+            let run = try t.trace(words)
             let exec = try t.require(run.events.of("exec").last, "exec")
             t.equal(exec["process.executable"], .string(words.last ?? ""), "process.executable")
             checkEnd(t, try t.require(run.events.of("exit").by(exec.pid).first, "exit"), of: exec)
@@ -103,8 +103,7 @@ let imageTests = [
     },
 
     Test("image: upper layer of an overlay") { t in
-        let child = try t.start(["-o", "json"], workload("overlay", t.scratch))
-        let run = try t.finish(child, milliseconds: 20_000)
+        let run = try t.trace(workload("overlay", t.scratch), status: nil)
         try t.requires("overlayfs", isThere: run.status != .code(77), sinceKernel: KernelVersion(3, 18))
         t.equal(run.status, .code(0), "the exit status")
         func marks(_ name: String) throws -> JSON? {

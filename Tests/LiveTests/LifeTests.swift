@@ -4,7 +4,7 @@
 
 let lifeTests = [
     Test("life: exit codes of children that never call exec") { t in
-        let run = try t.trace([], workload("codes", "0", "7", "255"))
+        let run = try t.trace(workload("codes", "0", "7", "255"))
         let exec = try t.require(run.events.of("exec").first, "exec")
         t.equal(run.events.of("exec").count, 1, "the number of execs")
         t.equal(run.events.of("exit").count, 4, "the number of exits")
@@ -28,7 +28,7 @@ let lifeTests = [
     },
 
     Test("life: killed by a signal") { t in
-        let run = try t.trace([], workload("signals", "9", "11", "15"))
+        let run = try t.trace(workload("signals", "9", "11", "15"))
         for number in [9, 11, 15] {
             let pid = try t.require(run.said("\(number)").first, "pid from the workload")
             let ends = run.events.of("exit").by(pid)
@@ -39,8 +39,8 @@ let lifeTests = [
     },
 
     Test("life: lifetime of 300 ms") { t in
-        let run = try t.trace([], workload("lifetime", "300"))
-        let pid = try t.require(run.said().first, "pid from the workload")
+        let run = try t.trace(workload("lifetime", "300"))
+        let pid = try t.require(run.said("").first, "pid from the workload")
         let end = try t.require(run.events.of("exit").by(pid).first, "exit")
         let fork = try t.require(run.events.of("fork").by(pid).first, "fork")
         let duration = (end["event.duration"]?.integer ?? 0) / 1_000_000
@@ -53,8 +53,8 @@ let lifeTests = [
 
     Test("life: a thread that is not the leader calls exec") { t in
         let program = try makeProgram("\(t.scratch)/program", exitCode: 5)
-        let run = try t.trace([], workload("thread-exec", program), status: .code(5))
-        let ids = run.said()
+        let run = try t.trace(workload("thread-exec", program), status: .code(5))
+        let ids = run.said("")
         guard ids.count == 2 else { throw Stop.failed("no ids from the workload") }
         t.equal(run.events.of("exec").count, 2, "the number of execs")
         t.equal(run.events.of("exit").count, 1, "the number of exits")
@@ -73,7 +73,7 @@ let lifeTests = [
 
     Test("life: vfork and exec") { t in
         let program = try makeProgram("\(t.scratch)/program")
-        let run = try t.trace([], workload("vfork-exec", program))
+        let run = try t.trace(workload("vfork-exec", program))
         let first = try t.require(run.events.of("exec").first, "exec")
         let second = try t.require(run.events.of("exec").last, "exec")
         let child = run.events.by(second.pid)
@@ -86,7 +86,7 @@ let lifeTests = [
     },
 
     Test("life: the leader ends before another thread") { t in
-        let run = try t.trace([], workload("leader-first"), status: .code(3))
+        let run = try t.trace(workload("leader-first"), status: .code(3))
         t.equal(run.events.of("exit").count, 1, "the number of exits")
         let exec = try t.require(run.events.of("exec").first, "exec")
         let end = try t.require(run.events.of("exit").first, "exit")
@@ -99,7 +99,7 @@ let lifeTests = [
 
     Test("life: eight threads call exit_group at once") { t in
         let count = t.settings.isSlow ? 10 : 50
-        let run = try t.trace([], workload("group-exit", "\(count)"))
+        let run = try t.trace(workload("group-exit", "\(count)"))
         let workload = try t.require(run.events.of("exec").first, "exec")
         let forks = run.events.of("fork").filter { $0.pid != workload.pid }
         t.equal(forks.count, count, "the number of forks")

@@ -10,14 +10,8 @@ import Workloads
 struct Main {
     static func main() {
         let words = CommandLine.arguments.dropFirst()
-        switch words.first {
-        case "workload":
-            unsafe exit(live_workload(CommandLine.argc - 2, CommandLine.unsafeArgv + 2))
-        case "run":
-            exit(Runner(words.dropFirst()).run())
-        default:
-            Runner.usage()
-        }
+        guard words.first == "run" else { Runner.usage() }
+        exit(Runner(words.dropFirst()).run())
     }
 }
 
@@ -26,6 +20,7 @@ struct Runner {
     private var only: [String] = []
     private var repeats = 1
     private var isList = false
+    private let shared = Shared()
 
     static func usage() -> Never {
         say("usage: live-tests run --tool FILE [--only TEXT]... [--repeat N] [--slow] [--no-skip] [--list]")
@@ -99,7 +94,7 @@ struct Runner {
 
     private func outcome(of test: Test) -> Outcome {
         guard let scratch = Scratch() else { return .failed(["no directory to work in: \(describe(errno: errno))"]) }
-        let context = Context(settings: settings, scratch: scratch.path)
+        let context = Context(settings: settings, scratch: scratch.path, shared: shared)
         // Before the directory goes, so that nothing of this test can be in the next.
         defer { context.children.removeAll() }
         do {

@@ -29,7 +29,7 @@ let loopTests = [
     },
 
     Test("loop500x4: four loops at once") { t in
-        let count = t.settings.isSlow ? 50 : 500
+        let count = t.settings.isSlow ? 20 : 500
         let loop = loop(count)
         let run = try t.trace([], ["sh", "-c", "for n in 1 2 3 4; do sh -c \"$0\" & done; wait", loop])
         t.equal(run.events.of("exec").count, 4 * (count + 2) + 1, "the number of execs")

@@ -8,7 +8,7 @@ let namespaceTests = [
     Test("cgroup: path and id") { t in
         let group = try Cgroup(t, "place")
         let program = try makeProgram("\(t.scratch)/program")
-        let run = try t.trace([], workload("in-cgroup", group.path, program))
+        let run = try t.trace(workload("in-cgroup", group.path, program))
         let before = try t.require(run.events.of("exec").first, "exec")
         let inside = try t.require(run.events.of("exec").last, "exec")
         t.equal(before["process.linux.cgroup"], cgroup(of: Int(getpid())).map(JSON.string), "the runner's cgroup")
@@ -21,7 +21,7 @@ let namespaceTests = [
 
     Test("pid namespace: both pids, and ancestors up to its first process") { t in
         let program = try makeProgram("\(t.scratch)/program")
-        let run = try t.trace([], workload("pid-namespace", program))
+        let run = try t.trace(workload("pid-namespace", program))
         let first = try t.require(run.said("first").first, "pid from the workload")
         t.equal(run.said("child"), [2], "the child's pid inside")
         let birth = try t.require(run.events.of("fork").by(first).first, "fork of the first process")

@@ -24,14 +24,14 @@ let programTests = [
         t.equal(plain.text, "", "stdout")
     },
 
-    Test("program: its output goes to stderr, the events alone to stdout") { t in
+    Test("program: its output goes to stderr, the events alone to stdout", dependsOnKernel: false) { t in
         let run = try t.trace([], ["sh", "-c", "echo from-program; echo complaint >&2"])
         t.expect(run.errors.contains("from-program\n"), "its stdout is lost: \(run.errors)")
         t.expect(run.errors.contains("complaint\n"), "its stderr is lost: \(run.errors)")
         t.equal(run.events.of("exec").count, 1, "the number of execs")
     },
 
-    Test("program: gets its arguments byte for byte") { t in
+    Test("program: gets its arguments byte for byte", dependsOnKernel: false) { t in
         let words = workload("expect-arguments", "\\xff\\xfe", "", "\\xc3\\xa9", "-x", "--")
         let arguments: [[UInt8]] = [[0xFF, 0xFE], [], [0xC3, 0xA9], Array("-x".utf8)]
         let child = try Child(
@@ -53,7 +53,7 @@ let programTests = [
         t.equal(run.events.of("exit").count, 7, "the number of exits")
     },
 
-    Test("program: a descendant that outlives it") { t in
+    Test("program: a descendant that outlives it", dependsOnKernel: false) { t in
         // The run ends with the program; the tool does not wait for what it left behind.
         let run = try t.trace([], ["sh", "-c", "sleep 5 & exit 4"], milliseconds: 4000, status: .code(4))
         t.expect(run.child.seconds < 3 || t.settings.isSlow, "it took \(run.child.seconds) s")

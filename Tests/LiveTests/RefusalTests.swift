@@ -26,7 +26,7 @@ let refusalTests = [
             (["-o", "xml"], "xml"),
             (["--fields", "process.pdi"], "process.pid"),
             (["-u", "no-such-user"], "no-such-user"),
-            (["--exe", "/a/*/b"], "/dir/**"),
+            (["--exe", "bin/sh"], "/dir/**"),
             (["--color", "perhaps"], "perhaps"),
             (["--buffer-size", "12parsecs"], "12parsecs"),
         ]

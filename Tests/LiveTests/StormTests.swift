@@ -6,7 +6,7 @@ import Workloads
 
 let stormTests = [
     Test("storm: all processes, or an honest count of those that are missing") { t in
-        let count = t.settings.isSlow ? 5000 : 20_000
+        let count = t.settings.isSlow ? 2000 : 20_000
         let child = try t.start(["-o", "json", "--strict"], workload("storm", "\(count)"))
         _ = try checkStorm(t, child, count: count)
     },

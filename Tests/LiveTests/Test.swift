@@ -44,13 +44,15 @@ final class Context {
     let settings: Settings
     /// Empty at the start, removed at the end; everybody may enter it.
     let scratch: String
+    let shared: Shared
     private(set) var failures: [String] = []
     /// Still to be ended when the test is over, however it ends.
     var children: [Child] = []
 
-    init(settings: Settings, scratch: String) {
+    init(settings: Settings, scratch: String, shared: Shared) {
         self.settings = settings
         self.scratch = scratch
+        self.shared = shared
     }
 
     /// What to allow on this machine where an ordinary one gets `milliseconds`.

@@ -73,8 +73,8 @@ int run_expect_arguments(int argc, char *const argv[])
     _exit(0);
 }
 
-// deep DIRECTORY LENGTH absolute|relative: below DIRECTORY, makes a program whose whole path has LENGTH bytes, says that
-// path, and runs it: by that path, or as "./PROGRAM" from its directory.
+// deep DIRECTORY LENGTH absolute|relative: below DIRECTORY, makes a program whose whole path has LENGTH bytes, says it,
+// and runs the program: by that path, or as "./PROGRAM" from its directory.
 int run_deep(int argc, char *const argv[])
 {
     if (argc < 3)

@@ -39,6 +39,12 @@ static void become(const struct live_start *how, const int files[3])
 {
     // Nothing that a test started may outlive the runner.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // A runner in the background of a shell ignores SIGINT; what it starts must not.
+    for (int number = 1; number < SIGRTMIN; number++)
+        signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (how->columns > 0 && (setsid() < 0 || ioctl(files[0], TIOCSCTTY, 0) != 0))
         die("controlling terminal");
     for (int i = 0; i < 3; i++)

@@ -38,13 +38,17 @@ static const struct {
     {"no-new-privileges", run_no_new_privileges},
 };
 
-int live_workload(int argc, char *const argv[])
+// `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't
+// have, and would add to what they do.
+[[gnu::constructor(101)]] static void run_workload(int argc, char *const argv[])
 {
-    for (size_t i = 0; argc > 0 && i < sizeof workloads / sizeof *workloads; i++)
-        if (strcmp(argv[0], workloads[i].name) == 0)
-            return workloads[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "live-tests: no workload '%s'\n", argc > 0 ? argv[0] : "");
-    return 64;
+    if (argc < 2 || strcmp(argv[1], "workload") != 0)
+        return;
+    for (size_t i = 0; argc > 2 && i < sizeof workloads / sizeof *workloads; i++)
+        if (strcmp(argv[2], workloads[i].name) == 0)
+            _exit(workloads[i].run(argc - 3, argv + 3));
+    fprintf(stderr, "live-tests: no such workload\n");
+    _exit(64);
 }
 
 void die(const char *what)

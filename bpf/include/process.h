@@ -80,7 +80,7 @@ static __always_inline struct wire_process *begin_process(struct scratch *scratc
     record->error = 0;
     record->old_tid = 0;
     record->inode = 0;
-    record->device = 0;
+    record->root_generation = 0;
     record->root_inode = 0;
     record->root_device = 0;
     scratch->end = sizeof(*record);
@@ -94,12 +94,12 @@ static __always_inline struct wire_process *begin_process(struct scratch *scratc
 
         record->root_inode = GET(root, i_ino);
         record->root_device = GET(root, i_sb, s_dev);
+        record->root_generation = GET(root, i_generation);
     }
     if (file && fs) {
         struct inode *inode = GET(file, f_inode);
 
         record->inode = GET(inode, i_ino);
-        record->device = GET(inode, i_sb, s_dev);
         record->header.flags |= image_flags(file, inode, typed);
         record->executable_size = append_path(scratch, &file->f_path, &fs->root, typed);
     }

@@ -119,8 +119,8 @@ static __always_inline int scope_has_marks(__u32 marks)
     return 1;
 }
 
-// Whether events of `task`, the current one or a child it makes, are wanted.
-static __always_inline int in_scope(struct task_struct *task, __u32 pid, const int typed)
+// Whether `task` is wanted, cgroups aside: any task, not only the current one.
+static __always_inline int in_scope_but_cgroup(struct task_struct *task, __u32 pid, const int typed)
 {
     if (pid == config.own_pid)
         return 0;
@@ -130,9 +130,13 @@ static __always_inline int in_scope(struct task_struct *task, __u32 pid, const i
         return 0;
     if (config.user_count && !scope_has_user(GET(task, cred, euid.val)))
         return 0;
-    if (config.cgroup_count && !scope_has_cgroup())
-        return 0;
     return 1;
+}
+
+// Whether events of `task`, the current one or a child it makes, are wanted.
+static __always_inline int in_scope(struct task_struct *task, __u32 pid, const int typed)
+{
+    return in_scope_but_cgroup(task, pid, typed) && (!config.cgroup_count || scope_has_cgroup());
 }
 
 #endif

@@ -6,9 +6,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Runs the workload NAME of `live-tests workload NAME [args]` and returns its exit status.
-int live_workload(int argc, char *const argv[]);
-
 // A child of the runner: pidfd becomes readable when it ends; `input`, `output` and `errors` are this side's ends.
 struct live_child {
     pid_t pid;

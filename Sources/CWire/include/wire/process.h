@@ -20,6 +20,9 @@
 // exec_path is relative to the directory that follows as `at`, not to the working directory.
 #define WIRE_PROCESS_AT_DIRECTORY (1u << 8)
 
+// WIRE_EXISTING: the scope includes it, as far as the programs decide it without its cgroup.
+#define WIRE_PROCESS_IN_SCOPE (1u << 9)
+
 #define WIRE_ANCESTORS_MAX 128
 #define WIRE_ARGS_MAX 32768
 
@@ -45,7 +48,7 @@ struct wire_process {
     uint64_t inode;
     uint64_t root_inode;   // of the process's root directory: tells one container's passwd file from another's
     uint32_t root_device;
-    uint32_t device;       // kernel encoding: major << 20 | minor
+    uint32_t root_generation;
     uint32_t args_count;   // the true argc; 0 when not known
     uint32_t args_total;   // bytes of all arguments, also of those that are not here
     uint32_t args_size;    // bytes that are here
