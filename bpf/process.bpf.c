@@ -42,8 +42,7 @@ static __always_inline void mark_executable(struct scratch *scratch, struct wire
     scope_set_marks(pid, marks);
 }
 
-SEC("tp_btf/sched_process_exec")
-int process_exec(__u64 *context)
+static __always_inline int on_exec(__u64 *context)
 {
     struct task_struct *task = UNTRUSTED(task_struct, context[0]);
     __u32 old_pid = context[1];
@@ -53,7 +52,7 @@ int process_exec(__u64 *context)
 
     if (!config.glob_count && !in_scope(task, task->tgid, 1))
         return 0;
-    scratch = scratch_get();
+    scratch = scratch_get(scratch_slot(SCRATCH_EXEC));
     if (!scratch)
         return 0;
     record = begin_process(scratch, task, WIRE_EXEC, 1);
@@ -79,8 +78,16 @@ int process_exec(__u64 *context)
     return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int process_fork(__u64 *context)
+SEC("tp_btf/sched_process_exec")
+int process_exec(__u64 *context)
+{
+    preempt_disable();
+    on_exec(context);
+    preempt_enable();
+    return 0;
+}
+
+static __always_inline int on_fork(__u64 *context)
 {
     struct task_struct *task = UNTRUSTED(task_struct, context[0]);
     struct task_struct *child = UNTRUSTED(task_struct, context[1]);
@@ -102,6 +109,15 @@ int process_fork(__u64 *context)
     return 0;
 }
 
+SEC("tp_btf/sched_process_fork")
+int process_fork(__u64 *context)
+{
+    preempt_disable();
+    on_fork(context);
+    preempt_enable();
+    return 0;
+}
+
 // Threads that ended a process together can each see signal->live at 0; only the first one may report.
 struct exited {
     __u64 start;
@@ -116,8 +132,7 @@ struct {
     __type(value, __u32);
 } exited SEC(".maps");
 
-SEC("tp_btf/sched_process_exit")
-int process_exit(__u64 *context)
+static __always_inline int on_exit(__u64 *context)
 {
     struct task_struct *task = UNTRUSTED(task_struct, context[0]);
     struct task_struct *leader = task->group_leader;
@@ -149,33 +164,67 @@ int process_exit(__u64 *context)
     return 0;
 }
 
-// A cgroup's path, told when it is made: one that is gone when its events are read still has its name.
-SEC("tp_btf/cgroup_mkdir")
-int cgroup_made(__u64 *context)
+SEC("tp_btf/sched_process_exit")
+int process_exit(__u64 *context)
 {
-    struct cgroup *cgroup = UNTRUSTED(cgroup, context[0]);
-    struct scratch *scratch;
-    struct wire_cgroup *record;
-
-    if (cgroup->root->hierarchy_id) // of a v1 hierarchy
-        return 0;
-    scratch = scratch_get();
-    if (!scratch)
-        return 0;
-    record = (void *)scratch->record;
-    record->id = cgroup->kn->id;
-    record->unused = 0;
-    scratch->end = sizeof(*record);
-    record->path_size = append_kernel_string(scratch, PATH_MAX_BYTES, (const void *)context[1]);
-    fill_header(&record->header, 0, WIRE_CGROUP);
-    emit(record, finish_record(scratch), WIRE_CGROUP);
+    preempt_disable();
+    on_exit(context);
+    preempt_enable();
     return 0;
 }
 
-// One argument of a failed exec; 1 after the last.
-__attribute__((noinline)) int argument_step(__u32 cpu)
+#define CGROUP_PATH_SIZE 1024 // the kernel's own buffer for the tracepoint (TRACE_CGROUP_PATH_LEN)
+
+struct cgroup_record {
+    struct wire_cgroup fixed;
+    char path[CGROUP_PATH_SIZE];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct cgroup_record);
+} cgroup_map SEC(".maps");
+
+// A cgroup's path, told when it is made: one that is gone when its events are read still has its name.
+static __always_inline int on_cgroup(__u64 *context)
 {
-    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &cpu);
+    struct cgroup *cgroup = UNTRUSTED(cgroup, context[0]);
+    struct cgroup_record *record;
+    __u32 zero = 0;
+    long length;
+
+    if (cgroup->root->hierarchy_id) // of a v1 hierarchy
+        return 0;
+    record = bpf_map_lookup_elem(&cgroup_map, &zero);
+    if (!record)
+        return 0;
+    fill_header(&record->fixed.header, sizeof(*record), WIRE_CGROUP);
+    record->fixed.id = cgroup->kn->id;
+    record->fixed.unused = 0;
+    length = bpf_probe_read_kernel_str(record->path, sizeof(record->path), (const void *)context[1]);
+    record->fixed.path_size = length > 0 ? length - 1 : 0;
+    emit(record, sizeof(*record), WIRE_CGROUP);
+    return 0;
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int cgroup_made(__u64 *context)
+{
+    preempt_disable();
+    on_cgroup(context);
+    preempt_enable();
+    return 0;
+}
+
+// Bytes; one argument more may follow.
+#define FAILED_ARGS_MAX 6144
+
+// One argument of a failed exec; 1 after the last.
+__attribute__((noinline)) int argument_step(__u32 slot)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &slot);
     __u64 address = 0;
     long length;
 
@@ -192,16 +241,16 @@ __attribute__((noinline)) int argument_step(__u32 cpu)
     if (length < 1)
         return 1;
     scratch->end += length;
-    return scratch->end - strings->start >= WIRE_ARGS_MAX - 4096;
+    return scratch->end - strings->start >= FAILED_ARGS_MAX;
 }
 
 #define ARGUMENT_STEPS 64
 #define ARGUMENT_ROUNDS 16
 
-__attribute__((noinline)) int argument_steps(__u32 cpu)
+__attribute__((noinline)) int argument_steps(__u32 slot)
 {
     for (int i = 0; i < ARGUMENT_STEPS; i++) {
-        if (argument_step(cpu))
+        if (argument_step(slot))
             return 1;
     }
     return 0;
@@ -226,22 +275,28 @@ static __always_inline void append_at_directory(struct scratch *scratch, struct 
 
 // An execve that failed never replaced the memory its arguments came from, and the kernel has just read the path from
 // there, so after the call both are still where the registers say and the path's page is resident.
-static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int compat,
+static __always_inline int on_failed_exec(int at, __u64 path, __u64 arguments, int compat,
                                        long result)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     struct scratch *scratch;
     struct wire_process *record;
-    __u32 cpu = bpf_get_smp_processor_id();
+    __u32 slot = scratch_slot(SCRATCH_FAILED);
     __u32 start;
     long length;
     char first;
 
-    if (result >= 0 || !in_scope(task, bpf_get_current_pid_tgid() >> 32, 0))
+    if (!in_scope(task, bpf_get_current_pid_tgid() >> 32, 0))
         return 0;
-    scratch = scratch_get();
+    scratch = scratch_get(slot);
     if (!scratch)
         return 0;
+    // Four programs share this slot, so on a kernel that preempts them one may find it in use.
+    if (scratch->busy) {
+        count_loss(WIRE_LOSS_RING + WIRE_EXEC_FAILED);
+        return 0;
+    }
+    scratch->busy = 1;
     record = begin_process(scratch, task, WIRE_EXEC_FAILED, 0);
     append_directory(scratch, record, task, 0);
     record->error = -result;
@@ -259,13 +314,26 @@ static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int 
     scratch->strings.compat = compat;
     scratch->strings.start = start;
     for (int i = 0; i < ARGUMENT_ROUNDS; i++) {
-        if (argument_steps(cpu))
+        if (argument_steps(slot))
             break;
     }
     record->args_count = scratch->strings.count;
     record->args_size = scratch->end - start;
     record->args_total = record->args_size;
+    if (record->args_size >= FAILED_ARGS_MAX)
+        record->header.flags |= WIRE_PROCESS_EXEC_ARGS_CUT;
     emit(record, finish_record(scratch), WIRE_EXEC_FAILED);
+    scratch->busy = 0;
+    return 0;
+}
+
+static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int compat, long result)
+{
+    if (result >= 0)
+        return 0;
+    preempt_disable();
+    on_failed_exec(at, path, arguments, compat, result);
+    preempt_enable();
     return 0;
 }
 
@@ -369,13 +437,13 @@ int process_existing(struct bpf_iter__task *context)
     task = UNTRUSTED(task_struct, task);
     if (task->pid != task->tgid)
         return 0;
-    scratch = scratch_get();
+    scratch = scratch_get(SCRATCH_ITERATOR);
     if (!scratch)
         return 0;
     record = begin_process(scratch, task, WIRE_EXISTING, 1);
     if (config.glob_count && record->executable_size)
         mark_executable(scratch, record, task->tgid);
-    if (in_scope_but_cgroup(task, task->tgid, 1))
+    if (in_scope(task, task->tgid, 1))
         record->header.flags |= WIRE_PROCESS_IN_SCOPE;
     append_directory(scratch, record, task, 1);
     bpf_seq_write(seq, record, finish_record(scratch));

@@ -163,6 +163,8 @@ package struct Event {
         case .ebpfguardExecArgs:
             guard action == .execFailed, let record, !record.arguments.bytes.isEmpty else { return .absent }
             return .texts(record.arguments)
+        case .ebpfguardExecArgsTruncated:
+            return record?.has(WIRE_PROCESS_EXEC_ARGS_CUT) == true ? .bool(true) : .absent
         default: return .absent
         }
     }

@@ -17,7 +17,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case userID, userName, userAuditID, groupID
     case hostName
     case ebpfguardSchema, ebpfguardHook, ebpfguardErrno, ebpfguardScript, ebpfguardInterpreter
-    case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardHostPath, ebpfguardCgroupID, ebpfguardSignal, ebpfguardCoreDump
+    case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardExecArgsTruncated, ebpfguardHostPath, ebpfguardCgroupID, ebpfguardSignal, ebpfguardCoreDump
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.
@@ -98,6 +98,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.interpreter", .text, "interpreter as the script's #! line names it"),
         .init("ebpfguard.exec_path", .text, "program that a failed exec asked for"),
         .init("ebpfguard.exec_args", .textList, "arguments that a failed exec asked for"),
+        .init("ebpfguard.exec_args_truncated", .boolean, "true when a failed exec asked for more than is shown"),
         .init("ebpfguard.host_path", .text, "executable as the host sees it, where that differs (chroot)"),
         .init("ebpfguard.cgroup_id", .text, "id of the cgroup (v2)"),
         .init("ebpfguard.signal", .text, "name of process.exit_signal, such as SIGKILL"),

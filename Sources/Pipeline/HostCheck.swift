@@ -132,16 +132,8 @@ package struct HostCheck: ~Copyable {
             throw Failure(
                 .unsupported, "this host has no \(feature.rawValue): \(reason)",
                 help:
-                    "needs Linux \(feature.leastKernel) or newer with CONFIG_DEBUG_INFO_BTF=y; this is \(Self.release())"
+                    "needs Linux \(feature.leastKernel) or newer with CONFIG_DEBUG_INFO_BTF=y; this is \(kernelRelease())"
             )
-        }
-    }
-
-    package static func release() -> String {
-        var name = utsname()
-        unsafe uname(&name)
-        return unsafe withUnsafeBytes(of: name.release) {
-            unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }
     }
 

@@ -69,7 +69,7 @@ struct ProcessProbes: ~Copyable {
         config.type_cgroup = ids[2]
         try object.setSection(".rodata.config", to: config)
         try object.setCapacity(UInt32(bufferSize), map: "ring")
-        try object.setCapacity(Self.possibleCPUs(), map: "scratch_map")
+        try object.setCapacity(1 + Self.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
         if tracksProcesses { try object.setCapacity(65536, map: "task_scope") }
         let failedPrograms = failedExecs.programs
         for (program, function) in failedExecs.functions { try object.setTarget(function, program: program) }
@@ -166,7 +166,7 @@ struct ProcessProbes: ~Copyable {
             )
         case EINVAL where error.verifierLog == nil, ENOTSUP where error.verifierLog == nil:
             Failure(
-                .unsupported, "this kernel (\(HostCheck.release())) can't do it: \(error)",
+                .unsupported, "this kernel (\(kernelRelease())) can't do it: \(error)",
                 help: "ebpfguard trace --check shows what is missing", details: error.verifierLog
             )
         case ENOMEM:
@@ -187,6 +187,9 @@ struct ProcessProbes: ~Copyable {
         var limit = rlimit(rlim_cur: rlim_t.max, rlim_max: rlim_t.max)
         unsafe setrlimit(__rlimit_resource_t(8), &limit)  // RLIMIT_MEMLOCK on x86-64 and arm64
     }
+
+    /// SCRATCH_USERS in bpf/include/scratch.h.
+    private static let scratchSlots: UInt32 = 2
 
     /// From /sys/devices/system/cpu/possible: "0-7" or "0,2-3". CPU numbers index the scratch map, so the highest counts.
     private static func possibleCPUs() -> UInt32 {

@@ -49,7 +49,7 @@ package enum ScopeLookup {
             throw Failure(
                 .usage, "--cgroup: \(path) is not in the cgroup2 hierarchy", help: "write a directory below \(mount)")
         }
-        let components = path.dropFirst(mount.count).split(separator: "/")
-        return Scope.Cgroup(id: id, level: UInt32(components.count), path: "/" + components.joined(separator: "/"))
+        let level = path.dropFirst(mount.count).split(separator: "/").count
+        return Scope.Cgroup(id: id, level: UInt32(level))
     }
 }

@@ -33,7 +33,7 @@ package enum Trace {
         try mark(scope, probes, &state)
         if !options.quiet {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
-            note("watching programs on \(host.name), Linux \(HostCheck.release())\(end)")
+            note("watching programs on \(host.name), Linux \(kernelRelease())\(end)")
             for reason in probes.missing { note("missing: \(reason)") }
             if let header = state.sink.header { note(header) }
         }

@@ -22,12 +22,12 @@ extension Trace {
             }
             let failed = hook.name.map { quoted("\($0)") } ?? "null"
             text =
-                "{\"kernel\":\(quoted(HostCheck.release())),\"supported\":\(works),\"features\":["
+                "{\"kernel\":\(quoted(kernelRelease())),\"supported\":\(works),\"features\":["
                 + features.joined(separator: ",")
                 + "],\"hooks\":{\"exec\":\"tp_btf/sched_process_exec\",\"fork\":\"tp_btf/sched_process_fork\","
                 + "\"exit\":\"tp_btf/sched_process_exit\",\"exec_failed\":\(failed)}}\n"
         } else {
-            text = "kernel \(HostCheck.release())\n"
+            text = "kernel \(kernelRelease())\n"
             for finding in findings {
                 let answer = finding.answer + String(repeating: " ", count: 8 - finding.answer.count)
                 text += "\(answer)\(finding.subject)\(finding.isRequired ? " (required)" : "")\n"

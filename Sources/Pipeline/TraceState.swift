@@ -3,7 +3,6 @@
 internal import CWire
 internal import Enrichment
 internal import Events
-internal import Policy
 
 /// What a run knows and counts: record in, line out.
 struct TraceState: ~Copyable {
@@ -11,7 +10,6 @@ struct TraceState: ~Copyable {
     var sink: Sink
     private let host: Host
     private let countLimit: UInt64?
-    private let cgroups: [Scope.Term<Scope.Cgroup>]
     /// When the probes were attached, CLOCK_BOOTTIME.
     let started: UInt64
 
@@ -29,7 +27,6 @@ struct TraceState: ~Copyable {
         self.sink = sink
         self.host = host
         countLimit = options.count
-        cgroups = options.scope.cgroups
         started = Host.boottime()
         losses = probes.losses()
     }
@@ -62,21 +59,8 @@ struct TraceState: ~Copyable {
                 continue
             }
             guard event.record?.has(WIRE_PROCESS_IN_SCOPE) == true, process.key.start < started else { continue }
-            if isInCgroup(event.cgroup) { emit(&event) }
+            emit(&event)
         }
-    }
-
-    /// The programs decide the cgroup scope for the current process only; for the others it is decided here.
-    private func isInCgroup(_ path: Bytes?) -> Bool {
-        guard !cgroups.isEmpty else { return true }
-        func contains(_ scope: Scope.Cgroup) -> Bool {
-            guard let path else { return false }
-            return scope.level == 0 || path.slice.elementsEqual(scope.path.utf8)
-                || path.slice.starts(with: (scope.path + "/").utf8)
-        }
-        if cgroups.contains(where: { $0.negated && contains($0.value) }) { return false }
-        let positive = cgroups.filter { !$0.negated }
-        return positive.isEmpty || positive.contains { contains($0.value) }
     }
 
     /// Those of `pids` and their descendants, as far as they are known.

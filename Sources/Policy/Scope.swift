@@ -16,16 +16,14 @@ package struct Scope: Sendable {
         }
     }
 
-    /// A cgroup of the default hierarchy. `level` is its depth below the root, `path` starts there.
+    /// A cgroup of the default hierarchy. `level` is its depth below the root.
     package struct Cgroup: Sendable {
         package let id: UInt64
         package let level: UInt32
-        package let path: String
 
-        package init(id: UInt64, level: UInt32, path: String) {
+        package init(id: UInt64, level: UInt32) {
             self.id = id
             self.level = level
-            self.path = path
         }
     }
 

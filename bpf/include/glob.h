@@ -30,9 +30,9 @@ static __always_inline char pattern_at(__u32 index, __u32 position)
 }
 
 // One character; 1 when all patterns are decided.
-__attribute__((noinline)) int glob_step(__u32 cpu)
+__attribute__((noinline)) int glob_step(__u32 slot)
 {
-    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &cpu);
+    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &slot);
 
     if (!scratch)
         return 1;
@@ -97,10 +97,10 @@ __attribute__((noinline)) int glob_step(__u32 cpu)
     return 0;
 }
 
-__attribute__((noinline)) int glob_steps(__u32 cpu)
+__attribute__((noinline)) int glob_steps(__u32 slot)
 {
     for (int i = 0; i < GLOB_STEPS; i++) {
-        if (glob_step(cpu))
+        if (glob_step(slot))
             return 1;
     }
     return 0;
@@ -109,7 +109,7 @@ __attribute__((noinline)) int glob_steps(__u32 cpu)
 // The mark for a path in scratch: set when the --exe options as a whole accept it.
 static __always_inline __u32 glob_marks(struct scratch *scratch, __u32 path, __u32 path_size)
 {
-    __u32 cpu = bpf_get_smp_processor_id();
+    __u32 slot = scratch->slot;
     struct match *match = &scratch->match;
     int positive = 0, done = 0;
 
@@ -119,7 +119,7 @@ static __always_inline __u32 glob_marks(struct scratch *scratch, __u32 path, __u
     match->refused = 0;
     match_restart(match, 0);
     for (int i = 0; i < GLOB_ROUNDS; i++) {
-        if (glob_steps(cpu)) {
+        if (glob_steps(slot)) {
             done = 1;
             break;
         }

@@ -143,8 +143,14 @@ struct cgroup_root {
 };
 
 struct cgroup {
+    int level;
     struct kernfs_node *kn;
     struct cgroup_root *root;
+    struct cgroup *ancestors[1]; // since 6.1
+};
+
+struct cgroup___before_6_1 {
+    __u64 ancestor_ids[1];
 };
 
 struct css_set {

@@ -14,9 +14,9 @@
 
 // One step towards the root; 1 when there is none. Global functions, in two levels: the verifier checks each body once
 // instead of once per iteration, which is what makes 2,176 iterations cheap to verify without bpf_loop (new in 5.17).
-__attribute__((noinline)) int path_step(__u32 cpu)
+__attribute__((noinline)) int path_step(__u32 slot)
 {
-    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &cpu);
+    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &slot);
     struct dentry *dentry, *parent, *mount_root;
     struct mount *mount, *above;
     const void *name;
@@ -57,10 +57,10 @@ __attribute__((noinline)) int path_step(__u32 cpu)
     return scratch->end - walk->start >= PATH_MAX_BYTES;
 }
 
-__attribute__((noinline)) int path_steps(__u32 cpu)
+__attribute__((noinline)) int path_steps(__u32 slot)
 {
     for (int i = 0; i < PATH_STEPS; i++) {
-        if (path_step(cpu))
+        if (path_step(slot))
             return 1;
     }
     return 0;
@@ -113,7 +113,7 @@ static __always_inline int path_within_mount(struct scratch *scratch, struct pat
 static __always_inline __u32 append_path(struct scratch *scratch, struct path *path, struct path *root,
                                          const int typed)
 {
-    __u32 cpu = bpf_get_smp_processor_id();
+    __u32 slot = scratch->slot;
     struct walk *walk = &scratch->walk;
 
     walk->dentry = (__u64)GET(path, dentry);
@@ -125,7 +125,7 @@ static __always_inline __u32 append_path(struct scratch *scratch, struct path *p
     if (typed && path_within_mount(scratch, path, root))
         return scratch->end - walk->start;
     for (int i = 0; i < PATH_ROUNDS; i++) {
-        if (path_steps(cpu))
+        if (path_steps(slot))
             break;
     }
     return scratch->end - walk->start;

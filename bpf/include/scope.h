@@ -87,14 +87,32 @@ static __always_inline int scope_has_user(__u32 uid)
     return !positive || found;
 }
 
-static __always_inline int scope_has_cgroup(void)
+// The id of the cgroup at `level` above `cgroup`, or its own; 0 when it is not that deep. (The helper for the current task
+// is not there for tracing programs in 5.10.)
+static __always_inline __u64 cgroup_ancestor(struct cgroup *cgroup, __u32 level)
 {
+    struct cgroup *ancestor = 0;
+    __u64 id = 0;
+
+    if ((__s32)level > BPF_CORE_READ(cgroup, level))
+        return 0;
+    if (bpf_core_field_exists(((struct cgroup___before_6_1 *)0)->ancestor_ids)) {
+        READ(id, (__u64)cgroup + bpf_core_field_offset(struct cgroup___before_6_1, ancestor_ids) + level * sizeof(id));
+        return id;
+    }
+    READ(ancestor, (__u64)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + level * sizeof(ancestor));
+    return BPF_CORE_READ(ancestor, kn, id);
+}
+
+static __always_inline int scope_has_cgroup(struct task_struct *task)
+{
+    struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
     int positive = 0, found = 0;
 
     for (__u32 i = 0; i < WIRE_SCOPE_MAX; i++) {
         if (i >= config.cgroup_count)
             break;
-        int equal = bpf_get_current_ancestor_cgroup_id(config.cgroup[i].level) == config.cgroup[i].id;
+        int equal = cgroup_ancestor(cgroup, config.cgroup[i].level) == config.cgroup[i].id;
 
         if (config.cgroup[i].negated) {
             if (equal)
@@ -119,8 +137,8 @@ static __always_inline int scope_has_marks(__u32 marks)
     return 1;
 }
 
-// Whether `task` is wanted, cgroups aside: any task, not only the current one.
-static __always_inline int in_scope_but_cgroup(struct task_struct *task, __u32 pid, const int typed)
+// Whether events of `task` are wanted.
+static __always_inline int in_scope(struct task_struct *task, __u32 pid, const int typed)
 {
     if (pid == config.own_pid)
         return 0;
@@ -130,13 +148,9 @@ static __always_inline int in_scope_but_cgroup(struct task_struct *task, __u32 p
         return 0;
     if (config.user_count && !scope_has_user(GET(task, cred, euid.val)))
         return 0;
+    if (config.cgroup_count && !scope_has_cgroup(task))
+        return 0;
     return 1;
-}
-
-// Whether events of `task`, the current one or a child it makes, are wanted.
-static __always_inline int in_scope(struct task_struct *task, __u32 pid, const int typed)
-{
-    return in_scope_but_cgroup(task, pid, typed) && (!config.cgroup_count || scope_has_cgroup());
 }
 
 #endif

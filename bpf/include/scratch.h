@@ -8,8 +8,9 @@
 #include "wire/process.h"
 
 // Every append starts at an offset below SCRATCH_LIMIT and writes at most SCRATCH_SLACK bytes, so masking the offset is
-// all the bound that the verifier needs, and no append has a branch of its own.
-#define SCRATCH_LIMIT 65536
+// all the bound that the verifier needs, and no append has a branch of its own. What comes before the arguments is less
+// than SCRATCH_LIMIT: the fixed part, 4 KiB of ancestors, three paths of 4.3 KiB at most and two strings.
+#define SCRATCH_LIMIT 32768
 #define SCRATCH_SLACK 36864
 
 struct walk {
@@ -39,7 +40,9 @@ struct strings {
 };
 
 struct scratch {
-    __u32 end; // of what is in record
+    __u32 end;  // of what is in record
+    __u32 slot; // its own index
+    __u32 busy;
     __u32 unused;
     __u64 ancestor; // the task that append_ancestors has reached
     struct walk walk;
@@ -48,8 +51,16 @@ struct scratch {
     char record[SCRATCH_LIMIT + SCRATCH_SLACK];
 };
 
-// An array indexed by CPU, because a per-CPU map's values end at 32 KiB. A tracing program is not preempted and none of
-// ours nest, so a CPU's slot has one user at a time. User space sets max_entries to the number of possible CPUs.
+// Who uses a slot. A program is not entered twice on a CPU: the kernel skips it then, and counts that. But tracing
+// programs may be preempted by one another (fexit always, tracepoints from 7.0 on), so each kind has its own.
+enum scratch_user {
+    SCRATCH_EXEC,
+    SCRATCH_FAILED,
+    SCRATCH_USERS,
+};
+
+// An array with SCRATCH_USERS slots for each CPU and one more for the iterator, because a per-CPU map's values end at
+// 32 KiB. User space sets max_entries.
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
@@ -57,11 +68,20 @@ struct {
     __type(value, struct scratch);
 } scratch_map SEC(".maps");
 
-static __always_inline struct scratch *scratch_get(void)
+static __always_inline __u32 scratch_slot(enum scratch_user user)
 {
-    __u32 cpu = bpf_get_smp_processor_id();
+    return 1 + bpf_get_smp_processor_id() * SCRATCH_USERS + user;
+}
 
-    return bpf_map_lookup_elem(&scratch_map, &cpu);
+#define SCRATCH_ITERATOR 0
+
+static __always_inline struct scratch *scratch_get(__u32 slot)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &slot);
+
+    if (scratch)
+        scratch->slot = slot;
+    return scratch;
 }
 
 static __always_inline char *scratch_at(struct scratch *scratch, __u32 offset)

@@ -83,9 +83,9 @@ static __always_inline int append_ancestor(struct scratch *scratch, struct task_
 _Static_assert(NEAR_ANCESTORS + FAR_ANCESTORS * FAR_ROUNDS == WIRE_ANCESTORS_MAX, "ancestors");
 
 // The same for those far up. (A global function for the reason given at path_step.)
-__attribute__((noinline)) int ancestor_step(__u32 cpu)
+__attribute__((noinline)) int ancestor_step(__u32 slot)
 {
-    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &cpu);
+    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &slot);
     struct task_struct *ancestor;
 
     if (!scratch)
@@ -95,10 +95,10 @@ __attribute__((noinline)) int ancestor_step(__u32 cpu)
     return append_ancestor(scratch, ancestor, 0);
 }
 
-__attribute__((noinline)) int ancestor_steps(__u32 cpu)
+__attribute__((noinline)) int ancestor_steps(__u32 slot)
 {
     for (int i = 0; i < FAR_ANCESTORS; i++) {
-        if (ancestor_step(cpu))
+        if (ancestor_step(slot))
             return 1;
     }
     return 0;
@@ -109,7 +109,7 @@ __attribute__((noinline)) int ancestor_steps(__u32 cpu)
 static __always_inline __u32 append_ancestors(struct scratch *scratch, struct task_struct *task, const int typed)
 {
     struct task_struct *ancestor = GET(task, real_parent, group_leader);
-    __u32 cpu = bpf_get_smp_processor_id();
+    __u32 slot = scratch->slot;
     __u32 start = scratch->end;
     int done = 0;
 
@@ -121,7 +121,7 @@ static __always_inline __u32 append_ancestors(struct scratch *scratch, struct ta
     }
     scratch->ancestor = (__u64)ancestor;
     for (int i = 0; i < FAR_ROUNDS && !done; i++)
-        done = ancestor_steps(cpu);
+        done = ancestor_steps(slot);
     return (scratch->end - start) / sizeof(struct wire_ancestor);
 }
 

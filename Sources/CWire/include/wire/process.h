@@ -20,7 +20,9 @@
 // exec_path is relative to the directory that follows as `at`, not to the working directory.
 #define WIRE_PROCESS_AT_DIRECTORY (1u << 8)
 
-// WIRE_EXISTING: the scope includes it, as far as the programs decide it without its cgroup.
+// WIRE_EXEC_FAILED: it asked for more arguments than are here.
+#define WIRE_PROCESS_EXEC_ARGS_CUT (1u << 10)
+// WIRE_EXISTING: the scope includes it.
 #define WIRE_PROCESS_IN_SCOPE (1u << 9)
 
 #define WIRE_ANCESTORS_MAX 128
