@@ -42,8 +42,11 @@ EXECUTABLE := .build/release/ebpfguard
 all: setup bpf
 	$(SWIFT) build $(RELEASE) --product ebpfguard $(QUIET)
 
+# Programs are loaded as root.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
 run: all
-	./$(EXECUTABLE) trace -d 15s
+	$(SUDO) ./$(EXECUTABLE) trace -d 15s
 
 setup:
 	@./.ci/setup
@@ -69,8 +72,7 @@ live-tests: all
 	$(SWIFT) build $(RELEASE) --product live-tests $(QUIET)
 
 test-live: live-tests
-	@if [ "$$(id -u)" = 0 ]; then .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE); \
-	else echo "the live tests load programs into the kernel: run make test as root" >&2; exit 1; fi
+	$(SUDO) .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE)
 
 test-guests: live-tests
 	@Tests/VM/run-tests $(KERNELS)

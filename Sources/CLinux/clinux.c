@@ -27,6 +27,17 @@ long clinux_bpf(int command, void *attributes, unsigned size)
     return syscall(SYS_bpf, command, attributes, size);
 }
 
+void clinux_fill_standard_descriptors(void)
+{
+    int descriptor;
+
+    do
+        descriptor = open("/dev/null", O_RDWR);
+    while (descriptor >= 0 && descriptor <= 2);
+    if (descriptor > 2)
+        close(descriptor);
+}
+
 int clinux_memory_file(void)
 {
     return memfd_create("ebpfguard", MFD_CLOEXEC);

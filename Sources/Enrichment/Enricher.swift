@@ -19,6 +19,8 @@ package struct Enricher {
 
     package var processCount: Int { tree.count }
 
+    package func knows(_ pid: UInt32) -> Bool { tree.knows(pid) }
+
     /// See `ProcessTree.descendants`.
     package func descendants(of pids: Set<UInt32>) -> Set<UInt32> { tree.descendants(of: pids) }
 

@@ -25,6 +25,8 @@ package struct ProcessTree {
         return process
     }
 
+    package func knows(_ pid: UInt32) -> Bool { processes[pid] != nil }
+
     /// Takes in one that was there before us.
     @discardableResult
     package mutating func add(existing record: ProcessRecord) -> Process {
@@ -150,6 +152,10 @@ package struct ProcessTree {
             if commandName(known.task.comm) == commandName(ancestor.comm) { return known.image }
         }
         guard let executable = ProcFS.executable(of: ancestor.key) else { return process(ancestor.key)?.image }
+        if let known = process(ancestor.key), known.image?.executable?.string == executable.string {
+            known.task.comm = ancestor.comm  // it only has another name
+            return known.image
+        }
         let image = Image(ancestor.key, executable: executable)
         var task = wire_task()
         task.pid = ancestor.pid

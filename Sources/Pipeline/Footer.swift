@@ -17,6 +17,9 @@ struct Footer {
     var missing: [String] = []
     var taxesSystemCalls = false
     var cost = ProgramStatistics()
+    /// Nanoseconds of CPU: until the probes were attached, and in all.
+    var startCPU: UInt64 = 0
+    var ownCPU: UInt64 = 0
 
     var lostTotal: UInt64 { lost.reduce(0) { $0 + $1.count } }
 
@@ -28,27 +31,28 @@ struct Footer {
         if lostTotal > 0 {
             first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", "))); raise --buffer-size"
         }
-        var lines = [first, "hooks:   " + hooks.joined(separator: "\n         ")]
+        var lines = [first, "hooks: " + hooks.joined(separator: "; ")]
         for reason in missing { lines.append("missing: \(reason)") }
-        if taxesSystemCalls {
-            lines.append("         (no fexit here: the tracepoint slows every system call a little)")
-        }
-        lines.append(costLine())
+        if taxesSystemCalls { lines.append("       (fexit is refused here; the tracepoint slows every system call a little)") }
+        lines.append("cost:  \(programCost())")
+        let start = durationText(startCPU)
+        let share = percent(ownCPU - min(ownCPU, startCPU), of: watched)
+        lines.append("       ebpfguard: \(start) of CPU to start, then \(share) of a CPU; \(Self.peakMemory()) MB at most")
         return lines
     }
 
-    private func costLine() -> String {
+    private func programCost() -> String {
+        guard cost.runs > 0 else { return "of the programs: not measured" }
+        let average = durationText(cost.nanoseconds / cost.runs)
+        return "programs ran \(grouped(cost.runs)) times, \(average) each, \(percent(cost.nanoseconds, of: watched)) of a CPU"
+    }
+
+    /// Nanoseconds of CPU that this process has used.
+    static func ownCPU() -> UInt64 {
         var usage = rusage()
         unsafe getrusage(__rusage_who_t(0), &usage)
-        func nanoseconds(_ time: timeval) -> UInt64 {
-            UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_usec) * 1000
-        }
-        let own = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime)
-        let average = cost.runs == 0 ? 0 : cost.nanoseconds / cost.runs
-        let programs = "programs ran \(grouped(cost.runs)) times, \(durationText(average)) each"
-        let share = percent(cost.nanoseconds, of: watched)
-        let reader = "ebpfguard used \(durationText(own)) of CPU (\(percent(own, of: watched)))"
-        return "cost:    \(programs), \(share) of a CPU;\n         \(reader), \(Self.peakMemory()) MB at most"
+        func nanoseconds(_ time: timeval) -> UInt64 { UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_usec) * 1000 }
+        return nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime)
     }
 
     /// Megabytes. (ru_maxrss counts what the process was before exec as well: its parent's size.)

@@ -45,7 +45,7 @@ package struct HostCheck: ~Copyable {
 
     /// How failed execs can be seen.
     enum FailedExecHook {
-        /// The programs to load and the functions they return from.
+        /// The programs and the functions they return from.
         case fexit([String: String])
         case tracepoint
         /// With the reason, unless they were not asked for.
@@ -64,8 +64,14 @@ package struct HostCheck: ~Copyable {
             if case .fexit(let functions) = self { functions } else { [:] }
         }
 
+        /// Programs that attach by their section.
         var programs: [String] {
-            if case .tracepoint = self { ["exec_exited"] } else { functions.keys.sorted() }
+            functions.keys.sorted()
+        }
+
+        /// Programs to load.
+        var loadedPrograms: [String] {
+            if case .tracepoint = self { ["exec_exited"] } else { programs }
         }
 
         var reason: String? {
@@ -89,27 +95,27 @@ package struct HostCheck: ~Copyable {
     package mutating func findings() -> [Finding] {
         var result = [
             Finding(
-                subject: "privileges", support: Self.privileges(), note: "loading programs", isRequired: true),
+                subject: "privileges", support: Self.privileges(), note: "to load programs", isRequired: true),
             Finding(
-                subject: "pid namespace", support: Self.pidNamespace(), note: "pids as the kernel counts them",
+                subject: "pid namespace", support: Self.pidNamespace(), note: "pids have to be those that the kernel reports",
                 isRequired: true),
-            Finding(subject: "lockdown", support: Self.lockdown(), note: "reading kernel memory", isRequired: true),
+            Finding(subject: "lockdown", support: Self.lockdown(), note: "programs have to read kernel memory", isRequired: true),
         ]
         func add(_ feature: Feature, _ note: String, required: Bool = false) {
             result.append(
                 Finding(subject: feature.rawValue, support: probe.support(feature), note: note, isRequired: required))
         }
-        add(.typeInformation, "programs that fit this kernel", required: true)
-        add(.ringBuffer, "events, without a copy for each CPU", required: true)
-        add(.tracing, "exec, fork, exit", required: true)
-        add(.taskIterator, "processes that are already there", required: true)
-        add(.functionEntry, "failed execs, at no cost to other system calls")
-        add(.tracepoint, "failed execs where fexit is refused")
-        add(.taskRegisters, "failed execs where fexit is refused")
-        add(.statistics, "the cost that each run reports")
-        add(.kprobe, "not used by trace")
-        add(.securityModule, "not used by trace")
-        add(.cgroupHooks, "not used by trace")
+        add(.typeInformation, "fits the programs to this kernel", required: true)
+        add(.ringBuffer, "brings the events", required: true)
+        add(.tracing, "see exec, fork and exit", required: true)
+        add(.taskIterator, "find the processes that are already there", required: true)
+        add(.functionEntry, "see failed execs, at no cost to other system calls")
+        add(.tracepoint, "see failed execs where fexit is refused")
+        add(.taskRegisters, "see failed execs where fexit is refused")
+        add(.statistics, "measure the cost that each run reports")
+        add(.kprobe, "not needed by trace")
+        add(.securityModule, "not needed by trace")
+        add(.cgroupHooks, "not needed by trace")
         return result
     }
 

@@ -33,7 +33,9 @@ struct ProcessProbes: ~Copyable {
     let taxesSystemCalls: Bool
 
     /// Loads and attaches what `scope` asks for. `bufferSize` is the ring's, in bytes, a power of two.
-    static func attach(scope: Scope, bufferSize: Int, watchesFailures: Bool) throws(Failure) -> ProcessProbes {
+    static func attach(
+        scope: Scope, startsProgram: Bool, bufferSize: Int, watchesFailures: Bool
+    ) throws(Failure) -> ProcessProbes {
         var check = HostCheck()
         try check.requireTrace()
         raiseLockedMemory()
@@ -45,12 +47,13 @@ struct ProcessProbes: ~Copyable {
         do throws(ScopeError) {
             try scope.lower(into: &config)
         } catch {
-            throw Failure(.usage, error.description)
+            throw Failure(.usage, error.message, help: error.help)
         }
+        if startsProgram { config.tree = 1 }
         let failedExecs = watchesFailures ? check.failedExecHook() : .none(nil)
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try ProcessProbes(config, types, scope.tracksProcesses, bufferSize, failedExecs)
+            return try ProcessProbes(config, types, scope.tracksProcesses || startsProgram, bufferSize, failedExecs)
         } catch {
             throw failure(error)
         }
@@ -73,7 +76,7 @@ struct ProcessProbes: ~Copyable {
         if tracksProcesses { try object.setCapacity(65536, map: "task_scope") }
         let failedPrograms = failedExecs.programs
         for (program, function) in failedExecs.functions { try object.setTarget(function, program: program) }
-        for program in HostCheck.failedExecPrograms where !failedPrograms.contains(program) {
+        for program in HostCheck.failedExecPrograms where !failedExecs.loadedPrograms.contains(program) {
             try object.setEnabled(false, program: program)
         }
         let statistics = try? StatisticsSwitch()
@@ -87,12 +90,16 @@ struct ProcessProbes: ~Copyable {
         let fork = try object.attach("process_fork")
         let cgroups = try object.attach("cgroup_made")
         var failed = InlineArray<4, BPFLink?> { _ in nil }
-        if case .tracepoint = failedExecs {
-            for (index, call) in ["execve", "execveat"].enumerated() {
-                failed[index] = try object.attach("exec_exited", tracepoint: "sys_exit_\(call)", of: "syscalls")
-            }
-        } else {
+        // Refused to a process that may load programs but not open perf events, for one: then the rest still works.
+        var refusal: String?
+        do throws(BPFError) {
             for (index, program) in failedPrograms.enumerated() { failed[index] = try object.attach(program) }
+            if case .tracepoint = failedExecs {
+                failed[0] = try object.attach("exec_exited", tracepoint: "sys_exit_execve", of: "syscalls")
+                failed[1] = try object.attach("exec_exited", tracepoint: "sys_exit_execveat", of: "syscalls")
+            }
+        } catch {
+            refusal = error.description
         }
 
         self.exec = exec
@@ -104,12 +111,11 @@ struct ProcessProbes: ~Copyable {
         self.ring = ring
         self.object = object
         controlSection = control
-        hooks =
-            ["exec tp_btf/sched_process_exec", "fork tp_btf/sched_process_fork", "exit tp_btf/sched_process_exit"]
-            + (failedExecs.name.map { ["failed exec \($0)"] } ?? [])
-        missing = failedExecs.reason.map { ["failed execs are not seen: \($0)"] } ?? []
-        failedExecHook = failedExecs.name ?? "none"
-        if case .tracepoint = failedExecs { taxesSystemCalls = true } else { taxesSystemCalls = false }
+        let failedHook = refusal == nil ? failedExecs.name : nil
+        hooks = ["tp_btf/sched_process_exec, _fork, _exit"] + (failedHook.map { ["failed execs by \($0)"] } ?? [])
+        missing = (refusal ?? failedExecs.reason).map { ["failed execs are not seen: \($0)"] } ?? []
+        failedExecHook = failedHook ?? "none"
+        if case .tracepoint = failedExecs, refusal == nil { taxesSystemCalls = true } else { taxesSystemCalls = false }
     }
 
     /// Marks processes for the programs' scope.
@@ -142,6 +148,10 @@ struct ProcessProbes: ~Copyable {
     func announceAwake() {
         unsafe clinux_store_full_32(&control.pointee.reader_sleeps, 0)
     }
+
+    /// Times that a program was skipped because it was already running on that CPU (counted since Linux 5.12). Asks the
+    /// kernel about each program.
+    func skipped() -> UInt64 { object.statistics().recursionMisses }
 
     /// How many records could not be delivered so far, by cause.
     func losses() -> [UInt64] {

@@ -3,7 +3,7 @@
 internal import CLinux
 internal import Glibc
 
-/// The program behind `--`: forked before the probes are attached, started after, so that nothing of it is missed.
+/// The program behind `--`: forked when the probes are attached, started when it is marked, so that nothing of it is missed.
 @safe
 struct Program: ~Copyable {
     let pid: pid_t
@@ -11,11 +11,9 @@ struct Program: ~Copyable {
     private let name: String
     private var status: Int32?
 
-    /// Finds the program as a shell would and forks a child that waits. Its standard output goes to standard error:
-    /// ours carries events only.
-    init(_ arguments: [[UInt8]]) throws(Failure) {
+    /// Forks a child that waits to execute `path`. Its standard output goes to standard error: ours carries events only.
+    init(_ path: String, _ arguments: [[UInt8]]) throws(Failure) {
         let name = String(decoding: arguments[0], as: UTF8.self)
-        let path = try Self.find(name)
         var gate: [Int32] = [-1, -1]
         var pointers: [UnsafeMutablePointer<CChar>?] = unsafe []
         for argument in arguments { unsafe pointers.append(Self.copy(argument)) }
@@ -64,7 +62,9 @@ struct Program: ~Copyable {
         return unsafe copy
     }
 
-    private static func find(_ name: String) throws(Failure) -> String {
+    /// Finds a program as a shell would, so that the child's own exec is the only one.
+    static func find(_ name: [UInt8]) throws(Failure) -> String {
+        let name = String(decoding: name, as: UTF8.self)
         func check(_ path: String) -> Failure? {
             var status = stat()
             guard unsafe stat(path, &status) == 0 else {

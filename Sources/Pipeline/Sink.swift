@@ -31,7 +31,9 @@ struct Sink: ~Copyable {
     private let maxRate: UInt64?
     private var second: UInt64 = 0
     private var inSecond: UInt64 = 0
+    /// Events printed, losses apart.
     private(set) var printed: UInt64 = 0
+    private var sequence: UInt64 = 0
 
     /// What to print on standard error above the first event; `nil` for none.
     let header: String?
@@ -49,7 +51,8 @@ struct Sink: ~Copyable {
         case .auto:
             // https://no-color.org: set and not empty.
             let noColor = unsafe getenv("NO_COLOR").map { unsafe $0.pointee != 0 } ?? false
-            colors = isTerminal && !noColor
+            let isDumb = unsafe getenv("TERM").map { unsafe strcmp($0, "dumb") == 0 } ?? false
+            colors = isTerminal && !noColor && !isDumb
         }
         switch options.format {
         case .json:
@@ -83,6 +86,11 @@ struct Sink: ~Copyable {
         let kind = TraceKind(event.action)
         let shows = kind.map(kinds.contains) ?? true
         let files = fileForm != nil && (kind.map(fileKinds.contains) ?? true)
+        if !shows, case .text(var renderer) = form {
+            form = .json(Self.placeholder)
+            renderer.skip(event)
+            form = .text(renderer)
+        }
         guard shows || files else { return .filtered }
         if let maxRate, event.action != .loss {
             let now = event.time / 1_000_000_000
@@ -93,8 +101,9 @@ struct Sink: ~Copyable {
             guard inSecond < maxRate else { return .heldBack }
             inSecond += 1
         }
-        printed += 1
-        event.sequence = printed
+        sequence += 1
+        event.sequence = sequence
+        if event.action != .loss { printed += 1 }
         if shows {
             switch form {
             case .text(var renderer):

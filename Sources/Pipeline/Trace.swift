@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import BPFRuntime
+internal import CLinux
 internal import CWire
 internal import Enrichment
 internal import Glibc
@@ -10,25 +11,27 @@ internal import Policy
 package enum Trace {
     /// Runs to the end and gives the exit status.
     package static func run(_ options: TraceOptions) throws(Failure) -> ExitStatus {
+        clinux_fill_standard_descriptors()
         LibbpfLog.install(verbose: options.verbose)
         let host = Host.current()
         let sink = try Sink(options, host: host)
         var loop = EventLoop()
-        // Forked early: the child has to be there to be marked, and must not hold the probes' descriptors.
-        var program: Program?
-        var scope = options.scope
-        if !options.program.isEmpty {
-            let child = try Program(options.program)
-            scope.pids.append(.init(UInt32(child.pid), negated: false))
-            program = consume child
-        }
+        let programPath = options.program.isEmpty ? nil : try Program.find(options.program[0])
 
         let probes = try ProcessProbes.attach(
-            scope: scope, bufferSize: options.bufferSize, watchesFailures: options.kinds?.contains(.failed) ?? true
+            scope: options.scope, startsProgram: programPath != nil, bufferSize: options.bufferSize, watchesFailures: options.kinds?.contains(.failed) ?? true
         )
         var state = TraceState(options, host: host, sink: sink, probes: probes)
         loop.watchRing(probes.ring.descriptor)
         loop.watchOutput(1)
+        // Forked now, so that its life starts when it does; it waits to be marked.
+        var program: Program?
+        var scope = options.scope
+        if let programPath {
+            let child = try Program(programPath, options.program)
+            scope.pids.append(.init(UInt32(child.pid), negated: false))
+            program = consume child
+        }
         state.takeExisting(try probes.existing(), show: false)
         try mark(scope, probes, &state)
         if !options.quiet {
@@ -58,6 +61,12 @@ package enum Trace {
             while !pids.isEmpty {
                 let found = state.descendants(of: pids).subtracting(marked)
                 if found.isEmpty { break }
+                if marked.isEmpty, let absent = found.first(where: { found.count == pids.count && !state.knows($0) }) {
+                    throw Failure(
+                        .usage, "--pid: there is no process \(absent), and none that descends from it",
+                        help: "ps -e, or ebpfguard trace --existing, shows those that are there"
+                    )
+                }
                 try probes.mark(found, UInt32(mark))
                 marked.formUnion(found)
                 state.takeExisting(try probes.existing(), show: false)
@@ -137,16 +146,13 @@ package enum Trace {
         while !state.isComplete, probes.ring.drain({ state.take($0) }) > 0 {
             guard case .done = try state.sink.flush(loop, isLast: true) else { break }
         }
-        state.checkLosses(probes)
+        state.checkLosses(probes, isLast: true)
         _ = try state.sink.flush(loop, isLast: true)
-
         let cost = probes.cost()
-        var lost = state.lost
-        if cost.recursionMisses > 0 { lost.append(("skipped", cost.recursionMisses)) }
         let footer = Footer(
             watched: watched, seen: state.seen, printed: state.sink.printed, filtered: state.filtered,
-            heldBack: state.heldBack, lost: lost, hooks: probes.hooks, missing: probes.missing,
-            taxesSystemCalls: probes.taxesSystemCalls, cost: cost
+            heldBack: state.heldBack, lost: state.lost, hooks: probes.hooks, missing: probes.missing,
+            taxesSystemCalls: probes.taxesSystemCalls, cost: cost, startCPU: state.startCPU, ownCPU: Footer.ownCPU()
         )
         if !options.quiet { for line in footer.lines() { note(line) } }
         if options.strict && (footer.lostTotal > 0 || !probes.missing.isEmpty) { return .incomplete }

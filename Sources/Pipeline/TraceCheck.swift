@@ -31,7 +31,7 @@ extension Trace {
             for finding in findings {
                 let answer = finding.answer + String(repeating: " ", count: 8 - finding.answer.count)
                 text += "\(answer)\(finding.subject)\(finding.isRequired ? " (required)" : "")\n"
-                text += "        for \(finding.note)\n"
+                text += "        \(finding.note)\n"
                 if let reason = finding.reason { text += "        \(reason)\n" }
             }
             text += "failed execs: \(hook.name.map { "\($0)" } ?? hook.reason ?? "not seen")\n"

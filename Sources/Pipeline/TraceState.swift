@@ -12,6 +12,8 @@ struct TraceState: ~Copyable {
     private let countLimit: UInt64?
     /// When the probes were attached, CLOCK_BOOTTIME.
     let started: UInt64
+    /// Nanoseconds of CPU used until then.
+    let startCPU: UInt64
 
     private(set) var seen: UInt64 = 0
     private(set) var filtered: UInt64 = 0
@@ -19,6 +21,9 @@ struct TraceState: ~Copyable {
     private var undecodable: UInt64 = 0
     /// The kernel's counters at the last look.
     private var losses: [UInt64]
+    /// Times that a program was skipped, and when that was asked for.
+    private var skipped: UInt64 = 0
+    private var skippedChecked: UInt64 = 0
     /// The run has printed what it was asked for.
     private(set) var isComplete = false
 
@@ -28,6 +33,7 @@ struct TraceState: ~Copyable {
         self.host = host
         countLimit = options.count
         started = Host.boottime()
+        startCPU = Footer.ownCPU()
         losses = probes.losses()
     }
 
@@ -63,22 +69,33 @@ struct TraceState: ~Copyable {
         }
     }
 
+    /// Whether there was a process with this pid at the last look.
+    func knows(_ pid: UInt32) -> Bool { enricher.knows(pid) }
+
     /// Those of `pids` and their descendants, as far as they are known.
     func descendants(of pids: Set<UInt32>) -> Set<UInt32> { enricher.descendants(of: pids) }
 
-    /// Prints an event for what was lost since the last look.
-    mutating func checkLosses(_ probes: borrowing ProcessProbes) {
-        let now = probes.losses()
-        guard now != losses else { return }
-        let new = Self.named(zip(now, losses).map { $0 &- $1 })
-        losses = now
-        var event = Event(.loss, time: Host.boottime(), process: nil, lost: new, host: host)
+    /// Prints an event for what was lost since the last look. Skipped programs are asked for once a second: it takes a
+    /// system call for each program.
+    mutating func checkLosses(_ probes: borrowing ProcessProbes, isLast: Bool = false) {
+        let now = Host.boottime()
+        let asks = isLast || now - skippedChecked >= 1_000_000_000
+        var counters = probes.losses()
+        let skippedNow = asks ? probes.skipped() : skipped
+        if asks { skippedChecked = now }
+        guard counters != losses || skippedNow != skipped else { return }
+        var new = Self.named(zip(counters, losses).map { $0 &- $1 })
+        if skippedNow > skipped { new.append(("skipped", skippedNow - skipped)) }
+        swap(&losses, &counters)
+        skipped = skippedNow
+        var event = Event(.loss, time: now, process: nil, lost: new, host: host)
         _ = sink.take(&event)
     }
 
     /// Everything lost so far, by kind.
     var lost: [(name: String, count: UInt64)] {
         var result = Self.named(losses)
+        if skipped > 0 { result.append(("skipped", skipped)) }
         if undecodable > 0 { result.append(("undecodable", undecodable)) }
         return result
     }

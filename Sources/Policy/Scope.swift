@@ -83,6 +83,9 @@ package struct Scope: Sendable {
                 help: "use * and ? within a directory, ** across directories"
             )
         }
+        if glob.hasSuffix("/") {
+            throw ScopeError("--exe \"\(glob)\" is a directory", help: "write \(glob)** for all programs below it")
+        }
         let components = glob.split(separator: "/", omittingEmptySubsequences: true)
         guard !components.isEmpty else { throw ScopeError("--exe \"\(glob)\" names no program") }
         var pattern: [UInt8] = []
@@ -119,9 +122,13 @@ package struct Scope: Sendable {
 
 /// What is wrong with a scope option, and what to write instead.
 package struct ScopeError: Error, CustomStringConvertible {
-    package let description: String
+    package let message: String
+    package let help: String?
 
     package init(_ message: String, help: String? = nil) {
-        description = help.map { "\(message): \($0)" } ?? message
+        self.message = message
+        self.help = help
     }
+
+    package var description: String { help.map { "\(message): \($0)" } ?? message }
 }

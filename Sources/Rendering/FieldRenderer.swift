@@ -55,7 +55,8 @@ package struct FieldRenderer {
                 if index > 0 { buffer.append("<") }
                 TextEscape.append(ancestor.name, to: &buffer)
             }
-        case .bool, .integer, .joinedPath, .entity, .counts: json.appendValue(value, to: &buffer)
+        case .joinedPath, .entity: json.appendUnquoted(value, to: &buffer)
+        case .bool, .integer, .counts: json.appendValue(value, to: &buffer)
         }
     }
 }

@@ -107,6 +107,13 @@ package struct JSONRenderer {
         }
     }
 
+    /// A string value without its quotes, for text.
+    mutating func appendUnquoted(_ value: FieldValue, to buffer: inout OutputBuffer) {
+        var quoted = OutputBuffer(empty: ())
+        appendValue(value, to: &quoted)
+        buffer.append(contentsOf: quoted.bytes.dropFirst().dropLast())
+    }
+
     private func append(_ ancestors: [Ancestor], to buffer: inout OutputBuffer) {
         appendList(ancestors, to: &buffer) { ancestor, buffer in
             buffer.append("{\"pid\":")

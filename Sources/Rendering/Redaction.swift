@@ -70,7 +70,7 @@ package enum Redaction {
                 value += 1
             }
             // "Bearer", "Basic": which kind of secret it is may be shown.
-            if argument[name].last.map(lowercase) == UInt8(ascii: "n") {
+            if ends(argument[name], with: Array("authorization".utf8)) {
                 let word = argument[value...].prefix { $0 != UInt8(ascii: " ") }
                 if word.endIndex < argument.endIndex { value = word.endIndex + 1 }
             }

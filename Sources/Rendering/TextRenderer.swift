@@ -26,6 +26,8 @@ package struct TextRenderer {
     package var options: Options
     /// Processes whose start was shown: their children are indented under them.
     private var shown: Set<ProcessKey> = []
+    /// Forks that were not: what they start belongs under whoever forked them.
+    private var passed: Set<ProcessKey> = []
     private var clock = LocalClock()
 
     private static let deepest = 8
@@ -41,7 +43,38 @@ package struct TextRenderer {
             : "TIME             PID USER     WHAT"
     }
 
+    /// Takes note of an event that is not shown.
+    package mutating func skip(_ event: Event) {
+        guard let key = event.process?.key else { return }
+        switch event.action {
+        case .fork: if passed.count < Self.memory { passed.insert(key) }
+        case .exit: forget(key)
+        default: break
+        }
+    }
+
+    private mutating func forget(_ key: ProcessKey) {
+        shown.remove(key)
+        passed.remove(key)
+    }
+
+    /// Ends of processes may be lost, so what is remembered of them is bounded.
+    private static let memory = 100_000
+
+    private func depth(of event: Event) -> Int {
+        var depth = 0
+        for ancestor in event.ancestors {
+            if shown.contains(ancestor.key) {
+                depth += 1
+            } else if !passed.contains(ancestor.key) {
+                break
+            }
+        }
+        return min(depth, Self.deepest)
+    }
+
     package mutating func append(_ event: Event, to buffer: inout OutputBuffer) {
+        if shown.count > Self.memory { shown.removeAll() }
         var line = Line(buffer, columns: options.columns, colors: options.colors)
         swap(&line.buffer, &buffer)
         clock.append(event.host.realtime(event.time), to: &line.buffer)
@@ -70,7 +103,7 @@ package struct TextRenderer {
     // MARK: What happened
 
     private mutating func appendWhat(_ event: Event, _ process: Process, to line: inout Line) {
-        let depth = min(event.ancestors.prefix { shown.contains($0.key) }.count, Self.deepest)
+        let depth = depth(of: event)
         if depth > 0 {
             for _ in 0..<depth { line.buffer.append("  ") }
         }
@@ -98,7 +131,7 @@ package struct TextRenderer {
                 buffer.append(" forked")
             }
         case .exit(let code):
-            shown.remove(process.key)
+            forget(process.key)
             appendExit(event, process, code, to: &line)
         case .loss: break
         }

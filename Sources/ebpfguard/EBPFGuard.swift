@@ -30,7 +30,11 @@ struct EBPFGuard: ParsableCommand {
             if let details = failure.details, CommandLine.arguments.contains("--verbose") { note(details) }
             Glibc.exit(failure.status.code)
         } catch {
-            exit(withError: error)
+            // Its own words, in our form.
+            let message = fullMessage(for: error)
+            guard exitCode(for: error) == .validationFailure, message.hasPrefix("Error: ") else { exit(withError: error) }
+            note("ebpfguard: " + message.dropFirst(7))
+            Glibc.exit(ExitStatus.usage.code)
         }
     }
 }

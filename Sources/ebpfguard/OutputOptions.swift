@@ -20,7 +20,7 @@ struct OutputOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Show these fields: a,b in this order, or +a,-b to change the default.", valueName: "fields"))
+            "Show these fields: a,b in this order, or +a,-b to change the default (JSON: all fields).", valueName: "fields"))
     var fields: String?
 
     @Flag(help: "List all fields with their meaning.")
@@ -51,7 +51,10 @@ struct OutputOptions: ParsableArguments {
             throw Failure(.usage, "--fields names no field", help: "--list-fields shows them all")
         }
         let changes = words.filter { $0.hasPrefix("+") || $0.hasPrefix("-") }
-        var chosen: [Field] = changes.count == words.count ? Field.allCases : []
+        var chosen: [Field] = []
+        if changes.count == words.count {
+            chosen = format == .json ? Field.allCases : [.timestamp, .eventAction, .processPID, .userName, .processArgs]
+        }
         for word in words {
             let name = word.hasPrefix("+") || word.hasPrefix("-") ? String(word.dropFirst()) : String(word)
             guard let field = Field(named: name) else {

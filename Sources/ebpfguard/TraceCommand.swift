@@ -50,6 +50,9 @@ struct TraceCommand: ParsableCommand {
         try bounds.apply(to: &options)
         options.strict = checks.strict
         options.verbose = checks.verbose
+        if CommandLine.arguments.last == "--" {
+            throw Failure(.usage, "there is no program behind --", help: "write ebpfguard trace -- PROGRAM ARGS...")
+        }
         options.program = rawArguments(last: program.count)
         let status = try Trace.run(options)
         throw ExitCode(status.code)
@@ -70,15 +73,15 @@ struct TraceSelection: ParsableArguments {
         help: ArgumentHelp(
             "Kinds to show, separated by commas: exec, failed, fork, exit. Default: all; in text all but fork.",
             valueName: "kinds"))
-    var events: String?
+    var events: [String] = []
 
     @Flag(help: "Show the processes that are already there first.")
     var existing = false
 
     func kinds() throws -> Set<TraceKind>? {
-        guard let events else { return nil }
+        guard !events.isEmpty else { return nil }
         var kinds: Set<TraceKind> = []
-        for word in events.split(separator: ",", omittingEmptySubsequences: false) {
+        for word in events.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
             guard let kind = TraceKind(rawValue: String(word)) else {
                 let known = TraceKind.allCases.map(\.rawValue).joined(separator: ", ")
                 throw Failure(.usage, "--events: there is no kind \"\(word)\"", help: "kinds: \(known)")

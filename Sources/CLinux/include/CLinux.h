@@ -39,6 +39,9 @@ static inline void clinux_store_full_32(void *address, uint32_t value)
 // bpf(2). `attributes` is union bpf_attr of `size` bytes.
 long clinux_bpf(int command, void *attributes, unsigned size);
 
+// Opens /dev/null on standard descriptors that are closed, so that no descriptor of ours takes their numbers.
+void clinux_fill_standard_descriptors(void);
+
 // memfd_create(2), closed on exec. A descriptor, or -1 with errno.
 int clinux_memory_file(void);
 
