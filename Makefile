@@ -56,7 +56,7 @@ bpf: setup
 
 $(GENERATED)/%.bpf.o: bpf/%.bpf.c Makefile
 	@mkdir -p $(GENERATED)
-	$(CLANG) $(BPF_FLAGS) -MMD -MF $(GENERATED)/$*.d -MT $@ -c $< -o $@
+	$(CLANG) $(BPF_FLAGS) -MMD -MP -MF $(GENERATED)/$*.d -MT $@ -c $< -o $@
 	$(OBJCOPY) --strip-debug $@
 
 -include $(wildcard $(GENERATED)/*.d)

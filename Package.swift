@@ -18,6 +18,8 @@ let c: [CSetting] = [
     .unsafeFlags(["-Wall", "-Wextra", "-Werror"])
 ]
 
+let libbpf: [LinkerSetting] = [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]
+
 let package = Package(
     name: "ebpfguard",
     products: [
@@ -54,10 +56,36 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift,
-            linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]
+            linkerSettings: libbpf
         ),
         .target(name: "Workloads", path: "Tests/Workloads", cSettings: c),
-        .executableTarget(name: "LiveTests", dependencies: ["Workloads"], path: "Tests/LiveTests", swiftSettings: swift),
+        .executableTarget(
+            name: "LiveTests", dependencies: ["Workloads"], path: "Tests/LiveTests", swiftSettings: swift),
+        .target(
+            name: "Fixtures",
+            dependencies: ["CWire", "Enrichment", "Events"],
+            path: "Tests/Fixtures",
+            resources: [
+                .embedInCode("exec.hex"), .embedInCode("exec_failed.hex"), .embedInCode("existing.hex"),
+                .embedInCode("fork.hex"), .embedInCode("exit.hex"), .embedInCode("cgroup.hex"),
+            ],
+            swiftSettings: swift
+        ),
+        .testTarget(name: "EventsTests", dependencies: ["CWire", "Events", "Fixtures"], swiftSettings: swift),
+        .testTarget(
+            name: "EnrichmentTests", dependencies: ["CWire", "Enrichment", "Events", "Fixtures"], swiftSettings: swift
+        ),
+        .testTarget(name: "PolicyTests", dependencies: ["CWire", "Policy"], swiftSettings: swift),
+        .testTarget(
+            name: "RenderingTests", dependencies: ["CWire", "Enrichment", "Events", "Fixtures", "Rendering"],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "PipelineTests", dependencies: ["BPFRuntime", "Pipeline"], swiftSettings: swift,
+            linkerSettings: libbpf
+        ),
+        .testTarget(
+            name: "BPFRuntimeTests", dependencies: ["BPFRuntime"], swiftSettings: swift, linkerSettings: libbpf),
     ],
     cLanguageStandard: .c2x
 )

@@ -7,6 +7,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "glob.h"
+#include "once.h"
 #include "process.h"
 #include "ring.h"
 #include "scope.h"
@@ -42,7 +43,7 @@ static __always_inline void mark_executable(struct scratch *scratch, struct wire
     scope_set_marks(pid, marks);
 }
 
-static __always_inline int on_exec(__u64 *context)
+static __always_inline int on_exec(__u64 *context, const int is_second)
 {
     struct task_struct *task = UNTRUSTED(task_struct, context[0]);
     __u32 old_pid = context[1];
@@ -52,7 +53,9 @@ static __always_inline int on_exec(__u64 *context)
 
     if (!config.glob_count && !in_scope(task, task->tgid, 1))
         return 0;
-    scratch = scratch_get(scratch_slot(SCRATCH_EXEC));
+    if (config.twice && !take_once(task->start_boottime, task->tgid, WIRE_EXEC, task->self_exec_id))
+        return 0;
+    scratch = scratch_get(scratch_slot(is_second ? SCRATCH_EXEC_AGAIN : SCRATCH_EXEC));
     if (!scratch)
         return 0;
     record = begin_process(scratch, task, WIRE_EXEC, 1);
@@ -81,10 +84,13 @@ static __always_inline int on_exec(__u64 *context)
 SEC("tp_btf/sched_process_exec")
 int process_exec(__u64 *context)
 {
-    preempt_disable();
-    on_exec(context);
-    preempt_enable();
-    return 0;
+    return on_exec(context, 0);
+}
+
+SEC("tp_btf/sched_process_exec")
+int process_exec_again(__u64 *context)
+{
+    return on_exec(context, 1);
 }
 
 static __always_inline int on_fork(__u64 *context)
@@ -94,6 +100,8 @@ static __always_inline int on_fork(__u64 *context)
     struct wire_fork record;
 
     if (child->pid != child->tgid) // a thread
+        return 0;
+    if (config.twice && !take_once(child->start_boottime, child->tgid, WIRE_FORK, 0))
         return 0;
     if (scope_tracks_tasks()) {
         __u32 marks = scope_marks(task->tgid);
@@ -112,25 +120,14 @@ static __always_inline int on_fork(__u64 *context)
 SEC("tp_btf/sched_process_fork")
 int process_fork(__u64 *context)
 {
-    preempt_disable();
-    on_fork(context);
-    preempt_enable();
-    return 0;
+    return on_fork(context);
 }
 
-// Threads that ended a process together can each see signal->live at 0; only the first one may report.
-struct exited {
-    __u64 start;
-    __u32 pid;
-    __u32 unused;
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 4096);
-    __type(key, struct exited);
-    __type(value, __u32);
-} exited SEC(".maps");
+SEC("tp_btf/sched_process_fork")
+int process_fork_again(__u64 *context)
+{
+    return on_fork(context);
+}
 
 static __always_inline int on_exit(__u64 *context)
 {
@@ -144,13 +141,10 @@ static __always_inline int on_exit(__u64 *context)
     // another thread pushes aside passes here too, with live > 0.
     if (signal->live.counter)
         return 0;
-    if (signal->nr_threads > 1) {
-        struct exited key = {.start = leader->start_boottime, .pid = task->tgid};
-        __u32 value = 0;
-
-        if (bpf_map_update_elem(&exited, &key, &value, BPF_NOEXIST))
-            return 0;
-    }
+    // Threads that end a process together can each see `live` at 0.
+    if ((config.twice || signal->nr_threads > 1) &&
+        !take_once(leader->start_boottime, task->tgid, WIRE_EXIT, 0))
+        return 0;
     wanted = config.exits && in_scope(task, task->tgid, 1);
     if (scope_tracks_tasks())
         scope_set_marks(task->tgid, 0);
@@ -167,10 +161,13 @@ static __always_inline int on_exit(__u64 *context)
 SEC("tp_btf/sched_process_exit")
 int process_exit(__u64 *context)
 {
-    preempt_disable();
-    on_exit(context);
-    preempt_enable();
-    return 0;
+    return on_exit(context);
+}
+
+SEC("tp_btf/sched_process_exit")
+int process_exit_again(__u64 *context)
+{
+    return on_exit(context);
 }
 
 #define CGROUP_PATH_SIZE 1024 // the kernel's own buffer for the tracepoint (TRACE_CGROUP_PATH_LEN)
@@ -188,7 +185,8 @@ struct {
 } cgroup_map SEC(".maps");
 
 // A cgroup's path, told when it is made: one that is gone when its events are read still has its name.
-static __always_inline int on_cgroup(__u64 *context)
+SEC("tp_btf/cgroup_mkdir")
+int cgroup_made(__u64 *context)
 {
     struct cgroup *cgroup = UNTRUSTED(cgroup, context[0]);
     struct cgroup_record *record;
@@ -209,14 +207,6 @@ static __always_inline int on_cgroup(__u64 *context)
     return 0;
 }
 
-SEC("tp_btf/cgroup_mkdir")
-int cgroup_made(__u64 *context)
-{
-    preempt_disable();
-    on_cgroup(context);
-    preempt_enable();
-    return 0;
-}
 
 // Bytes; one argument more may follow.
 #define FAILED_ARGS_MAX 6144
@@ -275,7 +265,7 @@ static __always_inline void append_at_directory(struct scratch *scratch, struct 
 
 // An execve that failed never replaced the memory its arguments came from, and the kernel has just read the path from
 // there, so after the call both are still where the registers say and the path's page is resident.
-static __always_inline int on_failed_exec(int at, __u64 path, __u64 arguments, int compat,
+static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int compat,
                                        long result)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
@@ -286,7 +276,7 @@ static __always_inline int on_failed_exec(int at, __u64 path, __u64 arguments, i
     long length;
     char first;
 
-    if (!in_scope(task, bpf_get_current_pid_tgid() >> 32, 0))
+    if (result >= 0 || !in_scope(task, bpf_get_current_pid_tgid() >> 32, 0))
         return 0;
     scratch = scratch_get(slot);
     if (!scratch)
@@ -324,16 +314,6 @@ static __always_inline int on_failed_exec(int at, __u64 path, __u64 arguments, i
         record->header.flags |= WIRE_PROCESS_EXEC_ARGS_CUT;
     emit(record, finish_record(scratch), WIRE_EXEC_FAILED);
     scratch->busy = 0;
-    return 0;
-}
-
-static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int compat, long result)
-{
-    if (result >= 0)
-        return 0;
-    preempt_disable();
-    on_failed_exec(at, path, arguments, compat, result);
-    preempt_enable();
     return 0;
 }
 

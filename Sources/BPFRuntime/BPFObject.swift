@@ -174,8 +174,7 @@ package struct BPFObject: ~Copyable {
         }
         // The kernel's own names for what it lets programs attach to (kernel/bpf/verifier.c, bpf_check_attach_target).
         var typedefNames: Set<String> = []
-        let kfuncs = TypedPrograms.wantedFunctions(major: kernelVersion().major)
-        var functionNames = kfuncs
+        var functionNames: Set<String> = [TypedPrograms.castFunction]
         for (name, hook) in hooks {
             switch hook {
             case .tracepoint(let tracepoint): typedefNames.insert("btf_trace_\(tracepoint)")
@@ -200,7 +199,7 @@ package struct BPFObject: ~Copyable {
             }
             targets[name] = .init(attachType: target.0, typeID: id)
         }
-        TypedPrograms.set(targets, functions: functionIDs.filter { kfuncs.contains($0.key) })
+        TypedPrograms.set(targets, castFunction: functionIDs[TypedPrograms.castFunction])
     }
 
     /// The ids of kernel structures, for the settings of programs that cast pointers to them. 0 for one that the kernel

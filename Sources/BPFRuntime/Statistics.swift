@@ -31,10 +31,10 @@ package struct StatisticsSwitch: ~Copyable {
 }
 
 extension BPFObject {
-    /// The sum over all loaded programs.
-    package func statistics() -> ProgramStatistics {
+    /// The sum over the loaded programs, but for those named.
+    package func statistics(without others: Set<String> = []) -> ProgramStatistics {
         var sum = ProgramStatistics()
-        for name in loadedPrograms {
+        for name in loadedPrograms where !others.contains(name) {
             guard let descriptor = try? descriptor(ofProgram: name) else { continue }
             var info = bpf_prog_info()
             var length = UInt32(MemoryLayout<bpf_prog_info>.size)

@@ -18,23 +18,16 @@ enum TypedPrograms {
     private struct State {
         var isRegistered = false
         var targets: [String: Target] = [:]
-        var functions: [String: UInt32] = [:]
+        var castFunction: UInt32?
     }
 
     private static let state = Mutex(State())
 
-    /// Calls that stand in a program for a kfunc; the numbers must be the same in bpf/include/common.h.
-    private static let standIns: [Int32: String] = [
-        0x7e5_ca57: castFunction, 0x7e5_ca58: "bpf_preempt_disable", 0x7e5_ca59: "bpf_preempt_enable",
-    ]
+    /// The call that stands in a program for the kfunc bpf_rdonly_cast; the number must be the same in
+    /// bpf/include/common.h.
+    private static let castCall: Int32 = 0x7e5_ca57
 
     static let castFunction = "bpf_rdonly_cast"
-
-    /// The kfuncs to look up, on this kernel, with its least version. (Those for preemption are there since 6.10, but
-    /// only tracepoints of 7.0 and later need them.)
-    static func wantedFunctions(major: Int) -> Set<String> {
-        major >= 7 ? Set(standIns.values) : [castFunction]
-    }
 
     static func register() throws(BPFError) {
         let wasRegistered = state.withLock { state in
@@ -42,54 +35,47 @@ enum TypedPrograms {
             return state.isRegistered
         }
         if wasRegistered { return }
-        for (section, type) in [
-            ("tp_btf/", BPF_PROG_TYPE_RAW_TRACEPOINT), ("fexit", BPF_PROG_TYPE_RAW_TRACEPOINT),
-            ("iter/", BPF_PROG_TYPE_RAW_TRACEPOINT), ("tracepoint", BPF_PROG_TYPE_TRACEPOINT),
-        ] {
+        for section in ["tp_btf/", "fexit", "iter/"] {
             var options = libbpf_prog_handler_opts()
             options.sz = MemoryLayout<libbpf_prog_handler_opts>.size
             unsafe options.prog_prepare_load_fn = { program, options, _ in unsafe TypedPrograms.prepare(program, options) }
             // Typed programs are raw tracepoints until they are loaded: libbpf reads the kernel's types for any program that is a tracing one.
             let result = unsafe libbpf_register_prog_handler(
-                section, type, BPF_CGROUP_INET_INGRESS, &options)
+                section, BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_CGROUP_INET_INGRESS, &options)
             guard result >= 0 else { throw BPFError(step: "register section \(section)", code: result) }
         }
     }
 
-    /// What the programs of the next load attach to, and the ids of the kfuncs that they may call.
-    static func set(_ targets: [String: Target], functions: [String: UInt32]) {
+    /// What the programs of the next load attach to. `castFunction` is the id of bpf_rdonly_cast where there is one.
+    static func set(_ targets: [String: Target], castFunction: UInt32?) {
         state.withLock { state in
             state.targets = targets
-            state.functions = functions
+            state.castFunction = castFunction
         }
     }
 
     private static func prepare(_ program: OpaquePointer?, _ options: UnsafeMutablePointer<bpf_prog_load_opts>?) -> Int32 {
         guard let program = unsafe program, let options = unsafe options else { return -EINVAL }
         let name = unsafe String(cString: bpf_program__name(program))
-        let (target, functions) = state.withLock { ($0.targets[name], $0.functions) }
-        guard let target else { return unsafe patch(program, [:]) }  // not by type: it can't call kfuncs
+        let (target, castFunction) = state.withLock { ($0.targets[name], $0.castFunction) }
+        guard let target else { return -ENOENT }
         unsafe options.pointee.expected_attach_type = target.attachType
         unsafe options.pointee.attach_btf_id = target.typeID
         let result = unsafe bpf_program__set_type(program, BPF_PROG_TYPE_TRACING)
-        return result == 0 ? unsafe patch(program, functions) : result
+        return result == 0 ? unsafe patch(program, castFunction) : result
     }
 
-    /// Puts kfuncs in the place of their stand-ins. Without the kfunc, a cast is a copy of its argument, and the others
-    /// are nothing.
-    private static func patch(_ program: OpaquePointer, _ functions: [String: UInt32]) -> Int32 {
+    /// Puts the kfunc in the place of its stand-in, or `r0 = r1` on a kernel that has none (before 6.2).
+    private static func patch(_ program: OpaquePointer, _ castFunction: UInt32?) -> Int32 {
         let count = unsafe bpf_program__insn_cnt(program)
         guard let current = unsafe bpf_program__insns(program) else { return -EINVAL }
         var instructions = unsafe Array(UnsafeBufferPointer(start: current, count: count))
-        for index in instructions.indices where instructions[index].code == 0x85 {
-            guard let standIn = standIns[instructions[index].imm] else { continue }
-            if let function = functions[standIn] {
+        for index in instructions.indices where instructions[index].code == 0x85 && instructions[index].imm == castCall {
+            if let castFunction {
                 instructions[index].src_reg = 2  // BPF_PSEUDO_KFUNC_CALL
-                instructions[index].imm = Int32(bitPattern: function)
+                instructions[index].imm = Int32(bitPattern: castFunction)
             } else {
-                instructions[index] = bpf_insn(code: 0xbf, dst_reg: 0, src_reg: 1, off: 0, imm: 0)  // r0 = r1
-                if standIn != castFunction { instructions[index].code = 0xb7 }  // r0 = 0
-                if standIn != castFunction { instructions[index].src_reg = 0 }
+                instructions[index] = bpf_insn(code: 0xbf, dst_reg: 0, src_reg: 1, off: 0, imm: 0)
             }
         }
         return unsafe instructions.withUnsafeMutableBufferPointer {

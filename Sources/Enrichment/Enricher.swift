@@ -59,7 +59,8 @@ package struct Enricher {
         let name = root.flatMap { root in
             users.name(
                 of: process.task.euid, pid: process.key.pid,
-                root: .init(device: root.root_device, inode: root.root_inode, generation: root.root_generation), now: time
+                root: .init(device: root.root_device, inode: root.root_inode, generation: root.root_generation),
+                now: time
             )
         }
         let ancestors = process.ancestors.map { ancestor in

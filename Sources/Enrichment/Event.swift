@@ -86,7 +86,7 @@ package struct Event {
         case .processExecutable: return .init(executable)
         case .processArgs: return process.image?.arguments.map { .texts($0) } ?? .absent
         case .processArgsCount: return process.image?.argumentCount.map { .integer(Int64($0)) } ?? .absent
-        case .processArgsTruncated: return process.image?.record?.argumentsAreCut == true ? .bool(true) : .absent
+        case .processArgsTruncated: return process.image?.argumentsAreCut == true ? .bool(true) : .absent
         case .processWorkingDirectory: return .init((record ?? process.image?.record)?.directory)
         case .processStart: return .time(host.realtime(process.key.start))
         case .processInteractive: return terminal.map { .bool($0.tty_major != 0) } ?? .absent
@@ -124,7 +124,7 @@ package struct Event {
     private func exitValue(of field: Field, _ code: UInt32, _ process: Process) -> FieldValue {
         let signal = Int32(code & 0x7f)
         switch field {
-        case .eventDuration: return .integer(Int64(time - min(time, process.key.start)))
+        case .eventDuration: return .integer(Int64(clamping: time - min(time, process.key.start)))
         case .processEnd: return .time(host.realtime(time))
         case .processExitCode: return signal == 0 ? .integer(Int64((code >> 8) & 0xff)) : .absent
         case .processExitSignal: return signal == 0 ? .absent : .integer(Int64(signal))

@@ -48,9 +48,16 @@ package final class Image {
 
     package var executable: WalkedPath? { record?.executable ?? knownExecutable }
 
-    /// The arguments. Those of a process that was there before us are read from /proc when first asked for.
+    /// The record of the exec that made this: the only one whose arguments are the program's own.
+    private var exec: ProcessRecord? {
+        guard let record, record.kind == WIRE_EXEC.rawValue else { return nil }
+        return record
+    }
+
+    /// The arguments; `nil` when none could be read. Those of a process that was there before us are read from /proc when
+    /// first asked for.
     package var arguments: TextList? {
-        if let record, record.kind == WIRE_EXEC.rawValue { return record.arguments }
+        if let exec { return exec.arguments.bytes.isEmpty ? nil : exec.arguments }
         if !askedForArguments {
             askedForArguments = true
             knownArguments = ProcFS.arguments(of: key)
@@ -58,13 +65,14 @@ package final class Image {
         return knownArguments
     }
 
+    /// Whether `arguments` are not all there are.
+    package var argumentsAreCut: Bool { exec?.argumentsAreCut ?? false }
+
     /// The true number of arguments.
     package var argumentCount: Int? {
-        if let record, record.kind == WIRE_EXEC.rawValue { return Int(record.fixed.args_count) }
-        var count = 0
+        if let exec { return Int(exec.fixed.args_count) }
         guard let arguments else { return nil }
-        arguments.forEach { _ in count += 1 }
-        return count
+        return arguments.reduce(0) { count, _ in count + 1 }
     }
 
     /// Gives back memory that only a printed exec needs.

@@ -87,28 +87,29 @@ package struct WalkedPath: Sendable {
     }
 }
 
-/// NUL-terminated strings in a row, as an argument list lies in memory.
-package struct TextList: Sendable {
+/// NUL-terminated strings in a row, as an argument list lies in memory. Its elements are ranges in `bytes.storage`. A last
+/// string without its NUL was cut, and counts.
+package struct TextList: Sequence, Sendable {
     package let bytes: Bytes
 
     package init(_ bytes: Bytes) {
         self.bytes = bytes
     }
 
-    /// Calls `body` with the range in `bytes.storage` of each string. A last one without its NUL was cut, and counts.
-    package func forEach(_ body: (Range<Int>) -> Void) {
-        let storage = bytes.storage
-        var start = bytes.range.lowerBound
-        for index in bytes.range where storage[index] == 0 {
-            body(start..<index)
-            start = index + 1
+    package struct Iterator: IteratorProtocol {
+        fileprivate let storage: [UInt8]
+        fileprivate var rest: Range<Int>
+
+        package mutating func next() -> Range<Int>? {
+            guard !rest.isEmpty else { return nil }
+            var end = rest.lowerBound
+            while end < rest.upperBound, storage[end] != 0 { end += 1 }
+            defer { rest = Swift.min(end + 1, rest.upperBound)..<rest.upperBound }
+            return rest.lowerBound..<end
         }
-        if start < bytes.range.upperBound { body(start..<bytes.range.upperBound) }
     }
 
-    package var strings: [String] {
-        var result: [String] = []
-        forEach { result.append(String(decoding: bytes.storage[$0], as: UTF8.self)) }
-        return result
-    }
+    package func makeIterator() -> Iterator { Iterator(storage: bytes.storage, rest: bytes.range) }
+
+    package var strings: [String] { map { String(decoding: bytes.storage[$0], as: UTF8.self) } }
 }

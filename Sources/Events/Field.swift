@@ -17,7 +17,8 @@ package enum Field: Int, CaseIterable, Sendable {
     case userID, userName, userAuditID, groupID
     case hostName
     case ebpfguardSchema, ebpfguardHook, ebpfguardErrno, ebpfguardScript, ebpfguardInterpreter
-    case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardExecArgsTruncated, ebpfguardHostPath, ebpfguardCgroupID, ebpfguardSignal, ebpfguardCoreDump
+    case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardExecArgsTruncated, ebpfguardHostPath, ebpfguardCgroupID,
+        ebpfguardSignal, ebpfguardCoreDump
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.

@@ -25,9 +25,10 @@ package enum Record {
         guard Int(header.length) <= span.byteCount, header.length >= MemoryLayout<wire_header>.size else {
             throw .lengthMismatch(said: Int(header.length), got: span.byteCount)
         }
+        let span = span.extracting(first: Int(header.length))
         switch UInt32(header.kind) {
         case WIRE_EXEC.rawValue, WIRE_EXEC_FAILED.rawValue, WIRE_EXISTING.rawValue:
-            self = .process(try ProcessRecord(decoding: span.extracting(first: Int(header.length))))
+            self = .process(try ProcessRecord(decoding: span))
         case WIRE_FORK.rawValue:
             let record = try span.load(wire_fork.self)
             self = .fork(record.task, time: header.time)
@@ -37,7 +38,7 @@ package enum Record {
         case WIRE_CGROUP.rawValue:
             let record = try span.load(wire_cgroup.self)
             let start = MemoryLayout<wire_cgroup>.size
-            guard start + Int(record.path_size) <= Int(header.length) else { throw .partsTooLong }
+            guard start + Int(record.path_size) <= span.byteCount else { throw .partsTooLong }
             let bytes = span.copy(start..<start + Int(record.path_size))
             self = .cgroup(id: record.id, path: Bytes(bytes))
         default:

@@ -34,14 +34,14 @@ package enum Trace {
         }
         state.takeExisting(try probes.existing(), show: false)
         try mark(scope, probes, &state)
+        // Again, because only now the programs know who is in scope.
+        if options.existing { state.takeExisting(try probes.existing(), show: true) }
         if !options.quiet {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
             note("watching programs on \(host.name), Linux \(kernelRelease())\(end)")
             for reason in probes.missing { note("missing: \(reason)") }
             if let header = state.sink.header { note(header) }
         }
-        // Again, because only now the programs know who is in scope.
-        if options.existing { state.takeExisting(try probes.existing(), show: true) }
         try program?.start()
 
         let programStatus = try watch(options, probes, &loop, &state, &program)

@@ -87,7 +87,11 @@ package struct Scope: Sendable {
             throw ScopeError("--exe \"\(glob)\" is a directory", help: "write \(glob)** for all programs below it")
         }
         let components = glob.split(separator: "/", omittingEmptySubsequences: true)
-        guard !components.isEmpty else { throw ScopeError("--exe \"\(glob)\" names no program") }
+        guard components.allSatisfy({ $0 == "**" || !$0.contains("**") }) else {
+            throw ScopeError(
+                "--exe \"\(glob)\": \"**\" stands for whole directories",
+                help: "write * within a name, or /**/ between two")
+        }
         var pattern: [UInt8] = []
         for component in components.reversed() {
             // "**" stands for any number of whole components, separators included; "/dir/**" means all below the

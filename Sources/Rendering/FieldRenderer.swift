@@ -45,7 +45,7 @@ package struct FieldRenderer {
         case .texts(let list):
             let list = redacts ? Redaction.arguments(list) : list
             var first = true
-            list.forEach { range in
+            for range in list {
                 if !first { buffer.append(UInt8(ascii: " ")) }
                 first = false
                 TextEscape.appendArgument(list.bytes.storage, range, to: &buffer)
@@ -55,7 +55,13 @@ package struct FieldRenderer {
                 if index > 0 { buffer.append("<") }
                 TextEscape.append(ancestor.name, to: &buffer)
             }
-        case .joinedPath, .entity: json.appendUnquoted(value, to: &buffer)
+        case .joinedPath(let directory, let path):
+            if path.slice.first != UInt8(ascii: "/") {
+                if let directory, directory.bytes.count > 1 { TextEscape.append(directory, to: &buffer) }
+                buffer.append(UInt8(ascii: "/"))
+            }
+            TextEscape.append(path.storage, path.withoutDotSlash, to: &buffer)
+        case .entity(let key): json.append(entity: key, to: &buffer)
         case .bool, .integer, .counts: json.appendValue(value, to: &buffer)
         }
     }

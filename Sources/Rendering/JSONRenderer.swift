@@ -73,7 +73,7 @@ package struct JSONRenderer {
             let list = redacts ? Redaction.arguments(list) : list
             var first = true
             buffer.append(UInt8(ascii: "["))
-            list.forEach { range in
+            for range in list {
                 if !first { buffer.append(UInt8(ascii: ",")) }
                 first = false
                 Self.append(list.bytes.storage, range, to: &buffer)
@@ -94,7 +94,10 @@ package struct JSONRenderer {
             buffer.append(UInt8(ascii: "\""))
             timestamp.append(nanoseconds, to: &buffer)
             buffer.append(UInt8(ascii: "\""))
-        case .entity(let key): append(entity: key, to: &buffer)
+        case .entity(let key):
+            buffer.append(UInt8(ascii: "\""))
+            append(entity: key, to: &buffer)
+            buffer.append(UInt8(ascii: "\""))
         case .ancestors(let ancestors): append(ancestors, to: &buffer)
         case .counts(let counts):
             buffer.append(UInt8(ascii: "{"))
@@ -107,19 +110,13 @@ package struct JSONRenderer {
         }
     }
 
-    /// A string value without its quotes, for text.
-    mutating func appendUnquoted(_ value: FieldValue, to buffer: inout OutputBuffer) {
-        var quoted = OutputBuffer(empty: ())
-        appendValue(value, to: &quoted)
-        buffer.append(contentsOf: quoted.bytes.dropFirst().dropLast())
-    }
-
     private func append(_ ancestors: [Ancestor], to buffer: inout OutputBuffer) {
         appendList(ancestors, to: &buffer) { ancestor, buffer in
             buffer.append("{\"pid\":")
             buffer.append(decimal: UInt64(ancestor.key.pid))
-            buffer.append(",\"entity_id\":")
+            buffer.append(",\"entity_id\":\"")
             append(entity: ancestor.key, to: &buffer)
+            buffer.append(UInt8(ascii: "\""))
             if !ancestor.name.isEmpty {
                 buffer.append(",\"name\":")
                 Self.append(ancestor.name.storage, ancestor.name.range, to: &buffer)
@@ -133,14 +130,13 @@ package struct JSONRenderer {
         }
     }
 
-    private func append(entity key: ProcessKey, to buffer: inout OutputBuffer) {
-        buffer.append(UInt8(ascii: "\""))
+    /// Boot, start and pid.
+    func append(entity key: ProcessKey, to buffer: inout OutputBuffer) {
         buffer.append(contentsOf: boot[...])
         buffer.append(UInt8(ascii: "-"))
         buffer.append(hexadecimal: key.start)
         buffer.append(UInt8(ascii: "-"))
         buffer.append(decimal: UInt64(key.pid))
-        buffer.append(UInt8(ascii: "\""))
     }
 
     private func appendList<Element>(
@@ -176,8 +172,8 @@ package struct JSONRenderer {
         if isEmpty { buffer.append(UInt8(ascii: "/")) }
     }
 
-    /// The inside of a JSON string. Bytes that are not UTF-8 become U+FFFD, so that every line is valid. Controls beyond
-    /// those that JSON asks for are escaped too: JSON ends up on terminals.
+    /// The inside of a JSON string. Bytes that are not UTF-8 become U+FFFD, so that every line is valid. More than the
+    /// controls that JSON asks for is escaped: JSON ends up on terminals.
     private static func appendContents(_ storage: [UInt8], _ range: Range<Int>, to buffer: inout OutputBuffer) {
         var start = range.lowerBound
         var index = start
@@ -188,7 +184,7 @@ package struct JSONRenderer {
                 continue
             }
             let scalar = Scalar(storage, index, end: range.upperBound)
-            if byte >= 0x80, let scalar, scalar.value >= 0xa0 {
+            if byte >= 0x80, let scalar, !scalar.isHostile {
                 index += scalar.length
                 continue
             }
@@ -212,10 +208,17 @@ package struct JSONRenderer {
         case 0x0a: buffer.append("\\n")
         case 0x0d: buffer.append("\\r")
         case 0x09: buffer.append("\\t")
-        default:
-            buffer.append("\\u00")
-            buffer.append(OutputBuffer.hexDigit(UInt8(value >> 4)))
-            buffer.append(OutputBuffer.hexDigit(UInt8(value & 0xf)))
+        case 0x10000...:
+            appendEscape(0xd7c0 + (value >> 10), to: &buffer)
+            appendEscape(0xdc00 | (value & 0x3ff), to: &buffer)
+        default: appendEscape(value, to: &buffer)
+        }
+    }
+
+    private static func appendEscape(_ unit: UInt32, to buffer: inout OutputBuffer) {
+        buffer.append("\\u")
+        for shift in stride(from: 12, through: 0, by: -4) {
+            buffer.append(OutputBuffer.hexDigit(UInt8(unit >> UInt32(shift) & 0xf)))
         }
     }
 }

@@ -3,141 +3,292 @@
 package import Events
 
 /// Masks secrets in arguments: `--password=x`, `--token x`, `AWS_SECRET_ACCESS_KEY=x`, `Authorization: Bearer x`,
-/// `-u user:x`, `scheme://user:x@host`. By name, so a secret under an innocent name is shown.
+/// `{"password":"x"}`, `-u user:x`, `scheme://user:x@host`, also inside a shell's command line. By name, so a secret
+/// under an innocent name is shown.
 package enum Redaction {
-    static let mask = Array("*****".utf8)
-
     /// The arguments as they may be shown.
     package static func arguments(_ list: TextList) -> TextList {
-        var result: [UInt8] = []
-        result.reserveCapacity(list.bytes.count)
-        var maskNext = false
-        var credentialsNext = false
-        var changed = false
-        let storage = list.bytes.storage
-        list.forEach { range in
-            let argument = storage[range]
-            if maskNext && argument.first != UInt8(ascii: "-") {
-                result.append(contentsOf: mask)
-                changed = true
-            } else if credentialsNext, let colon = argument.firstIndex(of: UInt8(ascii: ":")) {
-                result.append(contentsOf: argument[...colon])
-                result.append(contentsOf: mask)
-                changed = true
+        let text = SecretText(list.bytes.storage)
+        guard text.mayHoldSecret(list.bytes.range) else { return list }
+        var masked = MaskedCopy(text.bytes)
+        var isSecret = false  // the argument before was an option that says so
+        var isUser = false
+        for range in list {
+            masked.start(range)
+            if isSecret && text.bytes[range].first != UInt8(ascii: "-") {
+                masked.mask(range)
+            } else if isUser {
+                masked.mask(text.password(of: range))
             } else {
-                changed = append(argument, to: &result) || changed
+                maskSecrets(text, range, &masked)
             }
-            result.append(0)
-            maskNext = isSecretOption(argument)
-            credentialsNext = argument.elementsEqual("-u".utf8) || argument.elementsEqual("--user".utf8)
+            masked.end(range)
+            isSecret = text.isSecretOption(range)
+            isUser = text.userOption(at: range.lowerBound, range) == range.upperBound
         }
-        return changed ? TextList(Bytes(result)) : list
+        return masked.hasMasks ? TextList(Bytes(masked.result)) : list
     }
 
-    private static let words: [[UInt8]] = [
-        "password", "passwd", "passphrase", "secret", "token", "apikey", "api-key", "api_key", "accesskey",
-        "access-key",
-        "access_key", "private-key", "private_key", "credential", "authorization",
-    ].map { Array($0.utf8) }
-
-    /// A name that ends so speaks of where or how, not of the secret itself: `--token-file`.
-    private static let innocentEnds: [[UInt8]] = ["file", "path", "dir", "url", "name", "type", "ttl", "length"].map {
-        Array($0.utf8)
-    }
-
-    /// `--token`, with the value in the next argument.
-    private static func isSecretOption(_ argument: ArraySlice<UInt8>) -> Bool {
-        guard argument.first == UInt8(ascii: "-"), argument.count < 64 else { return false }
-        guard argument.allSatisfy(isNameByte) else { return false }
-        return secretName(in: argument, from: argument.startIndex)?.upperBound == argument.endIndex
-    }
-
-    /// Appends one argument, masked where needed; whether anything was.
-    private static func append(_ argument: ArraySlice<UInt8>, to result: inout [UInt8]) -> Bool {
-        var changed = false
-        var index = argument.startIndex
-        while let name = secretName(in: argument, from: index) {
-            var value = name.upperBound
-            guard value < argument.endIndex,
-                argument[value] == UInt8(ascii: "=") || argument[value] == UInt8(ascii: ":")
-            else {
-                result.append(contentsOf: argument[index..<value])
-                index = value
-                continue
-            }
-            value += 1
-            while value < argument.endIndex, argument[value] == UInt8(ascii: " ") || isQuote(argument[value]) {
-                value += 1
-            }
-            // "Bearer", "Basic": which kind of secret it is may be shown.
-            if ends(argument[name], with: Array("authorization".utf8)) {
-                let word = argument[value...].prefix { $0 != UInt8(ascii: " ") }
-                if word.endIndex < argument.endIndex { value = word.endIndex + 1 }
-            }
-            // `--password=two words` is all secret; inside a longer text the secret ends with the word.
-            let isWhole = argument[..<name.lowerBound].allSatisfy { $0 == UInt8(ascii: "-") }
-            let end = isWhole ? argument.endIndex : argument[value...].firstIndex(where: endsValue) ?? argument.endIndex
-            result.append(contentsOf: argument[index..<value])
-            if end > value {
-                result.append(contentsOf: mask)
-                changed = true
-            }
-            index = end
-        }
-        return appendURL(argument[index...], to: &result) || changed
-    }
-
-    /// `scheme://user:secret@host`
-    private static func appendURL(_ text: ArraySlice<UInt8>, to result: inout [UInt8]) -> Bool {
-        var index = text.startIndex
-        while index + 3 < text.endIndex {
-            if text[index] == UInt8(ascii: ":"), text[index + 1] == UInt8(ascii: "/"),
-                text[index + 2] == UInt8(ascii: "/")
-            {
-                let authority = text[(index + 3)...].prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: " ") }
-                if let at = authority.lastIndex(of: UInt8(ascii: "@")),
-                    let colon = authority[..<at].firstIndex(of: UInt8(ascii: ":"))
-                {
-                    result.append(contentsOf: text[...colon])
-                    result.append(contentsOf: mask)
-                    result.append(contentsOf: text[at...])
-                    return true
-                }
-            }
-            index += 1
-        }
-        result.append(contentsOf: text)
-        return false
-    }
-
-    /// The next name that holds a word of the list, as a range of name bytes around it.
-    private static func secretName(in text: ArraySlice<UInt8>, from start: Int) -> Range<Int>? {
-        var index = start
-        while index < text.endIndex {
-            if let word = words.first(where: { starts(text[index...], with: $0) }) {
-                var end = index + word.count
-                while end < text.endIndex, isNameByte(text[end]) { end += 1 }
-                let name = text[index..<end]
-                if !innocentEnds.contains(where: { ends(name, with: $0) }) {
-                    var begin = index
-                    while begin > start, isNameByte(text[begin - 1]) { begin -= 1 }
-                    return begin..<end
-                }
-                index = end
+    private static func maskSecrets(_ text: SecretText, _ argument: Range<Int>, _ masked: inout MaskedCopy) {
+        var index = argument.lowerBound
+        while index < argument.upperBound {
+            if let (name, isInnocent) = text.name(at: index, argument) {
+                let value = isInnocent ? 0..<0 : text.value(after: name, argument)
+                masked.mask(value)
+                index = max(name.upperBound, value.upperBound)
+            } else if let secret = text.urlPassword(at: index, argument) ?? text.userPassword(at: index, argument) {
+                masked.mask(secret)
+                index = max(index + 1, secret.upperBound)
             } else {
                 index += 1
             }
         }
-        return nil
+    }
+}
+
+/// A copy of some bytes in which parts are masked, in the order in which they lie.
+private struct MaskedCopy {
+    private let bytes: [UInt8]
+    private(set) var result: [UInt8] = []
+    private(set) var hasMasks = false
+    private var copied = 0
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
     }
 
-    private static func starts(_ text: ArraySlice<UInt8>, with word: [UInt8]) -> Bool {
-        guard text.count >= word.count, lowercase(text[text.startIndex]) == word[0] else { return false }
-        return zip(text, word).allSatisfy { lowercase($0) == $1 }
+    mutating func start(_ argument: Range<Int>) {
+        copied = argument.lowerBound
     }
 
-    private static func ends(_ text: ArraySlice<UInt8>, with word: [UInt8]) -> Bool {
-        text.count >= word.count && zip(text.suffix(word.count), word).allSatisfy { lowercase($0) == $1 }
+    mutating func mask(_ secret: Range<Int>) {
+        if secret.isEmpty { return }
+        result.append(contentsOf: bytes[copied..<secret.lowerBound])
+        result.append(contentsOf: "*****".utf8)
+        copied = secret.upperBound
+        hasMasks = true
+    }
+
+    mutating func end(_ argument: Range<Int>) {
+        result.append(contentsOf: bytes[copied..<argument.upperBound])
+        result.append(0)
+    }
+}
+
+/// Where secrets lie. Each method looks at one place of one argument, and none looks twice at the same bytes, so that the
+/// longest command line is read in a time that grows with its length.
+private struct SecretText {
+    let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    /// Whether a closer look is worth it. Most command lines hold nothing of the kind.
+    func mayHoldSecret(_ range: Range<Int>) -> Bool {
+        for index in range {
+            switch bytes[index] {
+            case UInt8(ascii: "@"): return true
+            case UInt8(ascii: "-"): if userOption(at: index, range) != nil { return true }
+            default: if wordEnd(at: index, range) != nil { return true }
+            }
+        }
+        return false
+    }
+
+    // MARK: Names
+
+    /// Words that a name of a secret has somewhere in it. "-" stands for "_" too.
+    private static func words(startingWith byte: UInt8) -> [StaticString] {
+        switch byte | 0x20 {
+        case UInt8(ascii: "a"): ["authorization", "api-key", "apikey", "access-key", "accesskey"]
+        case UInt8(ascii: "c"): ["credential"]
+        case UInt8(ascii: "p"): ["password", "passwd", "passphrase", "private-key"]
+        case UInt8(ascii: "s"): ["secret"]
+        case UInt8(ascii: "t"): ["token"]
+        default: []
+        }
+    }
+
+    /// Ends of names that speak of where or how, not of the secret itself: `--token-file`.
+    private static let innocentEnds: [StaticString] = [
+        "file", "path", "dir", "url", "uri", "endpoint", "name", "type", "ttl", "length", "stdin", "tokenizer",
+    ]
+
+    /// The name around a word of the list that starts at `index`.
+    func name(at index: Int, _ argument: Range<Int>) -> (Range<Int>, isInnocent: Bool)? {
+        guard var end = wordEnd(at: index, argument) else { return nil }
+        while end < argument.upperBound, Self.isNameByte(bytes[end]) { end += 1 }
+        let isInnocent = Self.innocentEnds.contains { word in
+            let start = end - word.utf8CodeUnitCount
+            return start >= index && matches(word, at: start, end)
+        }
+        var start = index
+        while start > argument.lowerBound, Self.isNameByte(bytes[start - 1]) { start -= 1 }
+        return (start..<end, isInnocent)
+    }
+
+    /// `--token`, with the value in the next argument.
+    func isSecretOption(_ argument: Range<Int>) -> Bool {
+        guard !argument.isEmpty, bytes[argument.lowerBound] == UInt8(ascii: "-") else { return false }
+        guard bytes[argument].allSatisfy(Self.isNameByte) else { return false }
+        guard let word = argument.first(where: { wordEnd(at: $0, argument) != nil }) else { return false }
+        return name(at: word, argument)?.isInnocent == false
+    }
+
+    private func wordEnd(at index: Int, _ range: Range<Int>) -> Int? {
+        for word in Self.words(startingWith: bytes[index]) where matches(word, at: index, range.upperBound) {
+            return index + word.utf8CodeUnitCount
+        }
+        return shortWordEnd(at: index, range)
+    }
+
+    /// `DB_PASS`, `--pass`, `pass:x`, `MYSQL_PWD`: too short to count inside of other words.
+    private func shortWordEnd(at index: Int, _ range: Range<Int>) -> Int? {
+        guard bytes[index] | 0x20 == UInt8(ascii: "p") else { return nil }
+        let before = index > range.lowerBound ? bytes[index - 1] : 0
+        let isPart = before == UInt8(ascii: "-") || before == UInt8(ascii: "_")
+        let end: Int
+        if isPart && matches("pwd", at: index, range.upperBound) {
+            end = index + 3
+        } else if isPart || !Self.isNameByte(before), matches("pass", at: index, range.upperBound) {
+            end = index + 4
+        } else {
+            return nil
+        }
+        return end < range.upperBound && Self.isNameByte(bytes[end]) ? nil : end
+    }
+
+    // MARK: Values
+
+    /// The secret that follows its name; empty when none does.
+    func value(after name: Range<Int>, _ argument: Range<Int>) -> Range<Int> {
+        let end = argument.upperBound
+        var start = skip(name.upperBound, end) { Self.isQuote($0) || $0 == UInt8(ascii: "\\") }
+        let isQuotedName = start > name.upperBound
+        let separator = skip(start, end) { $0 == UInt8(ascii: " ") }
+        guard separator < end else { return end..<end }
+        switch bytes[separator] {
+        case UInt8(ascii: ":") where separator + 1 < end && bytes[separator + 1] == UInt8(ascii: ":"):
+            return name.upperBound..<name.upperBound
+        case UInt8(ascii: "="), UInt8(ascii: ":"):
+            start = skip(separator + 1, end) { $0 == UInt8(ascii: ">") || $0 == UInt8(ascii: " ") }
+        case UInt8(ascii: "-"):
+            return name.upperBound..<name.upperBound
+        default:
+            // `--token x` inside of a longer text.
+            guard separator > start, !isQuotedName, bytes[name.lowerBound] == UInt8(ascii: "-") else {
+                return name.upperBound..<name.upperBound
+            }
+            start = separator
+        }
+
+        let content = skip(start, end) { $0 == UInt8(ascii: "\\") }
+        if content < end, Self.isQuote(bytes[content]) {
+            let first = afterScheme(content + 1, end, name)
+            return first..<closingQuote(bytes[content], isEscaped: content > start, from: first, end)
+        }
+        start = afterScheme(start, end, name)
+        if name.lowerBound == argument.lowerBound { return start..<end }
+        // Of `-H 'Authorization: x y'` all is secret, up to the quote that was opened before the name.
+        let before = bytes[name.lowerBound - 1]
+        if Self.isQuote(before) && !isQuotedName { return start..<skip(start, end) { $0 != before } }
+        return start..<skip(start, end) { !Self.endsValue($0) }
+    }
+
+    /// "Bearer", "Basic": which kind of authorization it is may be shown.
+    private func afterScheme(_ start: Int, _ end: Int, _ name: Range<Int>) -> Int {
+        let length = ("authorization" as StaticString).utf8CodeUnitCount
+        guard name.count >= length, matches("authorization", at: name.upperBound - length, end) else { return start }
+        let schemes: [StaticString] = ["bearer ", "basic ", "token ", "digest ", "negotiate ", "apikey "]
+        guard let scheme = schemes.first(where: { matches($0, at: start, end) }) else { return start }
+        return skip(start + scheme.utf8CodeUnitCount, end) { $0 == UInt8(ascii: " ") }
+    }
+
+    /// Where the text in quotes ends. Quotes inside of quotes have a backslash in front.
+    private func closingQuote(_ quote: UInt8, isEscaped: Bool, from start: Int, _ end: Int) -> Int {
+        var index = start
+        while index < end {
+            if bytes[index] == UInt8(ascii: "\\") {
+                if isEscaped && index + 1 < end && bytes[index + 1] == quote { return index }
+                index += isEscaped ? 1 : 2
+            } else if bytes[index] == quote && !isEscaped {
+                return index
+            } else {
+                index += 1
+            }
+        }
+        return end
+    }
+
+    // MARK: Users
+
+    /// Where the option `-u`, that takes user:password, ends when it starts at `index`.
+    func userOption(at index: Int, _ argument: Range<Int>) -> Int? {
+        let end = argument.upperBound
+        guard index < end, bytes[index] == UInt8(ascii: "-") else { return nil }
+        guard index == argument.lowerBound || Self.endsValue(bytes[index - 1]) else { return nil }
+        let options: [StaticString] = ["--proxy-user", "--user", "-u"]
+        guard let option = options.first(where: { matches($0, at: index, end) }) else { return nil }
+        let after = index + option.utf8CodeUnitCount
+        let ends = after == end || bytes[after] <= UInt8(ascii: " ") || bytes[after] == UInt8(ascii: "=")
+        return ends ? after : nil
+    }
+
+    /// `-u user:secret` in one argument: `--user=user:secret`, or in a shell's text.
+    func userPassword(at index: Int, _ argument: Range<Int>) -> Range<Int>? {
+        guard let option = userOption(at: index, argument) else { return nil }
+        let end = argument.upperBound
+        let start = skip(option, end) { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "=") || Self.isQuote($0) }
+        let quote = bytes[start - 1]
+        let wordEnd = skip(start, end) { Self.isQuote(quote) ? $0 != quote : !Self.endsValue($0) }
+        return password(of: start..<wordEnd)
+    }
+
+    /// The part of user:secret behind the colon. Not of an address or of a pair of numbers, as in `docker run -u 0:0`.
+    func password(of word: Range<Int>) -> Range<Int> {
+        guard let colon = bytes[word].firstIndex(of: UInt8(ascii: ":")) else {
+            return word.upperBound..<word.upperBound
+        }
+        let secret = colon + 1..<word.upperBound
+        let isNumber = { (range: Range<Int>) in
+            !range.isEmpty && bytes[range].allSatisfy { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+        }
+        let isInnocent =
+            bytes[secret].starts(with: "//".utf8) || isNumber(word.lowerBound..<colon) && isNumber(secret)
+        return isInnocent ? word.upperBound..<word.upperBound : secret
+    }
+
+    /// `scheme://user:secret@host`, with "://" at `index`.
+    func urlPassword(at index: Int, _ argument: Range<Int>) -> Range<Int>? {
+        guard bytes[index] == UInt8(ascii: ":"), matches("://", at: index, argument.upperBound) else { return nil }
+        let start = index + 3
+        let end = skip(start, argument.upperBound) { $0 != UInt8(ascii: "/") && $0 > UInt8(ascii: " ") }
+        guard let at = bytes[start..<end].lastIndex(of: UInt8(ascii: "@")),
+            let colon = bytes[start..<at].firstIndex(of: UInt8(ascii: ":"))
+        else { return nil }
+        return colon + 1..<at
+    }
+
+    // MARK: Bytes
+
+    private func skip(_ start: Int, _ end: Int, while condition: (UInt8) -> Bool) -> Int {
+        var index = start
+        while index < end, condition(bytes[index]) { index += 1 }
+        return index
+    }
+
+    /// Whether `word`, in small letters, stands at `index`. Letters of both sizes match, and "_" matches "-".
+    private func matches(_ word: StaticString, at index: Int, _ end: Int) -> Bool {
+        let count = word.utf8CodeUnitCount
+        guard index + count <= end else { return false }
+        for offset in 0..<count {
+            let expected = unsafe word.utf8Start[offset]
+            let byte = bytes[index + offset]
+            let isDash = byte == UInt8(ascii: "_") && expected == UInt8(ascii: "-")
+            guard isDash || Self.lowercase(byte) == expected else { return false }
+        }
+        return true
     }
 
     private static func lowercase(_ byte: UInt8) -> UInt8 {

@@ -4,7 +4,7 @@ internal import Events
 
 /// Text from outside on its way to a terminal. Nothing in it may act on the terminal or pass for something else.
 enum TextEscape {
-    /// Appends the bytes; controls as \n, \x1b, direction marks as \u{202e}, what is not UTF-8 as \xff.
+    /// Appends the bytes; controls as \n, \x1b, direction marks as \u202e, what is not UTF-8 as \xff.
     static func append(_ storage: [UInt8], _ range: Range<Int>, to buffer: inout OutputBuffer) {
         var index = range.lowerBound
         while index < range.upperBound {
@@ -98,9 +98,10 @@ enum TextEscape {
         case 0x09: buffer.append("\\t")
         case 0..<0x80: appendByte(UInt8(value), to: &buffer)
         default:
-            buffer.append("\\u{")
-            buffer.append(hexadecimal: UInt64(value))
-            buffer.append("}")
+            buffer.append(value < 0x10000 ? "\\u" : "\\U")
+            for shift in stride(from: value < 0x10000 ? 12 : 28, through: 0, by: -4) {
+                buffer.append(OutputBuffer.hexDigit(UInt8(value >> UInt32(shift) & 0xf)))
+            }
         }
     }
 

@@ -39,7 +39,7 @@ package struct TextRenderer {
     /// The line above the first event.
     package static func header(wide: Bool) -> String {
         wide
-            ? "TIME               PID    PPID USER             WHAT"
+            ? "TIME             PID    PPID USER             WHAT"
             : "TIME             PID USER     WHAT"
     }
 
@@ -167,25 +167,28 @@ package struct TextRenderer {
         } else {
             appendName(process.task.name, to: &buffer)
         }
-        guard let image = process.image, var arguments = image.arguments else { return }
-        if options.redacts { arguments = Redaction.arguments(arguments) }
-        var index = 0
-        arguments.forEach { range in
-            defer { index += 1 }
-            if index == 0 {
-                guard let executable = event.executable, !sameName(executable, arguments.bytes.storage, range) else {
-                    return
-                }
-                buffer.append(" (")
-                TextEscape.appendArgument(arguments.bytes.storage, range, to: &buffer)
-                buffer.append(")")
-                return
-            }
-            buffer.append(UInt8(ascii: " "))
-            TextEscape.appendArgument(arguments.bytes.storage, range, to: &buffer)
+        guard let image = process.image else { return }
+        if let arguments = image.arguments {
+            appendArguments(options.redacts ? Redaction.arguments(arguments) : arguments, event.executable, to: &buffer)
         }
-        if image.record?.argumentsAreCut == true, let count = image.argumentCount {
+        if image.argumentsAreCut, let count = image.argumentCount {
             buffer.append(" ... (\(count) arguments in all)")
+        }
+    }
+
+    private func appendArguments(_ arguments: TextList, _ executable: WalkedPath?, to buffer: inout OutputBuffer) {
+        let storage = arguments.bytes.storage
+        var isFirst = true
+        for range in arguments {
+            if !isFirst {
+                buffer.append(UInt8(ascii: " "))
+                TextEscape.appendArgument(storage, range, to: &buffer)
+            } else if let executable, !sameName(executable, storage, range) {
+                buffer.append(" (")
+                TextEscape.appendArgument(storage, range, to: &buffer)
+                buffer.append(")")
+            }
+            isFirst = false
         }
     }
 
@@ -198,7 +201,7 @@ package struct TextRenderer {
             buffer.append(name)
         } else {
             buffer.append("errno ")
-            buffer.append(decimal: UInt64(record.fixed.error))
+            buffer.append(decimal: Int64(record.fixed.error))
         }
     }
 
@@ -299,22 +302,22 @@ package struct TextRenderer {
         let bytes = escaped.bytes
         var columns = 0
         var index = 0
-        var cut = 0  // where the text has to end for a "+" to fit
+        var cut = (index: 0, columns: 0)  // where the text has to end for a "+" to fit
         while index < bytes.count, let scalar = Scalar(bytes, index, end: bytes.count),
             columns + scalar.columns <= width
         {
             columns += scalar.columns
             index += scalar.length
-            if columns < width { cut = index }
+            if columns < width { cut = (index, columns) }
         }
         if index < bytes.count {
-            buffer.append(contentsOf: bytes[..<cut])
+            buffer.append(contentsOf: bytes[..<cut.index])
             buffer.append(UInt8(ascii: "+"))
-            columns = width
+            columns = cut.columns + 1
         } else {
             buffer.append(contentsOf: bytes[...])
         }
-        for _ in columns..<max(width, columns) { buffer.append(UInt8(ascii: " ")) }
+        for _ in columns..<width { buffer.append(UInt8(ascii: " ")) }
     }
 }
 

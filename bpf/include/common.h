@@ -30,12 +30,6 @@ static void *(*const rdonly_cast)(const void *pointer, __u32 type) = (void *)0x7
 // trusted one (btf_nested_type_is_trusted): 0.6 ms a load, 0.4 s for a loop over parents. The kfunc is new in 6.2 too.
 #define UNTRUSTED(type, pointer) ((struct type *)rdonly_cast((const void *)(pointer), config.type_##type))
 
-// From 7.0 on tracepoints leave preemption on. A program that is preempted is skipped for whatever else happens on its CPU
-// until it goes on, so each one runs between these two, which stand for the kfuncs bpf_preempt_disable and _enable (6.10)
-// there and for nothing before.
-static void (*const preempt_disable)(void) = (void *)0x7e5ca58;
-static void (*const preempt_enable)(void) = (void *)0x7e5ca59;
-
 #define READ(destination, address) bpf_probe_read_kernel(&(destination), sizeof(destination), (const void *)(address))
 
 const volatile struct wire_config config SEC(".rodata.config");

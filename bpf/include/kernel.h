@@ -16,6 +16,7 @@
 #define TMPFS_MAGIC 0x01021994
 #define HUGETLBFS_MAGIC 0x958458f6
 #define AT_FDCWD (-100)
+#define EEXIST 17
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -163,6 +164,7 @@ struct task_struct {
     int tgid;
     int exit_code;
     __u64 start_boottime;
+    __u32 self_exec_id;
     struct task_struct *real_parent;
     struct task_struct *group_leader;
     struct cred *cred;

@@ -55,6 +55,7 @@ struct scratch {
 // programs may be preempted by one another (fexit always, tracepoints from 7.0 on), so each kind has its own.
 enum scratch_user {
     SCRATCH_EXEC,
+    SCRATCH_EXEC_AGAIN,
     SCRATCH_FAILED,
     SCRATCH_USERS,
 };

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CWire
+import Enrichment
+import Events
+import Fixtures
+import Rendering
+
+/// The event of each fixture, as a run would make it.
+enum Sample: CaseIterable {
+    case exec, failedExec, existing, fork, exit, loss
+
+    var event: Event {
+        get throws {
+            var tree = ProcessTree()
+            var event =
+                switch self {
+                case .exec: make(.exec, tree.exec(try Fixture.exec.process), try Fixture.exec.process)
+                case .failedExec:
+                    make(.execFailed, tree.failedExec(try Fixture.failedExec.process), try Fixture.failedExec.process)
+                case .existing:
+                    make(.existing, tree.add(existing: try Fixture.existing.process), try Fixture.existing.process)
+                case .fork: make(.fork, tree.fork(try Fixture.fork.task.0), time: try Fixture.fork.task.time)
+                case .exit:
+                    try {
+                        _ = tree.exec(try Fixture.exec.process)
+                        let (task, time) = try Fixture.exit.task
+                        return make(.exit(code: 0x8b), tree.exit(task), time: time)
+                    }()
+                case .loss:
+                    Event(
+                        .loss, time: 1_004_000_000_000, process: nil, lost: [("exec", 3), ("fork", 1)],
+                        host: Fixture.host)
+                }
+            event.sequence = 7
+            return event
+        }
+    }
+
+    private func make(_ action: Event.Action, _ process: Process, _ record: ProcessRecord) -> Event {
+        make(action, process, record, time: record.time)
+    }
+
+    private func make(
+        _ action: Event.Action, _ process: Process, _ record: ProcessRecord? = nil, time: UInt64
+    ) -> Event {
+        Event(
+            action, time: time, process: process, record: record, userName: Bytes("alice"),
+            cgroup: Bytes("/system.slice/demo.service"),
+            ancestors: [
+                Ancestor(
+                    key: ProcessKey(pid: 5_000_000, start: 900_000_000_000), name: Bytes("sshd"),
+                    executable: WalkedPath(Bytes("sshd\0sbin\0usr\0\0"))),
+                Ancestor(
+                    key: ProcessKey(pid: 4_999_999, start: 2_000_000_000), name: Bytes("systemd"), executable: nil),
+            ],
+            hook: "a hook", host: Fixture.host
+        )
+    }
+
+    /// An exec of /usr/bin/tool with these arguments.
+    static func exec(_ arguments: [[UInt8]]) throws -> Event {
+        let bytes: [UInt8] = arguments.flatMap { (argument: [UInt8]) in argument + [0] }
+        var record = Fixture.exec.bytes
+        // Everything behind the fixed part anew: no ancestors, an executable, the arguments.
+        let executable = Array("tool\0bin\0usr\0\0".utf8)
+        record.removeSubrange(MemoryLayout<wire_process>.size...)
+        record += executable + bytes
+        record.set(\wire_process.header.length, to: UInt32(record.count))
+        record.set(\wire_process.header.flags, to: 0)
+        record.set(\wire_process.args_count, to: UInt32(arguments.count))
+        record.set(\wire_process.args_total, to: UInt32(bytes.count))
+        record.set(\wire_process.args_size, to: UInt32(bytes.count))
+        record.set(\wire_process.executable_size, to: UInt16(executable.count))
+        let others: [KeyPath<wire_process, UInt16>] = [
+            \.directory_size, \.exec_path_size, \.interpreter_size, \.at_size, \.ancestor_count,
+        ]
+        for part in others { record.set(part, to: 0) }
+        var tree = ProcessTree()
+        let process = try Fixture.process(record)
+        return Event(.exec, time: process.time, process: tree.exec(process), record: process, host: Fixture.host)
+    }
+
+    static func exec(_ arguments: String...) throws -> Event { try exec(arguments) }
+
+    static func exec(_ arguments: [String]) throws -> Event { try exec(arguments.map { Array($0.utf8) }) }
+}
+
+func json(_ event: Event, _ fields: [Field] = Field.allCases, redacts: Bool = true) -> [UInt8] {
+    var renderer = JSONRenderer(fields: Set(fields), host: Fixture.host, redacts: redacts)
+    var buffer = OutputBuffer()
+    renderer.append(event, to: &buffer)
+    return buffer.bytes
+}
+
+func text(_ events: Event..., columns: Int? = nil, colors: Bool = false, wide: Bool = false) -> String {
+    var renderer = TextRenderer(options: .init(columns: columns, colors: colors, wide: wide, redacts: true))
+    var buffer = OutputBuffer()
+    for event in events { renderer.append(event, to: &buffer) }
+    return String(decoding: buffer.bytes, as: UTF8.self)
+}
+
+/// Lines without what depends on the time zone: the clock, which is 12 columns wide.
+func withoutClock(_ text: String) -> [String] {
+    text.split(separator: "\n").map { String($0.dropFirst(12)) }
+}

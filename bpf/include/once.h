@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Events that more than one program, or one program more than once, may see; only the first may report.
+//
+// From 7.0 on tracepoints leave preemption on. While a program of ours is preempted, the kernel skips it for whatever else
+// happens on its CPU (a program is not entered twice). So there each program is attached twice, and one takes what the
+// other was skipped for.
+#ifndef ONCE_H
+#define ONCE_H
+
+#include "common.h"
+
+struct event_key {
+    __u64 start;
+    __u32 pid;
+    __u16 kind;
+    __u16 number; // of the exec, counted by the task
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, struct event_key);
+    __type(value, __u32);
+} taken SEC(".maps");
+
+// Whether nobody has taken this event yet. Without memory to remember it: twice is better than never.
+static __always_inline int take_once(__u64 start, __u32 pid, __u16 kind, __u16 number)
+{
+    struct event_key key = {.start = start, .pid = pid, .kind = kind, .number = number};
+    __u32 value = 0;
+
+    return bpf_map_update_elem(&taken, &key, &value, BPF_NOEXIST) != -EEXIST;
+}
+
+#endif
