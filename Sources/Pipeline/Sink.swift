@@ -31,9 +31,7 @@ struct Sink: ~Copyable {
     private let maxRate: UInt64?
     private var second: UInt64 = 0
     private var inSecond: UInt64 = 0
-    /// Events printed, losses apart.
     private(set) var printed: UInt64 = 0
-    private var sequence: UInt64 = 0
 
     /// What to print on standard error above the first event; `nil` for none.
     let header: String?
@@ -101,9 +99,8 @@ struct Sink: ~Copyable {
             guard inSecond < maxRate else { return .heldBack }
             inSecond += 1
         }
-        sequence += 1
-        event.sequence = sequence
-        if event.action != .loss { printed += 1 }
+        printed += 1
+        event.sequence = printed
         if shows {
             switch form {
             case .text(var renderer):

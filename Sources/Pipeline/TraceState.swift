@@ -16,6 +16,8 @@ struct TraceState: ~Copyable {
     let startCPU: UInt64
 
     private(set) var seen: UInt64 = 0
+    /// Of those, the ones that tell of losses; they do not count for `--count`.
+    private var lossEvents: UInt64 = 0
     private(set) var filtered: UInt64 = 0
     private(set) var heldBack: UInt64 = 0
     private var undecodable: UInt64 = 0
@@ -89,6 +91,8 @@ struct TraceState: ~Copyable {
         swap(&losses, &counters)
         skipped = skippedNow
         var event = Event(.loss, time: now, process: nil, lost: new, host: host)
+        seen += 1
+        lossEvents += 1
         _ = sink.take(&event)
     }
 
@@ -103,7 +107,7 @@ struct TraceState: ~Copyable {
     private mutating func emit(_ event: inout Event) {
         seen += 1
         switch sink.take(&event) {
-        case .printed: if let countLimit, sink.printed >= countLimit { isComplete = true }
+        case .printed: if let countLimit, sink.printed - lossEvents >= countLimit { isComplete = true }
         case .filtered: filtered += 1
         case .heldBack: heldBack += 1
         }
