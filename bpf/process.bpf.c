@@ -43,7 +43,7 @@ static __always_inline void mark_executable(struct scratch *scratch, struct wire
     scope_set_marks(pid, marks);
 }
 
-static __always_inline int on_exec(__u64 *context, const int is_second)
+static __always_inline int on_exec(__u64 *context, const int attachment)
 {
     struct task_struct *task = UNTRUSTED(task_struct, context[0]);
     __u32 old_pid = context[1];
@@ -53,9 +53,9 @@ static __always_inline int on_exec(__u64 *context, const int is_second)
 
     if (!config.glob_count && !in_scope(task, task->tgid, 1))
         return 0;
-    if (config.twice && !take_once(task->start_boottime, task->tgid, WIRE_EXEC, task->self_exec_id))
+    if (config.repeated && !take_once(task->start_boottime, task->tgid, WIRE_EXEC, task->self_exec_id))
         return 0;
-    scratch = scratch_get(scratch_slot(is_second ? SCRATCH_EXEC_AGAIN : SCRATCH_EXEC));
+    scratch = scratch_get(scratch_slot(SCRATCH_EXEC + attachment));
     if (!scratch)
         return 0;
     record = begin_process(scratch, task, WIRE_EXEC, 1);
@@ -88,9 +88,15 @@ int process_exec(__u64 *context)
 }
 
 SEC("tp_btf/sched_process_exec")
-int process_exec_again(__u64 *context)
+int process_exec_2(__u64 *context)
 {
     return on_exec(context, 1);
+}
+
+SEC("tp_btf/sched_process_exec")
+int process_exec_3(__u64 *context)
+{
+    return on_exec(context, 2);
 }
 
 static __always_inline int on_fork(__u64 *context)
@@ -101,7 +107,7 @@ static __always_inline int on_fork(__u64 *context)
 
     if (child->pid != child->tgid) // a thread
         return 0;
-    if (config.twice && !take_once(child->start_boottime, child->tgid, WIRE_FORK, 0))
+    if (config.repeated && !take_once(child->start_boottime, child->tgid, WIRE_FORK, 0))
         return 0;
     if (scope_tracks_tasks()) {
         __u32 marks = scope_marks(task->tgid);
@@ -124,7 +130,13 @@ int process_fork(__u64 *context)
 }
 
 SEC("tp_btf/sched_process_fork")
-int process_fork_again(__u64 *context)
+int process_fork_2(__u64 *context)
+{
+    return on_fork(context);
+}
+
+SEC("tp_btf/sched_process_fork")
+int process_fork_3(__u64 *context)
 {
     return on_fork(context);
 }
@@ -142,8 +154,7 @@ static __always_inline int on_exit(__u64 *context)
     if (signal->live.counter)
         return 0;
     // Threads that end a process together can each see `live` at 0.
-    if ((config.twice || signal->nr_threads > 1) &&
-        !take_once(leader->start_boottime, task->tgid, WIRE_EXIT, 0))
+    if (!take_once(leader->start_boottime, task->tgid, WIRE_EXIT, 0))
         return 0;
     wanted = config.exits && in_scope(task, task->tgid, 1);
     if (scope_tracks_tasks())
@@ -165,7 +176,13 @@ int process_exit(__u64 *context)
 }
 
 SEC("tp_btf/sched_process_exit")
-int process_exit_again(__u64 *context)
+int process_exit_2(__u64 *context)
+{
+    return on_exit(context);
+}
+
+SEC("tp_btf/sched_process_exit")
+int process_exit_3(__u64 *context)
 {
     return on_exit(context);
 }

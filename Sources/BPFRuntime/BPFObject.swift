@@ -2,8 +2,8 @@
 
 internal import CLibbpf
 internal import CLinux
-internal import Glibc
 package import CObjects
+internal import Glibc
 
 /// A BPF object file from memory: opened, set up, then loaded once.
 ///
@@ -54,7 +54,9 @@ package struct BPFObject: ~Copyable {
 
     private static func typeInformation(of object: OpaquePointer) -> [UInt8]? {
         var size: UInt32 = 0
-        guard let types = unsafe bpf_object__btf(object), let bytes = unsafe btf__raw_data(types, &size) else { return nil }
+        guard let types = unsafe bpf_object__btf(object), let bytes = unsafe btf__raw_data(types, &size) else {
+            return nil
+        }
         return unsafe Array(UnsafeRawBufferPointer(start: bytes, count: Int(size)))
     }
 
@@ -189,7 +191,8 @@ package struct BPFObject: ~Copyable {
         for (name, hook) in hooks {
             let target: (bpf_attach_type, String, UInt32?)
             switch hook {
-            case .tracepoint(let tracepoint): target = (BPF_TRACE_RAW_TP, tracepoint, typedefs["btf_trace_\(tracepoint)"])
+            case .tracepoint(let tracepoint):
+                target = (BPF_TRACE_RAW_TP, tracepoint, typedefs["btf_trace_\(tracepoint)"])
             case .iterator(let kind): target = (BPF_TRACE_ITER, kind, functionIDs["bpf_iter_\(kind)"])
             case .function: target = (BPF_TRACE_FEXIT, functions[name] ?? "", functionIDs[functions[name] ?? ""])
             case .other: continue

@@ -139,7 +139,7 @@ package struct FeatureProbe: ~Copyable {
     /// A program that calls the helper with arguments it can't accept: the verifier's complaint tells whether it knows
     /// the helper at all.
     private func helper(_ helper: bpf_func_id, in type: bpf_prog_type) -> Support {
-        var options = bpf_prog_load_opts_with_log()
+        var options = LoggedLoad()
         let program =
             [
                 bpf_insn(code: 0x85, dst_reg: 0, src_reg: 0, off: 0, imm: Int32(helper.rawValue))
@@ -195,7 +195,7 @@ package struct FeatureProbe: ~Copyable {
 }
 
 /// Load options together with the buffer of the verifier's log.
-private struct bpf_prog_load_opts_with_log {
+private struct LoggedLoad {
     mutating func load(_ type: bpf_prog_type, _ program: [bpf_insn]) -> (Int32, String) {
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { log in
             unsafe log.initialize(repeating: 0)

@@ -201,7 +201,9 @@ struct TypeWriter {
         let header: [UInt32] = [0x0001_eb9f, 24, 0, typesSize, typesSize, UInt32(strings.count)]
         var bytes: [UInt8] = []
         for word in header + words {
-            for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(shift))) }
+            for shift in stride(from: 0, to: 32, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(shift)))
+            }
         }
         return bytes + strings
     }

@@ -38,7 +38,9 @@ enum TypedPrograms {
         for section in ["tp_btf/", "fexit", "iter/"] {
             var options = libbpf_prog_handler_opts()
             options.sz = MemoryLayout<libbpf_prog_handler_opts>.size
-            unsafe options.prog_prepare_load_fn = { program, options, _ in unsafe TypedPrograms.prepare(program, options) }
+            unsafe options.prog_prepare_load_fn = { program, options, _ in
+                unsafe TypedPrograms.prepare(program, options)
+            }
             // Typed programs are raw tracepoints until they are loaded: libbpf reads the kernel's types for any program that is a tracing one.
             let result = unsafe libbpf_register_prog_handler(
                 section, BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_CGROUP_INET_INGRESS, &options)
@@ -54,7 +56,9 @@ enum TypedPrograms {
         }
     }
 
-    private static func prepare(_ program: OpaquePointer?, _ options: UnsafeMutablePointer<bpf_prog_load_opts>?) -> Int32 {
+    private static func prepare(_ program: OpaquePointer?, _ options: UnsafeMutablePointer<bpf_prog_load_opts>?)
+        -> Int32
+    {
         guard let program = unsafe program, let options = unsafe options else { return -EINVAL }
         let name = unsafe String(cString: bpf_program__name(program))
         let (target, castFunction) = state.withLock { ($0.targets[name], $0.castFunction) }
@@ -70,7 +74,8 @@ enum TypedPrograms {
         let count = unsafe bpf_program__insn_cnt(program)
         guard let current = unsafe bpf_program__insns(program) else { return -EINVAL }
         var instructions = unsafe Array(UnsafeBufferPointer(start: current, count: count))
-        for index in instructions.indices where instructions[index].code == 0x85 && instructions[index].imm == castCall {
+        for index in instructions.indices where instructions[index].code == 0x85 && instructions[index].imm == castCall
+        {
             if let castFunction {
                 instructions[index].src_reg = 2  // BPF_PSEUDO_KFUNC_CALL
                 instructions[index].imm = Int32(bitPattern: castFunction)

@@ -33,25 +33,31 @@ struct Footer {
         }
         var lines = [first, "hooks: " + hooks.joined(separator: "; ")]
         for reason in missing { lines.append("missing: \(reason)") }
-        if taxesSystemCalls { lines.append("       (fexit is refused here; the tracepoint slows every system call a little)") }
+        if taxesSystemCalls {
+            lines.append("       (fexit is refused here; the tracepoint slows every system call a little)")
+        }
         lines.append("cost:  \(programCost())")
         let start = durationText(startCPU)
         let share = percent(ownCPU - min(ownCPU, startCPU), of: watched)
-        lines.append("       ebpfguard: \(start) of CPU to start, then \(share) of a CPU; \(Self.peakMemory()) MB at most")
+        lines.append(
+            "       ebpfguard: \(start) of CPU to start, then \(share) of a CPU; \(Self.peakMemory()) MB at most")
         return lines
     }
 
     private func programCost() -> String {
         guard cost.runs > 0 else { return "of the programs: not measured" }
         let average = durationText(cost.nanoseconds / cost.runs)
-        return "programs ran \(grouped(cost.runs)) times, \(average) each, \(percent(cost.nanoseconds, of: watched)) of a CPU"
+        return
+            "programs ran \(grouped(cost.runs)) times, \(average) each, \(percent(cost.nanoseconds, of: watched)) of a CPU"
     }
 
     /// Nanoseconds of CPU that this process has used.
     static func ownCPU() -> UInt64 {
         var usage = rusage()
         unsafe getrusage(__rusage_who_t(0), &usage)
-        func nanoseconds(_ time: timeval) -> UInt64 { UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_usec) * 1000 }
+        func nanoseconds(_ time: timeval) -> UInt64 {
+            UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_usec) * 1000
+        }
         return nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime)
     }
 

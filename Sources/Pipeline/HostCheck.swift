@@ -97,9 +97,12 @@ package struct HostCheck: ~Copyable {
             Finding(
                 subject: "privileges", support: Self.privileges(), note: "to load programs", isRequired: true),
             Finding(
-                subject: "pid namespace", support: Self.pidNamespace(), note: "pids have to be those that the kernel reports",
+                subject: "pid namespace", support: Self.pidNamespace(),
+                note: "pids have to be those that the kernel reports",
                 isRequired: true),
-            Finding(subject: "lockdown", support: Self.lockdown(), note: "programs have to read kernel memory", isRequired: true),
+            Finding(
+                subject: "lockdown", support: Self.lockdown(), note: "programs have to read kernel memory",
+                isRequired: true),
         ]
         func add(_ feature: Feature, _ note: String, required: Bool = false) {
             result.append(

@@ -12,13 +12,17 @@ internal import Policy
 struct ProcessProbes: ~Copyable {
     // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
     private let exec, fork, exit, cgroups: BPFLink
-    private let second: InlineArray<3, BPFLink?>
+    private let repeated: InlineArray<6, BPFLink?>
     private let failed: InlineArray<4, BPFLink?>
 
-    /// Whether each tracepoint has two programs.
-    private let isTwice: Bool
-    private static let firstPrograms: Set<String> = ["process_exit", "process_exec", "process_fork"]
-    private static let secondPrograms = ["process_exit_again", "process_exec_again", "process_fork_again"]
+    /// Whether each tracepoint has three programs.
+    private let isRepeated: Bool
+    private static let firstPrograms: Set<String> = [
+        "process_exit", "process_exec", "process_fork", "process_exit_2", "process_exec_2", "process_fork_2",
+    ]
+    private static let repeatedPrograms = [
+        "process_exit_2", "process_exec_2", "process_fork_2", "process_exit_3", "process_exec_3", "process_fork_3",
+    ]
     private let statistics: StatisticsSwitch?
     let ring: BPFRing
     private let object: BPFObject
@@ -77,9 +81,9 @@ struct ProcessProbes: ~Copyable {
         config.type_linux_binprm = ids[1]
         config.type_cgroup = ids[2]
         // Tracepoints leave preemption on from 7.0 on; see bpf/include/once.h. Nothing shows it but the version.
-        let isTwice = kernelVersion().major >= 7
-        config.twice = isTwice ? 1 : 0
-        for program in Self.secondPrograms { try object.setEnabled(isTwice, program: program) }
+        let isRepeated = kernelVersion().major >= 7
+        config.repeated = isRepeated ? 1 : 0
+        for program in Self.repeatedPrograms { try object.setEnabled(isRepeated, program: program) }
         try object.setSection(".rodata.config", to: config)
         try object.setCapacity(UInt32(bufferSize), map: "ring")
         try object.setCapacity(1 + Self.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
@@ -95,12 +99,12 @@ struct ProcessProbes: ~Copyable {
         let ring = try BPFRing(try object.map(named: "ring"), size: bufferSize)
 
         // Exit before exec before fork: nothing that starts is missed at its end.
-        var second = InlineArray<3, BPFLink?> { _ in nil }
+        var repeated = InlineArray<6, BPFLink?> { _ in nil }
         let exit = try object.attach("process_exit")
         let exec = try object.attach("process_exec")
         let fork = try object.attach("process_fork")
-        if isTwice {
-            for (index, program) in Self.secondPrograms.enumerated() { second[index] = try object.attach(program) }
+        if isRepeated {
+            for (index, program) in Self.repeatedPrograms.enumerated() { repeated[index] = try object.attach(program) }
         }
         let cgroups = try object.attach("cgroup_made")
         var failed = InlineArray<4, BPFLink?> { _ in nil }
@@ -120,8 +124,8 @@ struct ProcessProbes: ~Copyable {
         self.fork = fork
         self.exit = exit
         self.cgroups = cgroups
-        self.second = second
-        self.isTwice = isTwice
+        self.repeated = repeated
+        self.isRepeated = isRepeated
         self.failed = failed
         self.statistics = statistics
         self.ring = ring
@@ -166,9 +170,10 @@ struct ProcessProbes: ~Copyable {
     }
 
     /// Times that a program was skipped because it was already running on that CPU (counted since Linux 5.12). Asks the
-    /// kernel about each program. What a first program is skipped for, the second one takes.
+    /// kernel about each program. What the first programs are skipped for, the last ones
+    /// take. An upper bound: a program may be skipped for what it would not have reported.
     func skipped() -> UInt64 {
-        object.statistics(without: isTwice ? Self.firstPrograms : []).recursionMisses
+        object.statistics(without: isRepeated ? Self.firstPrograms : []).recursionMisses
     }
 
     /// How many records could not be delivered so far, by cause.
@@ -217,7 +222,7 @@ struct ProcessProbes: ~Copyable {
     }
 
     /// SCRATCH_USERS in bpf/include/scratch.h.
-    private static let scratchSlots: UInt32 = 3
+    private static let scratchSlots: UInt32 = 4
 
     /// From /sys/devices/system/cpu/possible: "0-7" or "0,2-3". CPU numbers index the scratch map, so the highest counts.
     private static func possibleCPUs() -> UInt32 {

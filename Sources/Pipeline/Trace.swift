@@ -19,7 +19,8 @@ package enum Trace {
         let programPath = options.program.isEmpty ? nil : try Program.find(options.program[0])
 
         let probes = try ProcessProbes.attach(
-            scope: options.scope, startsProgram: programPath != nil, bufferSize: options.bufferSize, watchesFailures: options.kinds?.contains(.failed) ?? true
+            scope: options.scope, startsProgram: programPath != nil, bufferSize: options.bufferSize,
+            watchesFailures: options.kinds?.contains(.failed) ?? true
         )
         var state = TraceState(options, host: host, sink: sink, probes: probes)
         loop.watchRing(probes.ring.descriptor)

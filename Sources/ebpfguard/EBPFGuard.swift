@@ -32,7 +32,9 @@ struct EBPFGuard: ParsableCommand {
         } catch {
             // Its own words, in our form.
             let message = fullMessage(for: error)
-            guard exitCode(for: error) == .validationFailure, message.hasPrefix("Error: ") else { exit(withError: error) }
+            guard exitCode(for: error) == .validationFailure, message.hasPrefix("Error: ") else {
+                exit(withError: error)
+            }
             note("ebpfguard: " + message.dropFirst(7))
             Glibc.exit(ExitStatus.usage.code)
         }

@@ -20,7 +20,8 @@ struct OutputOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Show these fields: a,b in this order, or +a,-b to change the default (JSON: all fields).", valueName: "fields"))
+            "Show these fields: a,b in this order, or +a,-b to change the default (JSON: all fields).",
+            valueName: "fields"))
     var fields: String?
 
     @Flag(help: "List all fields with their meaning.")
@@ -53,7 +54,8 @@ struct OutputOptions: ParsableArguments {
         let changes = words.filter { $0.hasPrefix("+") || $0.hasPrefix("-") }
         var chosen: [Field] = []
         if changes.count == words.count {
-            chosen = format == .json ? Field.allCases : [.timestamp, .eventAction, .processPID, .userName, .processArgs]
+            chosen =
+                format == .json ? Field.allCases : [.timestamp, .eventAction, .processPID, .userName, .processArgs]
         }
         for word in words {
             let name = word.hasPrefix("+") || word.hasPrefix("-") ? String(word.dropFirst()) : String(word)

@@ -61,7 +61,8 @@ struct TraceCommand: ParsableCommand {
 
 /// The last arguments of this process as the kernel gave them: as a `String`, one that is not UTF-8 would change.
 private func rawArguments(last count: Int) -> [[UInt8]] {
-    unsafe UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).suffix(count).map { argument in
+    unsafe UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).suffix(count).map {
+        argument in
         guard let argument = unsafe argument else { return [] }
         return unsafe Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
     }

@@ -40,6 +40,7 @@ private func checkStorm(_ t: Context, _ child: Child, count: Int) throws -> Int 
     var forks = 0
     var ends = 0
     var lost = 0
+    var skipped = 0
     var workload: Event?
     var children: Set<String> = []
     try t.eachEvent(of: child) { event in
@@ -51,16 +52,20 @@ private func checkStorm(_ t: Context, _ child: Child, count: Int) throws -> Int 
             children.insert(event["process.entity_id"]?.string ?? "")
             t.equal(event["process.parent.pid"], workload?["process.pid"], "process.parent.pid")
         case "exit": ends += 1
-        case "loss": lost += event.lost
+        case "loss":
+            lost += event.lost
+            skipped += event["ebpfguard.lost.skipped"]?.integer ?? 0
         default: break
         }
     }
     let missing = 2 * count + 1 - forks - ends
     t.expect(workload != nil && missing >= 0, "\(-missing) events too many")
-    t.equal(lost, missing, "the sum of the loss events")
-    t.equal(number(with: "lost", in: child.errorText), missing, "'lost' in the footer")
+    // Programs that the kernel skips are an upper bound: it may have been for what they would not have reported.
+    if skipped == 0 { t.equal(lost, missing, "the sum of the loss events") }
+    t.expect(lost - skipped <= missing && missing <= lost, "\(missing) missing, \(lost) lost, \(skipped) skipped")
+    t.equal(number(with: "lost", in: child.errorText), lost, "'lost' in the footer")
     t.equal(number(with: "printed", in: child.errorText), printed, "'printed' in the footer")
-    t.equal(child.status, .code(missing == 0 ? 0 : 4), "the exit status")
+    t.equal(child.status, .code(lost == 0 ? 0 : 4), "the exit status")
     t.equal(children.count, forks, "the number of different processes")
     t.expect(peak > 0 && peak <= 60 * 1024, "its peak memory is \(peak) KiB")
     return missing

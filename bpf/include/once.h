@@ -3,8 +3,8 @@
 // Events that more than one program, or one program more than once, may see; only the first may report.
 //
 // From 7.0 on tracepoints leave preemption on. While a program of ours is preempted, the kernel skips it for whatever else
-// happens on its CPU (a program is not entered twice). So there each program is attached twice, and one takes what the
-// other was skipped for.
+// happens on its CPU (a program is not entered twice). So there each program is attached three times, and one takes what the
+// others were skipped for.
 #ifndef ONCE_H
 #define ONCE_H
 

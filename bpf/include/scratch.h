@@ -54,9 +54,8 @@ struct scratch {
 // Who uses a slot. A program is not entered twice on a CPU: the kernel skips it then, and counts that. But tracing
 // programs may be preempted by one another (fexit always, tracepoints from 7.0 on), so each kind has its own.
 enum scratch_user {
-    SCRATCH_EXEC,
-    SCRATCH_EXEC_AGAIN,
-    SCRATCH_FAILED,
+    SCRATCH_EXEC, // three: the program may be attached as often
+    SCRATCH_FAILED = SCRATCH_EXEC + 3,
     SCRATCH_USERS,
 };
 

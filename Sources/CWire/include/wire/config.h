@@ -49,7 +49,7 @@ struct wire_config {
     uint32_t type_task_struct;
     uint32_t type_linux_binprm;
     uint32_t type_cgroup;
-    uint32_t twice;  // the programs are attached twice (7.0 and later)
+    uint32_t repeated; // the programs are attached more than once (7.0 and later)
     uint32_t unused;
     struct wire_scope_comm comm[WIRE_SCOPE_MAX];
     struct wire_scope_user user[WIRE_SCOPE_MAX];
