@@ -54,6 +54,8 @@ package struct FeatureProbe: ~Copyable {
     /// Functions that every kernel with the feature has.
     private static let tracedFunction = "security_file_open"
     private static let securityFunction = "bpf_lsm_file_open"
+    private static let tracepointType = "btf_trace_sched_process_exec"
+    private static let iteratorFunction = "bpf_iter_task"
 
     /// `functions` are looked up in the same pass as those that the probes need.
     package init(_ types: KernelTypes?, functions names: Set<String> = []) {
@@ -81,10 +83,13 @@ package struct FeatureProbe: ~Copyable {
         case .ringBuffer:
             createRing()
         case .tracing:
-            // Loaded without attaching; the id is that of a typedef, which libbpf finds when the real program is loaded.
-            types == nil ? .no("needs BTF") : .yes
+            loadTyped(
+                BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, Self.tracepointType,
+                id: types?.typedefs([Self.tracepointType])[Self.tracepointType])
         case .taskIterator:
-            types == nil ? .no("needs BTF") : .yes
+            loadTyped(
+                BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, Self.iteratorFunction,
+                id: types?.functions([Self.iteratorFunction])[Self.iteratorFunction])
         case .functionEntry:
             loadTyped(BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, function: Self.tracedFunction)
         case .securityModule:
@@ -126,8 +131,15 @@ package struct FeatureProbe: ~Copyable {
     }
 
     private func loadTyped(_ type: bpf_prog_type, _ attachment: bpf_attach_type, function: String) -> Support {
+        loadTyped(type, attachment, function, id: functions[function])
+    }
+
+    /// A program that attaches to the type `name` with this id in the kernel's BTF. Loaded, not attached.
+    private func loadTyped(
+        _ type: bpf_prog_type, _ attachment: bpf_attach_type, _ name: String, id: UInt32?
+    ) -> Support {
         guard types != nil else { return .no("needs BTF") }
-        guard let id = functions[function] else { return .no("the kernel has no function \(function)") }
+        guard let id else { return .no("the kernel has no \(name)") }
         var options = unsafe bpf_prog_load_opts()
         unsafe options.sz = unsafe MemoryLayout<bpf_prog_load_opts>.size
         unsafe options.expected_attach_type = attachment

@@ -31,7 +31,7 @@ struct Footer {
         if lostTotal > 0 {
             first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", "))); raise --buffer-size"
         }
-        var lines = [first, "hooks: " + hooks.joined(separator: "; ")]
+        var lines = [first, "hooks: " + hooks.joined(separator: ";\n       ")]
         for reason in missing { lines.append("missing: \(reason)") }
         if taxesSystemCalls {
             lines.append("       (fexit is refused here; the tracepoint slows every system call a little)")
