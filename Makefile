@@ -37,7 +37,7 @@ SHELL := /bin/bash
 EXECUTABLE := .build/release/ebpfguard
 
 .DELETE_ON_ERROR:
-.PHONY: all run test test-unit test-live test-guests check bench fuzz install dist clean bpf setup live-tests
+.PHONY: all run test test-unit test-fuzz test-live test-guests check bench fuzz install dist clean bpf setup live-tests
 
 all: setup bpf
 	$(SWIFT) build $(RELEASE) --product ebpfguard $(QUIET)
@@ -63,10 +63,16 @@ $(GENERATED)/%.bpf.o: bpf/%.bpf.c Makefile
 
 # ---- tests
 
-test: test-unit test-live test-guests
+test: test-unit test-fuzz test-live test-guests
 
 test-unit: setup bpf
 	$(SWIFT) test $(QUIET)
+
+test-fuzz: setup bpf
+	Tests/Fuzz/run 5
+
+fuzz: setup bpf
+	Tests/Fuzz/run 600
 
 live-tests: all
 	$(SWIFT) build $(RELEASE) --product live-tests $(QUIET)

@@ -86,6 +86,14 @@ let package = Package(
         ),
         .testTarget(
             name: "BPFRuntimeTests", dependencies: ["BPFRuntime"], swiftSettings: swift, linkerSettings: libbpf),
+        .target(
+            name: "FuzzRecords", dependencies: ["CWire", "Enrichment", "Events", "Fixtures", "Rendering"],
+            path: "Tests/Fuzz/Records", swiftSettings: swift
+        ),
+        .target(
+            name: "FuzzRedaction", dependencies: ["Events", "Rendering"], path: "Tests/Fuzz/Redaction",
+            swiftSettings: swift
+        ),
     ],
     cLanguageStandard: .c2x
 )

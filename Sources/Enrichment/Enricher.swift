@@ -63,12 +63,9 @@ package struct Enricher {
                 now: time
             )
         }
-        let ancestors = process.ancestors.map { ancestor in
-            Ancestor(key: ancestor.key, name: ancestor.name, executable: tree.executable(of: ancestor))
-        }
         return Event(
             action, time: time, process: process, record: record, userName: name,
-            cgroup: cgroups.path(of: process.task.cgroup), ancestors: ancestors, hook: hook, host: host
+            cgroup: cgroups.path(of: process.task.cgroup), lineage: tree.lineage(of: process), hook: hook, host: host
         )
     }
 }

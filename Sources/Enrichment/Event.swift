@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CWire
+package import CWire
 package import Events
 
 /// One event with all that is known about it: what filters, text and JSON are made from.
@@ -19,11 +19,16 @@ package struct Event {
     /// CLOCK_BOOTTIME, nanoseconds.
     package let time: UInt64
     package let process: Process?
+    /// What `process` was when this happened.
+    package let task: wire_task
+    package let image: Image?
+    private let imageRecord: ProcessRecord?
+    private let parentImage: Image?
     /// The record itself, for exec, failed exec and existing.
     package let record: ProcessRecord?
     package let userName: Bytes?
     package let cgroup: Bytes?
-    package let ancestors: [Ancestor]
+    package let lineage: Lineage
     package let lost: [(name: String, count: UInt64)]
     package let hook: StaticString?
     package let host: Host
@@ -32,16 +37,20 @@ package struct Event {
 
     package init(
         _ action: Action, time: UInt64, process: Process?, record: ProcessRecord? = nil, userName: Bytes? = nil,
-        cgroup: Bytes? = nil, ancestors: [Ancestor] = [], lost: [(name: String, count: UInt64)] = [],
+        cgroup: Bytes? = nil, lineage: Lineage = .none, lost: [(name: String, count: UInt64)] = [],
         hook: StaticString? = nil, host: Host
     ) {
         self.action = action
         self.time = time
         self.process = process
+        task = process?.task ?? wire_task()
+        image = process?.image
+        imageRecord = process?.image?.record
+        parentImage = process?.parentImage
         self.record = record
         self.userName = userName
         self.cgroup = cgroup
-        self.ancestors = ancestors
+        self.lineage = lineage
         self.lost = lost
         self.hook = hook
         self.host = host
@@ -52,124 +61,82 @@ package struct Event {
 
     /// The value of a field, `.absent` where it is not known or does not apply.
     package func value(of field: Field) -> FieldValue {
-        switch field {
-        case .timestamp: return .time(host.realtime(time))
-        case .eventKind: return .word(action == .loss ? "pipeline_error" : "event")
-        case .eventCategory: return action == .loss ? .absent : .words(["process"])
-        case .eventType: return eventType
-        case .eventAction: return .word(actionName)
-        case .eventOutcome:
-            switch action {
-            case .exec: return .word("success")
-            case .execFailed: return .word("failure")
-            default: return .absent
-            }
-        case .eventSequence: return sequence == 0 ? .absent : .integer(Int64(sequence))
-        case .hostName: return .text(Bytes(host.name))
-        case .ebpfguardSchema: return .integer(Self.schema)
-        case .ebpfguardHook: return hook.map { .word($0) } ?? .absent
-        case .ebpfguardLost: return lost.isEmpty ? .absent : .counts(lost)
-        default:
-            guard let process else { return .absent }
-            return value(of: field, process)
+        if process == nil { return valueWithoutProcess(of: field) }
+        return switch field {
+        case .timestamp: .time(host.realtime(time))
+        case .eventKind: .word("event")
+        case .eventCategory: .words(["process"])
+        case .eventType: .words(eventType)
+        case .eventAction: .word(actionName)
+        case .eventOutcome: outcome.map { .word($0) } ?? .absent
+        case .eventDuration: exitCode == nil ? .absent : .integer(Int64(clamping: time - min(time, task.start)))
+        case .eventSequence: sequence == 0 ? .absent : .integer(Int64(sequence))
+        case .errorCode: failure.flatMap { errnoName($0.fixed.error) }.map { .word($0) } ?? .absent
+        case .processPID: .integer(Int64(task.pid))
+        case .processVPID: task.vpid == task.pid || task.vpid == 0 ? .absent : .integer(Int64(task.vpid))
+        case .processEntityID: .entity(task.key)
+        case .processName: .name(task.name)
+        case .processExecutable: .init(executable)
+        case .processArgs: .init(image?.arguments)
+        case .processArgsCount: image?.argumentCount.map { .integer(Int64($0)) } ?? .absent
+        case .processArgsTruncated: image?.argumentsAreCut == true ? .bool(true) : .absent
+        case .processWorkingDirectory: .init(surroundings?.directory)
+        case .processStart: .time(host.realtime(task.start))
+        case .processEnd: exitCode == nil ? .absent : .time(host.realtime(time))
+        case .processExitCode: exitCode.flatMap { $0 & 0x7f == 0 ? .integer(Int64($0 >> 8 & 0xff)) : nil } ?? .absent
+        case .processExitSignal: exitSignal.map { .integer(Int64($0)) } ?? .absent
+        case .processInteractive: surroundings.map { .bool($0.fixed.tty_major != 0) } ?? .absent
+        case .processTTYName: surroundings.map(Self.terminal) ?? .absent
+        case .processThreadID: otherThread.map { .integer(Int64($0)) } ?? .absent
+        case .processMarks: marks.isEmpty ? .absent : .words(marks)
+        case .processRealUserID: .identifier(UInt64(task.uid))
+        case .processRealGroupID: .identifier(UInt64(task.gid))
+        case .processSessionLeaderPID: task.session == 0 ? .absent : .integer(Int64(task.session))
+        case .processCgroup: .init(cgroup)
+        case .parentPID: ancestors.first.map { .integer(Int64($0.key.pid)) } ?? .absent
+        case .parentEntityID: ancestors.first.map { .entity($0.key) } ?? .absent
+        case .parentName: ancestors.first.flatMap { $0.name.isEmpty ? nil : .name($0.name) } ?? .absent
+        case .parentExecutable: .init(parentImage?.executable ?? ancestors.first?.executable)
+        case .parentArgs: .init(parentImage?.arguments)
+        case .processAncestors: ancestors.isEmpty ? .absent : .ancestors(lineage)
+        case .userID: .identifier(UInt64(task.euid))
+        case .userName: .init(userName)
+        case .userAuditID: task.login_uid == .max ? .absent : .identifier(UInt64(task.login_uid))
+        case .groupID: .identifier(UInt64(task.egid))
+        case .hostName: .text(host.nameBytes)
+        case .ebpfguardSchema: .integer(Self.schema)
+        case .ebpfguardHook: hook.map { .word($0) } ?? .absent
+        case .ebpfguardErrno: failure.map { .integer(Int64($0.fixed.error)) } ?? .absent
+        case .ebpfguardScript: script.map { .joinedPath(directory: $0.directory, $0.execPath) } ?? .absent
+        case .ebpfguardInterpreter: script.map { .text($0.interpreter) } ?? .absent
+        case .ebpfguardExecPath: failure.map(Self.execPath) ?? .absent
+        case .ebpfguardExecArgs: .init(failure?.arguments)
+        case .ebpfguardExecArgsTruncated: failure?.has(WIRE_PROCESS_EXEC_ARGS_CUT) == true ? .bool(true) : .absent
+        case .ebpfguardHostPath: executable.map(Self.hostPath) ?? .absent
+        case .ebpfguardCgroupID: .identifier(task.cgroup)
+        case .ebpfguardSignal: exitSignal.flatMap(signalName).map { .word($0) } ?? .absent
+        case .ebpfguardCoreDump: exitCode.map { $0 & 0x80 != 0 } == true ? .bool(true) : .absent
+        case .ebpfguardLost: .absent
         }
     }
 
-    /// The values that need a process.
-    private func value(of field: Field, _ process: Process) -> FieldValue {
-        let task = process.task
+    private func valueWithoutProcess(of field: Field) -> FieldValue {
         switch field {
-        case .processPID: return .integer(Int64(task.pid))
-        case .processVPID: return task.vpid == task.pid || task.vpid == 0 ? .absent : .integer(Int64(task.vpid))
-        case .processEntityID: return .entity(process.key)
-        case .processName: return .text(task.name)
-        case .processExecutable: return .init(executable)
-        case .processArgs: return process.image?.arguments.map { .texts($0) } ?? .absent
-        case .processArgsCount: return process.image?.argumentCount.map { .integer(Int64($0)) } ?? .absent
-        case .processArgsTruncated: return process.image?.argumentsAreCut == true ? .bool(true) : .absent
-        case .processWorkingDirectory: return .init((record ?? process.image?.record)?.directory)
-        case .processStart: return .time(host.realtime(process.key.start))
-        case .processInteractive: return terminal.map { .bool($0.tty_major != 0) } ?? .absent
-        case .processTTYName: return terminal.flatMap(Self.terminalName).map { .text($0) } ?? .absent
-        case .processThreadID:
-            guard action == .exec, let thread = record?.fixed.old_tid, thread != 0 else { return .absent }
-            return .integer(Int64(thread))
-        case .processMarks:
-            let marks = self.marks
-            return marks.isEmpty ? .absent : .words(marks)
-        case .processRealUserID: return .identifier(UInt64(task.uid))
-        case .processRealGroupID: return .identifier(UInt64(task.gid))
-        case .processSessionLeaderPID: return task.session == 0 ? .absent : .integer(Int64(task.session))
-        case .processCgroup: return cgroup.map { .text($0) } ?? .absent
-        case .processAncestors: return ancestors.isEmpty ? .absent : .ancestors(ancestors)
-        case .userID: return .identifier(UInt64(task.euid))
-        case .userName: return userName.map { .text($0) } ?? .absent
-        case .userAuditID: return task.login_uid == .max ? .absent : .identifier(UInt64(task.login_uid))
-        case .groupID: return .identifier(UInt64(task.egid))
-        case .ebpfguardCgroupID: return .identifier(task.cgroup)
-        default: break
-        }
-        switch field {
-        case .parentPID: return ancestors.first.map { .integer(Int64($0.key.pid)) } ?? .absent
-        case .parentEntityID: return ancestors.first.map { .entity($0.key) } ?? .absent
-        case .parentName: return ancestors.first.map { $0.name.isEmpty ? .absent : .text($0.name) } ?? .absent
-        case .parentExecutable: return .init(process.parentImage?.executable ?? ancestors.first?.executable)
-        case .parentArgs: return process.parentImage?.arguments.map { .texts($0) } ?? .absent
-        default: break
-        }
-        if case .exit(let code) = action { return exitValue(of: field, code, process) }
-        return execValue(of: field, process)
-    }
-
-    private func exitValue(of field: Field, _ code: UInt32, _ process: Process) -> FieldValue {
-        let signal = Int32(code & 0x7f)
-        switch field {
-        case .eventDuration: return .integer(Int64(clamping: time - min(time, process.key.start)))
-        case .processEnd: return .time(host.realtime(time))
-        case .processExitCode: return signal == 0 ? .integer(Int64((code >> 8) & 0xff)) : .absent
-        case .processExitSignal: return signal == 0 ? .absent : .integer(Int64(signal))
-        case .ebpfguardSignal: return signal == 0 ? .absent : signalName(signal).map { .word($0) } ?? .absent
-        case .ebpfguardCoreDump: return code & 0x80 == 0 ? .absent : .bool(true)
-        default: return execValue(of: field, process)
-        }
-    }
-
-    private func execValue(of field: Field, _ process: Process) -> FieldValue {
-        switch field {
-        case .ebpfguardScript:
-            guard let image = process.image?.record, image.has(WIRE_PROCESS_SCRIPT) else { return .absent }
-            return .joinedPath(directory: image.directory, image.execPath)
-        case .ebpfguardInterpreter:
-            guard let image = process.image?.record, image.has(WIRE_PROCESS_SCRIPT) else { return .absent }
-            return .text(image.interpreter)
-        case .ebpfguardHostPath:
-            guard let path = executable, path.hasHostPart else { return .absent }
-            var bytes: [UInt8] = []
-            path.forEachHostComponent { range in
-                bytes.append(UInt8(ascii: "/"))
-                bytes.append(contentsOf: path.bytes.storage[range])
-            }
-            return .text(Bytes(bytes))
-        case .errorCode:
-            guard action == .execFailed, let record else { return .absent }
-            return errnoName(record.fixed.error).map { .word($0) } ?? .absent
-        case .ebpfguardErrno:
-            guard action == .execFailed, let record else { return .absent }
-            return .integer(Int64(record.fixed.error))
-        case .ebpfguardExecPath:
-            guard action == .execFailed, let record, !record.execPath.isEmpty else { return .absent }
-            let base = record.has(WIRE_PROCESS_AT_DIRECTORY) ? record.at : record.directory
-            return .joinedPath(directory: base, record.execPath)
-        case .ebpfguardExecArgs:
-            guard action == .execFailed, let record, !record.arguments.bytes.isEmpty else { return .absent }
-            return .texts(record.arguments)
-        case .ebpfguardExecArgsTruncated:
-            return record?.has(WIRE_PROCESS_EXEC_ARGS_CUT) == true ? .bool(true) : .absent
-        default: return .absent
+        case .timestamp: .time(host.realtime(time))
+        case .eventKind: .word("pipeline_error")
+        case .eventAction: .word(actionName)
+        case .eventSequence: sequence == 0 ? .absent : .integer(Int64(sequence))
+        case .hostName: .text(host.nameBytes)
+        case .ebpfguardSchema: .integer(Self.schema)
+        case .ebpfguardLost: lost.isEmpty ? .absent : .counts(lost)
+        default: .absent
         }
     }
 
     // MARK: Parts
+
+    /// Parent first.
+    package var ancestors: [Ancestor] { lineage.ancestors }
 
     package var actionName: StaticString {
         switch action {
@@ -181,23 +148,56 @@ package struct Event {
         }
     }
 
-    private var eventType: FieldValue {
+    private var eventType: [StaticString] {
         switch action {
-        case .exec, .execFailed, .fork: .words(["start"])
-        case .exit: .words(["end"])
-        case .existing: .words(["info"])
-        case .loss: .absent
+        case .exec, .execFailed, .fork: ["start"]
+        case .exit: ["end"]
+        case .existing, .loss: ["info"]
         }
     }
 
-    /// The program that runs: a failed exec's record has the caller's own, which may be newer than what the tree knows.
-    package var executable: WalkedPath? { record?.executable ?? process?.image?.executable }
+    private var outcome: StaticString? {
+        switch action {
+        case .exec: "success"
+        case .execFailed: "failure"
+        default: nil
+        }
+    }
 
-    private var terminal: wire_process? { (record ?? process?.image?.record)?.fixed }
+    /// As wait(2) reports it.
+    private var exitCode: UInt32? {
+        if case .exit(let code) = action { code } else { nil }
+    }
+
+    private var exitSignal: Int32? {
+        guard let code = exitCode, code & 0x7f != 0 else { return nil }
+        return Int32(code & 0x7f)
+    }
+
+    /// The program that runs: a failed exec's record has the caller's own, which may be newer than what the tree knows.
+    package var executable: WalkedPath? { record?.executable ?? image?.executable }
+
+    /// What is known of directory and terminal.
+    private var surroundings: ProcessRecord? { record ?? imageRecord }
+
+    /// The record of a failed exec.
+    private var failure: ProcessRecord? { action == .execFailed ? record : nil }
+
+    /// The exec that ran a script.
+    private var script: ProcessRecord? {
+        guard let imageRecord, imageRecord.has(WIRE_PROCESS_SCRIPT) else { return nil }
+        return imageRecord
+    }
+
+    /// The thread that called exec, when it was not the first.
+    private var otherThread: UInt32? {
+        guard action == .exec, let thread = record?.fixed.old_tid, thread != 0 else { return nil }
+        return thread
+    }
 
     /// What is unusual about the executable, in a fixed order.
     package var marks: [StaticString] {
-        guard action != .execFailed, let image = process?.image?.record else { return [] }
+        guard action != .execFailed, let image = imageRecord else { return [] }
         var marks: [StaticString] = []
         if image.has(WIRE_PROCESS_MEMFD) { marks.append("memfd") }
         if image.has(WIRE_PROCESS_DELETED) { marks.append("deleted") }
@@ -206,19 +206,38 @@ package struct Event {
         return marks
     }
 
-    /// "pts/0": pseudo terminals are in a directory, others are their driver's name and number.
-    private static func terminalName(_ record: wire_process) -> Bytes? {
-        guard record.tty_major != 0 else { return nil }
-        var name = commandName(record.tty)
-        guard !name.isEmpty else { return nil }
-        if name.elementsEqual("pts".utf8) { name.append(UInt8(ascii: "/")) }
-        name.append(contentsOf: String(record.tty_index).utf8)
-        return Bytes(name)
+    private static func execPath(_ record: ProcessRecord) -> FieldValue {
+        if record.execPath.isEmpty { return .absent }
+        let base = record.has(WIRE_PROCESS_AT_DIRECTORY) ? record.at : record.directory
+        return .joinedPath(directory: base, record.execPath)
+    }
+
+    private static func hostPath(_ path: WalkedPath) -> FieldValue {
+        guard path.hasHostPart else { return .absent }
+        var bytes: [UInt8] = []
+        path.forEachHostComponent { range in
+            bytes.append(UInt8(ascii: "/"))
+            bytes.append(contentsOf: path.bytes.storage[range])
+        }
+        return .text(Bytes(bytes))
+    }
+
+    private static func terminal(_ record: ProcessRecord) -> FieldValue {
+        guard record.fixed.tty_major != 0, record.fixed.tty.0 != 0 else { return .absent }
+        return .terminal(driver: CommandName(record.fixed.tty), number: record.fixed.tty_index)
     }
 }
 
 extension FieldValue {
     init(_ path: WalkedPath?) {
         self = path.map { .path($0) } ?? .absent
+    }
+
+    init(_ text: Bytes?) {
+        self = text.map { .text($0) } ?? .absent
+    }
+
+    init(_ list: TextList?) {
+        self = list.flatMap { $0.bytes.isEmpty ? nil : .texts($0) } ?? .absent
     }
 }

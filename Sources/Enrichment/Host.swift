@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CLinux
+internal import Events
 internal import Glibc
 
 /// What is fixed about the host for a run: its name, this boot, and how its two clocks lie to each other.
-package struct Host: Sendable {
+package final class Host: Sendable {
     package let name: String
+    let nameBytes: Bytes
     /// 12 hexadecimal digits of the boot id: enough to tell boots apart, short enough to print with every process.
     package let boot: String
     /// CLOCK_REALTIME minus CLOCK_BOOTTIME, nanoseconds.
@@ -13,6 +15,7 @@ package struct Host: Sendable {
 
     package init(name: String, boot: String, clockOffset: Int64) {
         self.name = name
+        nameBytes = Bytes(name)
         self.boot = boot
         self.clockOffset = clockOffset
     }

@@ -2,6 +2,7 @@
 
 package import CWire
 package import Events
+internal import Glibc
 
 /// A process as far as we know it: from its exec, its fork, the iterator at start, or /proc.
 package final class Process {
@@ -13,6 +14,10 @@ package final class Process {
     /// Parent first.
     package internal(set) var ancestors: [wire_ancestor]
     package internal(set) var parentImage: Image?
+    /// What its latest event showed as its ancestors, and what its children share.
+    var lineage: KnownLineage?
+    var childLineage: KnownLineage?
+    var isAncestor = false
     /// What the tree counts for this process.
     var keptBytes = 0
 
@@ -22,6 +27,23 @@ package final class Process {
         self.image = image
         self.ancestors = ancestors
         self.parentImage = parentImage
+    }
+}
+
+/// A lineage, and what it was made from.
+struct KnownLineage {
+    let lineage: Lineage
+    let source: [wire_ancestor]
+    /// See `ProcessTree.generation`.
+    let generation: Int
+
+    func isFor(_ ancestors: [wire_ancestor], _ generation: Int) -> Bool {
+        guard generation == self.generation, source.count == ancestors.count else { return false }
+        return unsafe source.withUnsafeBytes { a in
+            unsafe ancestors.withUnsafeBytes { b in
+                unsafe a.baseAddress == b.baseAddress || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0
+            }
+        }
     }
 }
 

@@ -12,6 +12,8 @@ package struct ProcessTree {
     private var processes: [UInt32: Process] = [:]
     /// Bytes of the records of executed programs that are kept.
     private var kept = 0
+    /// Grows when a program changes that is known as somebody's ancestor.
+    private var generation = 0
     /// Sweep when there are more entries than this.
     private var sweepAbove = 20_000
 
@@ -91,9 +93,25 @@ package struct ProcessTree {
         return known
     }
 
-    /// The program that an ancestor runs, when it is known.
-    package func executable(of ancestor: wire_ancestor) -> WalkedPath? {
-        process(ancestor.key)?.image?.executable
+    /// The ancestors of a process with what they run, as far as that is known.
+    package func lineage(of process: Process) -> Lineage {
+        if let known = process.lineage, known.isFor(process.ancestors, generation) { return known.lineage }
+        guard let first = process.ancestors.first else { return .none }
+        let parent = self.process(first.key)
+        if let known = parent?.childLineage, known.isFor(process.ancestors, generation) {
+            process.lineage = known
+            return known.lineage
+        }
+        let lineage = Lineage(
+            process.ancestors.map { ancestor in
+                let known = self.process(ancestor.key)
+                known?.isAncestor = true
+                return Ancestor(key: ancestor.key, name: ancestor.name, executable: known?.image?.executable)
+            })
+        let known = KnownLineage(lineage: lineage, source: process.ancestors, generation: generation)
+        process.lineage = known
+        parent?.childLineage = known
+        return lineage
     }
 
     /// Those of `pids` and all that descend from them, by parent links and by session: a session's processes descend
@@ -120,7 +138,10 @@ package struct ProcessTree {
     }
 
     private mutating func insert(_ process: Process) {
-        if let old = processes[process.key.pid] { kept -= old.keptBytes }
+        if let old = processes[process.key.pid] {
+            kept -= old.keptBytes
+            if old.isAncestor { generation += 1 }
+        }
         // A forked child shares its parent's record, which is counted once with the parent.
         process.keptBytes = process.image?.key == process.key ? process.image?.size ?? 0 : 0
         kept += process.keptBytes
@@ -149,7 +170,7 @@ package struct ProcessTree {
     /// The image of a process named in an event, from the tree or, where that has none or an old one, from /proc.
     private mutating func image(of ancestor: wire_ancestor) -> Image? {
         if let known = process(ancestor.key) {
-            if commandName(known.task.comm) == commandName(ancestor.comm) { return known.image }
+            if known.task.name == ancestor.name { return known.image }
         }
         guard let executable = ProcFS.executable(of: ancestor.key) else { return process(ancestor.key)?.image }
         if let known = process(ancestor.key), known.image?.executable?.string == executable.string {
@@ -161,6 +182,7 @@ package struct ProcessTree {
         task.pid = ancestor.pid
         task.start = ancestor.start
         task.comm = ancestor.comm
+        generation += 1
         if let known = process(ancestor.key) {
             known.image = image
             known.task.comm = ancestor.comm

@@ -3,12 +3,17 @@
 /// Some bytes of an array that is kept alive, without a copy. Text from outside: may be anything, also invalid UTF-8.
 package struct Bytes: Sendable {
     package let storage: [UInt8]
-    package let range: Range<Int>
+    // Half as wide as a range: these are passed around for every field of every event.
+    private let start: UInt32
+    private let end: UInt32
 
     package init(_ storage: [UInt8], _ range: Range<Int>) {
         self.storage = storage
-        self.range = range
+        start = UInt32(range.lowerBound)
+        end = UInt32(range.upperBound)
     }
+
+    package var range: Range<Int> { unsafe Range(uncheckedBounds: (Int(start), Int(end))) }
 
     package init(_ storage: [UInt8]) {
         self.init(storage, storage.indices)
@@ -21,6 +26,10 @@ package struct Bytes: Sendable {
     package var isEmpty: Bool { range.isEmpty }
     package var count: Int { range.count }
     package var slice: ArraySlice<UInt8> { storage[range] }
+    package var span: Span<UInt8> {
+        @_lifetime(borrow self)
+        borrowing get { storage.span.extracting(range) }
+    }
 
     /// For messages and tests; invalid UTF-8 becomes U+FFFD.
     package var string: String { String(decoding: slice, as: UTF8.self) }
@@ -30,10 +39,12 @@ package struct Bytes: Sendable {
 /// marks the root directory of the process; what follows lies above that root.
 package struct WalkedPath: Sendable {
     package let bytes: Bytes
-    /// Where the process's own view ends.
-    private let own: Range<Int>
+    private let ownEnd: UInt32
     /// Whether the path leads to the process's root.
     package let isRooted: Bool
+
+    /// The components below the process's root.
+    private var own: Range<Int> { bytes.range.lowerBound..<Int(ownEnd) }
 
     package init(_ bytes: Bytes) {
         self.bytes = bytes
@@ -46,7 +57,7 @@ package struct WalkedPath: Sendable {
             }
             index += 1
         }
-        own = bytes.range.lowerBound..<min(index, bytes.range.upperBound)
+        ownEnd = UInt32(min(index, bytes.range.upperBound))
         isRooted = index < bytes.range.upperBound
     }
 

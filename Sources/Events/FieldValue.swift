@@ -12,24 +12,38 @@ package enum FieldValue {
     case word(StaticString)
     case words([StaticString])
     case text(Bytes)
+    case name(CommandName)
     case texts(TextList)
     case path(WalkedPath)
     /// A path above or beside `directory`, joined when it is relative.
-    case joinedPath(directory: WalkedPath?, Bytes)
+    indirect case joinedPath(directory: WalkedPath?, Bytes)
     /// CLOCK_REALTIME, nanoseconds.
     case time(UInt64)
     case entity(ProcessKey)
-    case ancestors([Ancestor])
+    /// "pts/0": pseudo terminals are in a directory, others are their driver's name and number.
+    case terminal(driver: CommandName, number: UInt16)
+    case ancestors(Lineage)
     case counts([(name: String, count: UInt64)])
+}
+
+/// The ancestors of a process, parent first. Siblings share one, so that what is made of it once serves them all.
+package final class Lineage: Sendable {
+    package let ancestors: [Ancestor]
+
+    package init(_ ancestors: [Ancestor]) {
+        self.ancestors = ancestors
+    }
+
+    package static let none = Lineage([])
 }
 
 /// One element of `process.ancestors`.
 package struct Ancestor: Sendable {
     package let key: ProcessKey
-    package let name: Bytes
+    package let name: CommandName
     package let executable: WalkedPath?
 
-    package init(key: ProcessKey, name: Bytes, executable: WalkedPath?) {
+    package init(key: ProcessKey, name: CommandName, executable: WalkedPath?) {
         self.key = key
         self.name = name
         self.executable = executable

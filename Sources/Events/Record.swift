@@ -48,8 +48,10 @@ package enum Record {
 }
 
 /// A process's image and surroundings at exec, at a failed exec, or when it was found already there.
-package struct ProcessRecord: Sendable {
+package final class ProcessRecord: Sendable {
     package let fixed: wire_process
+    package let executable: WalkedPath?
+    package let directory: WalkedPath?
     private let storage: [UInt8]
     private let tails: Tails
 
@@ -58,14 +60,14 @@ package struct ProcessRecord: Sendable {
         var ancestors, executable, directory, execPath, interpreter, at, arguments: Range<Int>
     }
 
-    init(decoding span: RawSpan) throws(DecodeError) {
-        fixed = try span.load(wire_process.self)
+    convenience init(decoding span: RawSpan) throws(DecodeError) {
+        let fixed = try span.load(wire_process.self)
         var end = MemoryLayout<wire_process>.size
         func take(_ size: Int) -> Range<Int> {
             defer { end += size }
             return end..<end + size
         }
-        tails = Tails(
+        let tails = Tails(
             ancestors: take(Int(fixed.ancestor_count) * MemoryLayout<wire_ancestor>.stride),
             executable: take(Int(fixed.executable_size)),
             directory: take(Int(fixed.directory_size)),
@@ -75,21 +77,21 @@ package struct ProcessRecord: Sendable {
             arguments: take(Int(fixed.args_size))
         )
         guard end <= span.byteCount else { throw .partsTooLong }
-        storage = span.copy(0..<end)
+        self.init(fixed, span.copy(0..<end), tails)
     }
 
     private init(_ fixed: wire_process, _ storage: [UInt8], _ tails: Tails) {
         self.fixed = fixed
         self.storage = storage
         self.tails = tails
+        executable = Self.path(storage, tails.executable)
+        directory = Self.path(storage, tails.directory)
     }
 
     package var kind: UInt32 { UInt32(fixed.header.kind) }
     package var time: UInt64 { fixed.header.time }
     package var task: wire_task { fixed.task }
-    package var executable: WalkedPath? { path(tails.executable) }
-    package var directory: WalkedPath? { path(tails.directory) }
-    package var at: WalkedPath? { path(tails.at) }
+    package var at: WalkedPath? { Self.path(storage, tails.at) }
     package var execPath: Bytes { Bytes(storage, tails.execPath) }
     package var interpreter: Bytes { Bytes(storage, tails.interpreter) }
     package var arguments: TextList { TextList(Bytes(storage, tails.arguments)) }
@@ -101,6 +103,7 @@ package struct ProcessRecord: Sendable {
 
     /// Parent first.
     package var ancestors: [wire_ancestor] {
+        let storage = storage
         let span = unsafe storage.span.bytes
         return stride(
             from: tails.ancestors.lowerBound, to: tails.ancestors.upperBound, by: MemoryLayout<wire_ancestor>.stride
@@ -121,7 +124,7 @@ package struct ProcessRecord: Sendable {
         return ProcessRecord(fixed, Array(storage[..<tails.arguments.upperBound]), tails)
     }
 
-    private func path(_ range: Range<Int>) -> WalkedPath? {
+    private static func path(_ storage: [UInt8], _ range: Range<Int>) -> WalkedPath? {
         range.isEmpty ? nil : WalkedPath(Bytes(storage, range))
     }
 }
@@ -149,17 +152,10 @@ extension RawSpan {
 extension wire_task {
     package var key: ProcessKey { ProcessKey(pid: pid, start: start) }
     package var parentKey: ProcessKey { ProcessKey(pid: parent_pid, start: parent_start) }
-
-    /// The name the kernel keeps of a thread, at most 15 bytes.
-    package var name: Bytes { Bytes(commandName(comm)) }
+    package var name: CommandName { CommandName(comm) }
 }
 
 extension wire_ancestor {
     package var key: ProcessKey { ProcessKey(pid: pid, start: start) }
-    package var name: Bytes { Bytes(commandName(comm)) }
-}
-
-/// The bytes of a fixed C string up to its NUL.
-package func commandName<Tuple: BitwiseCopyable>(_ tuple: Tuple) -> [UInt8] {
-    unsafe withUnsafeBytes(of: tuple) { unsafe Array($0.prefix { $0 != 0 }) }
+    package var name: CommandName { CommandName(comm) }
 }

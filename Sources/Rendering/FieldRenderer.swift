@@ -32,7 +32,8 @@ package struct FieldRenderer {
     private mutating func append(_ value: FieldValue, to buffer: inout OutputBuffer) {
         switch value {
         case .absent: buffer.append("-")
-        case .text(let text): TextEscape.append(text, to: &buffer)
+        case .text(let text): TextEscape.append(text.span, to: &buffer)
+        case .name(let name): TextEscape.append(name.span, to: &buffer)
         case .path(let path): TextEscape.append(path, to: &buffer)
         case .word(let word): buffer.append(word)
         case .words(let words):
@@ -48,19 +49,20 @@ package struct FieldRenderer {
             for range in list {
                 if !first { buffer.append(UInt8(ascii: " ")) }
                 first = false
-                TextEscape.appendArgument(list.bytes.storage, range, to: &buffer)
+                TextEscape.appendArgument(list.bytes.storage.span.extracting(range), to: &buffer)
             }
-        case .ancestors(let ancestors):
-            for (index, ancestor) in ancestors.enumerated() {
+        case .ancestors(let lineage):
+            for (index, ancestor) in lineage.ancestors.enumerated() {
                 if index > 0 { buffer.append("<") }
-                TextEscape.append(ancestor.name, to: &buffer)
+                TextEscape.append(ancestor.name.span, to: &buffer)
             }
         case .joinedPath(let directory, let path):
             if path.slice.first != UInt8(ascii: "/") {
                 if let directory, directory.bytes.count > 1 { TextEscape.append(directory, to: &buffer) }
                 buffer.append(UInt8(ascii: "/"))
             }
-            TextEscape.append(path.storage, path.withoutDotSlash, to: &buffer)
+            TextEscape.append(path.storage.span.extracting(path.withoutDotSlash), to: &buffer)
+        case .terminal(let driver, let number): TextEscape.append(terminal: driver, number, to: &buffer)
         case .entity(let key): json.append(entity: key, to: &buffer)
         case .bool, .integer, .counts: json.appendValue(value, to: &buffer)
         }

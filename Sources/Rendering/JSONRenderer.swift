@@ -5,54 +5,76 @@ package import Events
 
 /// One JSON object a line. Follows from the list of fields; a field without a value is left out.
 package struct JSONRenderer {
+    /// A field, and the objects around it, outermost first.
     private struct Item {
         let field: Field
-        /// Keys of the objects around it, and its own, each as `"key":`.
-        let groups: [[UInt8]]
-        let key: [UInt8]
+        let depth: Int8
+        /// Numbers of the objects.
+        let groups: InlineArray<4, UInt8>
+        /// Where in `text` what opens each object starts: `"process":{`; and last, the field's own key.
+        let starts: InlineArray<4, UInt16>
+        let end: UInt16
+
+        /// How many objects around this field are around the other too.
+        func sharedDepth(_ other: Item) -> Int {
+            var shared = 0
+            while shared < min(depth, other.depth), groups[shared] == other.groups[shared] { shared += 1 }
+            return shared
+        }
     }
 
     private let items: [Item]
+    /// Opening text of all items.
+    private let text: [UInt8]
     private let boot: [UInt8]
     private let redacts: Bool
     private var timestamp = Timestamp()
+    /// Lineages as they were written: they are long, and the processes that one parent starts have the same.
+    private var lineages: [ObjectIdentifier: (lineage: Lineage, text: [UInt8])] = [:]
 
     /// Shows `fields`, in the order of the list of all fields whatever order they come in, so that each object is opened
     /// once.
     package init(fields: Set<Field>, host: Host, redacts: Bool) {
+        var text: [UInt8] = []
+        var numbers: [Substring: UInt8] = [:]
         items = Field.allCases.filter(fields.contains).map { field in
-            let parts = field.name.split(separator: ".").map { Array("\"\($0)\":".utf8) }
-            return Item(field: field, groups: Array(parts.dropLast()), key: parts.last!)
+            let name = field.name
+            let parts = name.split(separator: ".")
+            var groups = InlineArray<4, UInt8>(repeating: 0)
+            var starts = InlineArray<4, UInt16>(repeating: 0)
+            for (depth, part) in parts.enumerated() {
+                starts[depth] = UInt16(text.count)
+                text.append(contentsOf: "\"\(part)\":".utf8)
+                guard depth < parts.count - 1 else { break }
+                text.append(UInt8(ascii: "{"))
+                groups[depth] = numbers[name[..<part.endIndex], default: UInt8(numbers.count)]
+                numbers[name[..<part.endIndex]] = groups[depth]
+            }
+            return Item(
+                field: field, depth: Int8(parts.count - 1), groups: groups, starts: starts, end: UInt16(text.count))
         }
+        self.text = text
         boot = Array(host.boot.utf8)
         self.redacts = redacts
     }
 
     package mutating func append(_ event: Event, to buffer: inout OutputBuffer) {
-        var open: [[UInt8]] = []
-        var needsComma = false
+        var open: Item?
         buffer.append(UInt8(ascii: "{"))
         for item in items {
             let value = event.value(of: item.field)
             if case .absent = value { continue }
-            while open.count > item.groups.count || zip(open, item.groups).contains(where: { $0 != $1 }) {
-                open.removeLast()
-                buffer.append(UInt8(ascii: "}"))
-                needsComma = true
+            var depth = 0
+            if let open {
+                depth = item.sharedDepth(open)
+                for _ in depth..<Int(open.depth) { buffer.append(UInt8(ascii: "}")) }
+                buffer.append(UInt8(ascii: ","))
             }
-            while open.count < item.groups.count {
-                if needsComma { buffer.append(UInt8(ascii: ",")) }
-                needsComma = false
-                buffer.append(contentsOf: item.groups[open.count][...])
-                buffer.append(UInt8(ascii: "{"))
-                open.append(item.groups[open.count])
-            }
-            if needsComma { buffer.append(UInt8(ascii: ",")) }
-            needsComma = true
-            buffer.append(contentsOf: item.key[...])
+            open = item
+            buffer.append(text.span.extracting(Int(item.starts[depth])..<Int(item.end)))
             appendValue(value, to: &buffer)
         }
-        for _ in open { buffer.append(UInt8(ascii: "}")) }
+        for _ in 0..<(open?.depth ?? 0) { buffer.append(UInt8(ascii: "}")) }
         buffer.append("}\n")
     }
 
@@ -68,27 +90,24 @@ package struct JSONRenderer {
         case .word(let word): appendQuoted(word, to: &buffer)
         case .words(let words):
             appendList(words, to: &buffer) { word, buffer in appendQuoted(word, to: &buffer) }
-        case .text(let text): Self.append(text.storage, text.range, to: &buffer)
+        case .text(let text): Self.append(text.span, to: &buffer)
+        case .name(let name): Self.append(name.span, to: &buffer)
         case .texts(let list):
             let list = redacts ? Redaction.arguments(list) : list
-            var first = true
-            buffer.append(UInt8(ascii: "["))
-            for range in list {
-                if !first { buffer.append(UInt8(ascii: ",")) }
-                first = false
-                Self.append(list.bytes.storage, range, to: &buffer)
+            appendList(list, to: &buffer) { range, buffer in
+                Self.append(list.bytes.storage.span.extracting(range), to: &buffer)
             }
-            buffer.append(UInt8(ascii: "]"))
         case .path(let path):
             buffer.append(UInt8(ascii: "\""))
             Self.append(path, to: &buffer)
             buffer.append(UInt8(ascii: "\""))
         case .joinedPath(let directory, let relative):
             buffer.append(UInt8(ascii: "\""))
-            let isRelative = relative.slice.first != UInt8(ascii: "/")
-            if isRelative, let directory, directory.bytes.count > 1 { Self.append(directory, to: &buffer) }
-            if isRelative { buffer.append(UInt8(ascii: "/")) }
-            Self.appendContents(relative.storage, relative.withoutDotSlash, to: &buffer)
+            if relative.slice.first != UInt8(ascii: "/") {
+                if let directory, directory.bytes.count > 1 { Self.append(directory, to: &buffer) }
+                buffer.append(UInt8(ascii: "/"))
+            }
+            Self.appendContents(relative.storage.span.extracting(relative.withoutDotSlash), to: &buffer)
             buffer.append(UInt8(ascii: "\""))
         case .time(let nanoseconds):
             buffer.append(UInt8(ascii: "\""))
@@ -98,12 +117,26 @@ package struct JSONRenderer {
             buffer.append(UInt8(ascii: "\""))
             append(entity: key, to: &buffer)
             buffer.append(UInt8(ascii: "\""))
-        case .ancestors(let ancestors): append(ancestors, to: &buffer)
+        case .terminal(let driver, let number):
+            buffer.append(UInt8(ascii: "\""))
+            Self.appendContents(driver.span, to: &buffer)
+            if driver.isPseudoTerminal { buffer.append(UInt8(ascii: "/")) }
+            buffer.append(decimal: UInt64(number))
+            buffer.append(UInt8(ascii: "\""))
+        case .ancestors(let lineage):
+            if let known = lineages[ObjectIdentifier(lineage)] {
+                buffer.append(known.text.span)
+            } else {
+                let start = buffer.count
+                append(lineage.ancestors, to: &buffer)
+                if lineages.count >= 64 { lineages.removeAll() }
+                lineages[ObjectIdentifier(lineage)] = (lineage, buffer.array(from: start))
+            }
         case .counts(let counts):
             buffer.append(UInt8(ascii: "{"))
             for (index, (name, count)) in counts.enumerated() {
                 if index > 0 { buffer.append(UInt8(ascii: ",")) }
-                buffer.append("\"\(name)\":")
+                buffer.append(string: "\"\(name)\":")
                 buffer.append(decimal: count)
             }
             buffer.append(UInt8(ascii: "}"))
@@ -119,7 +152,7 @@ package struct JSONRenderer {
             buffer.append(UInt8(ascii: "\""))
             if !ancestor.name.isEmpty {
                 buffer.append(",\"name\":")
-                Self.append(ancestor.name.storage, ancestor.name.range, to: &buffer)
+                Self.append(ancestor.name.span, to: &buffer)
             }
             if let executable = ancestor.executable {
                 buffer.append(",\"executable\":\"")
@@ -132,19 +165,21 @@ package struct JSONRenderer {
 
     /// Boot, start and pid.
     func append(entity key: ProcessKey, to buffer: inout OutputBuffer) {
-        buffer.append(contentsOf: boot[...])
+        buffer.append(boot.span)
         buffer.append(UInt8(ascii: "-"))
         buffer.append(hexadecimal: key.start)
         buffer.append(UInt8(ascii: "-"))
         buffer.append(decimal: UInt64(key.pid))
     }
 
-    private func appendList<Element>(
-        _ elements: [Element], to buffer: inout OutputBuffer, _ body: (Element, inout OutputBuffer) -> Void
+    private func appendList<List: Sequence>(
+        _ elements: List, to buffer: inout OutputBuffer, _ body: (List.Element, inout OutputBuffer) -> Void
     ) {
         buffer.append(UInt8(ascii: "["))
-        for (index, element) in elements.enumerated() {
-            if index > 0 { buffer.append(UInt8(ascii: ",")) }
+        var isFirst = true
+        for element in elements {
+            if !isFirst { buffer.append(UInt8(ascii: ",")) }
+            isFirst = false
             body(element, &buffer)
         }
         buffer.append(UInt8(ascii: "]"))
@@ -156,9 +191,9 @@ package struct JSONRenderer {
         buffer.append(UInt8(ascii: "\""))
     }
 
-    private static func append(_ storage: [UInt8], _ range: Range<Int>, to buffer: inout OutputBuffer) {
+    private static func append(_ text: Span<UInt8>, to buffer: inout OutputBuffer) {
         buffer.append(UInt8(ascii: "\""))
-        appendContents(storage, range, to: &buffer)
+        appendContents(text, to: &buffer)
         buffer.append(UInt8(ascii: "\""))
     }
 
@@ -167,38 +202,37 @@ package struct JSONRenderer {
         path.forEachComponent { range in
             isEmpty = false
             buffer.append(UInt8(ascii: "/"))
-            appendContents(path.bytes.storage, range, to: &buffer)
+            appendContents(path.bytes.storage.span.extracting(range), to: &buffer)
         }
         if isEmpty { buffer.append(UInt8(ascii: "/")) }
     }
 
     /// The inside of a JSON string. Bytes that are not UTF-8 become U+FFFD, so that every line is valid. More than the
     /// controls that JSON asks for is escaped: JSON ends up on terminals.
-    private static func appendContents(_ storage: [UInt8], _ range: Range<Int>, to buffer: inout OutputBuffer) {
-        var start = range.lowerBound
-        var index = start
-        while index < range.upperBound {
-            let byte = storage[index]
+    private static func appendContents(_ text: Span<UInt8>, to buffer: inout OutputBuffer) {
+        var start = 0
+        var index = 0
+        while index < text.count {
+            let byte = text[index]
             if byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") {
                 index += 1
                 continue
             }
-            let scalar = Scalar(storage, index, end: range.upperBound)
+            let scalar = Scalar(text, index)
             if byte >= 0x80, let scalar, !scalar.isHostile {
                 index += scalar.length
                 continue
             }
-            buffer.append(contentsOf: storage[start..<index])
+            buffer.append(text.extracting(start..<index))
             if let scalar {
                 appendEscaped(scalar.value, to: &buffer)
-                index += scalar.length
             } else {
                 buffer.append("\u{fffd}")
-                index += 1
             }
+            index += scalar?.length ?? 1
             start = index
         }
-        buffer.append(contentsOf: storage[start..<range.upperBound])
+        buffer.append(text.extracting(start..<index))
     }
 
     private static func appendEscaped(_ value: UInt32, to buffer: inout OutputBuffer) {
@@ -217,9 +251,7 @@ package struct JSONRenderer {
 
     private static func appendEscape(_ unit: UInt32, to buffer: inout OutputBuffer) {
         buffer.append("\\u")
-        for shift in stride(from: 12, through: 0, by: -4) {
-            buffer.append(OutputBuffer.hexDigit(UInt8(unit >> UInt32(shift) & 0xf)))
-        }
+        buffer.append(hexadecimal: UInt64(unit), digits: 4)
     }
 }
 

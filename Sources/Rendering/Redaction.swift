@@ -90,7 +90,11 @@ private struct SecretText {
             switch bytes[index] {
             case UInt8(ascii: "@"): return true
             case UInt8(ascii: "-"): if userOption(at: index, range) != nil { return true }
-            default: if wordEnd(at: index, range) != nil { return true }
+            case let byte:
+                guard index + 1 < range.upperBound, Self.startsWord(byte | 0x20, bytes[index + 1] | 0x20) else {
+                    continue
+                }
+                if wordEnd(at: index, range) != nil { return true }
             }
         }
         return false
@@ -107,6 +111,21 @@ private struct SecretText {
         case UInt8(ascii: "s"): ["secret"]
         case UInt8(ascii: "t"): ["token"]
         default: []
+        }
+    }
+
+    /// Whether any of the words starts with these two small letters: nearly everything ends here.
+    @inline(__always)
+    private static func startsWord(_ first: UInt8, _ second: UInt8) -> Bool {
+        switch first {
+        case UInt8(ascii: "a"):
+            second == UInt8(ascii: "u") || second == UInt8(ascii: "p") || second == UInt8(ascii: "c")
+        case UInt8(ascii: "c"): second == UInt8(ascii: "r")
+        case UInt8(ascii: "p"):
+            second == UInt8(ascii: "a") || second == UInt8(ascii: "r") || second == UInt8(ascii: "w")
+        case UInt8(ascii: "s"): second == UInt8(ascii: "e")
+        case UInt8(ascii: "t"): second == UInt8(ascii: "o")
+        default: false
         }
     }
 
@@ -137,6 +156,9 @@ private struct SecretText {
     }
 
     private func wordEnd(at index: Int, _ range: Range<Int>) -> Int? {
+        guard index + 1 < range.upperBound, Self.startsWord(bytes[index] | 0x20, bytes[index + 1] | 0x20) else {
+            return nil
+        }
         for word in Self.words(startingWith: bytes[index]) where matches(word, at: index, range.upperBound) {
             return index + word.utf8CodeUnitCount
         }

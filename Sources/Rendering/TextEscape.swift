@@ -5,26 +5,30 @@ internal import Events
 /// Text from outside on its way to a terminal. Nothing in it may act on the terminal or pass for something else.
 enum TextEscape {
     /// Appends the bytes; controls as \n, \x1b, direction marks as \u202e, what is not UTF-8 as \xff.
-    static func append(_ storage: [UInt8], _ range: Range<Int>, to buffer: inout OutputBuffer) {
-        var index = range.lowerBound
-        while index < range.upperBound {
-            guard let scalar = Scalar(storage, index, end: range.upperBound) else {
-                appendByte(storage[index], to: &buffer)
+    static func append(_ bytes: Span<UInt8>, to buffer: inout OutputBuffer) {
+        var start = 0
+        var index = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            if byte >= 0x20 && byte < 0x7f {
                 index += 1
                 continue
             }
-            let next = index + scalar.length
-            if scalar.isHostile {
+            let scalar = Scalar(bytes, index)
+            if let scalar, !scalar.isHostile {
+                index += scalar.length
+                continue
+            }
+            buffer.append(bytes.extracting(start..<index))
+            if let scalar {
                 append(hostile: scalar.value, to: &buffer)
             } else {
-                buffer.append(contentsOf: storage[index..<next])
+                appendByte(byte, to: &buffer)
             }
-            index = next
+            index += scalar?.length ?? 1
+            start = index
         }
-    }
-
-    static func append(_ bytes: Bytes, to buffer: inout OutputBuffer) {
-        append(bytes.storage, bytes.range, to: &buffer)
+        buffer.append(bytes.extracting(start..<index))
     }
 
     static func append(_ path: WalkedPath, to buffer: inout OutputBuffer) {
@@ -32,54 +36,55 @@ enum TextEscape {
         path.forEachComponent { range in
             isEmpty = false
             buffer.append(UInt8(ascii: "/"))
-            append(path.bytes.storage, range, to: &buffer)
+            append(path.bytes.storage.span.extracting(range), to: &buffer)
         }
         if isEmpty { buffer.append(UInt8(ascii: "/")) }
     }
 
+    static func append(terminal driver: CommandName, _ number: UInt16, to buffer: inout OutputBuffer) {
+        append(driver.span, to: &buffer)
+        if driver.isPseudoTerminal { buffer.append(UInt8(ascii: "/")) }
+        buffer.append(decimal: UInt64(number))
+    }
+
     /// An argument as a shell would take it back: bare, in single quotes, or in $'...' when it has controls.
-    static func appendArgument(_ storage: [UInt8], _ range: Range<Int>, to buffer: inout OutputBuffer) {
-        var needsQuotes = range.isEmpty
-        var needsEscapes = false
-        var index = range.lowerBound
-        while index < range.upperBound {
-            guard let scalar = Scalar(storage, index, end: range.upperBound) else {
-                needsEscapes = true
-                break
+    static func appendArgument(_ bytes: Span<UInt8>, to buffer: inout OutputBuffer) {
+        switch quoting(bytes) {
+        case .none: buffer.append(bytes)
+        case .single:
+            buffer.append(UInt8(ascii: "'"))
+            for index in bytes.indices {
+                if bytes[index] == UInt8(ascii: "'") { buffer.append("'\\'") }
+                buffer.append(bytes[index])
             }
-            if scalar.isHostile {
-                needsEscapes = true
-                break
+            buffer.append(UInt8(ascii: "'"))
+        case .escaped:
+            buffer.append("$'")
+            var index = 0
+            while index < bytes.count {
+                let byte = bytes[index]
+                if byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\\") { buffer.append(UInt8(ascii: "\\")) }
+                let length = Scalar(bytes, index)?.length ?? 1
+                append(bytes.extracting(index..<index + length), to: &buffer)
+                index += length
             }
-            if scalar.length == 1 && !isBare(storage[index]) { needsQuotes = true }
+            buffer.append(UInt8(ascii: "'"))
+        }
+    }
+
+    private enum Quoting {
+        case none, single, escaped
+    }
+
+    private static func quoting(_ bytes: Span<UInt8>) -> Quoting {
+        var quoting: Quoting = bytes.isEmpty ? .single : .none
+        var index = 0
+        while index < bytes.count {
+            guard let scalar = Scalar(bytes, index), !scalar.isHostile else { return .escaped }
+            if scalar.length == 1 && !isBare(bytes[index]) { quoting = .single }
             index += scalar.length
         }
-        if needsEscapes {
-            buffer.append("$'")
-            index = range.lowerBound
-            while index < range.upperBound {
-                let byte = storage[index]
-                if byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\\") {
-                    buffer.append(UInt8(ascii: "\\"))
-                    buffer.append(byte)
-                    index += 1
-                } else {
-                    let end = index + (Scalar(storage, index, end: range.upperBound)?.length ?? 1)
-                    append(storage, index..<end, to: &buffer)
-                    index = end
-                }
-            }
-            buffer.append(UInt8(ascii: "'"))
-        } else if needsQuotes {
-            buffer.append(UInt8(ascii: "'"))
-            for byte in storage[range] {
-                if byte == UInt8(ascii: "'") { buffer.append("'\\'") }
-                buffer.append(byte)
-            }
-            buffer.append(UInt8(ascii: "'"))
-        } else {
-            buffer.append(contentsOf: storage[range])
-        }
+        return quoting
     }
 
     private static func isBare(_ byte: UInt8) -> Bool {
@@ -99,15 +104,12 @@ enum TextEscape {
         case 0..<0x80: appendByte(UInt8(value), to: &buffer)
         default:
             buffer.append(value < 0x10000 ? "\\u" : "\\U")
-            for shift in stride(from: value < 0x10000 ? 12 : 28, through: 0, by: -4) {
-                buffer.append(OutputBuffer.hexDigit(UInt8(value >> UInt32(shift) & 0xf)))
-            }
+            buffer.append(hexadecimal: UInt64(value), digits: value < 0x10000 ? 4 : 8)
         }
     }
 
     private static func appendByte(_ byte: UInt8, to buffer: inout OutputBuffer) {
         buffer.append("\\x")
-        buffer.append(OutputBuffer.hexDigit(byte >> 4))
-        buffer.append(OutputBuffer.hexDigit(byte & 0xf))
+        buffer.append(hexadecimal: UInt64(byte), digits: 2)
     }
 }

@@ -76,13 +76,11 @@ package struct TextRenderer {
     package mutating func append(_ event: Event, to buffer: inout OutputBuffer) {
         if shown.count > Self.memory { shown.removeAll() }
         var line = Line(buffer, columns: options.columns, colors: options.colors)
-        swap(&line.buffer, &buffer)
         clock.append(event.host.realtime(event.time), to: &line.buffer)
         line.buffer.append(UInt8(ascii: " "))
         guard let process = event.process else {
             line.write(.bad) { appendLoss(event, to: &$0) }
-            line.end()
-            swap(&line.buffer, &buffer)
+            buffer = line.end()
             return
         }
         appendRight(UInt64(process.task.pid), width: 7, to: &line.buffer)
@@ -96,8 +94,7 @@ package struct TextRenderer {
         line.buffer.append(UInt8(ascii: " "))
         appendWhat(event, process, to: &line)
         if options.wide { appendContext(event, process, to: &line) }
-        line.end()
-        swap(&line.buffer, &buffer)
+        buffer = line.end()
     }
 
     // MARK: What happened
@@ -116,7 +113,7 @@ package struct TextRenderer {
         case .existing:
             shown.insert(process.key)
             line.write(.faint) {
-                $0.append("running \(durationText(event.time - min(event.time, process.key.start)))  ")
+                $0.append(string: "running \(durationText(event.time - min(event.time, process.key.start)))  ")
             }
             appendMarks(event, to: &line)
             appendCommand(event, process, to: &line.buffer)
@@ -172,7 +169,7 @@ package struct TextRenderer {
             appendArguments(options.redacts ? Redaction.arguments(arguments) : arguments, event.executable, to: &buffer)
         }
         if image.argumentsAreCut, let count = image.argumentCount {
-            buffer.append(" ... (\(count) arguments in all)")
+            buffer.append(string: " ... (\(count) arguments in all)")
         }
     }
 
@@ -182,10 +179,10 @@ package struct TextRenderer {
         for range in arguments {
             if !isFirst {
                 buffer.append(UInt8(ascii: " "))
-                TextEscape.appendArgument(storage, range, to: &buffer)
+                TextEscape.appendArgument(storage.span.extracting(range), to: &buffer)
             } else if let executable, !sameName(executable, storage, range) {
                 buffer.append(" (")
-                TextEscape.appendArgument(storage, range, to: &buffer)
+                TextEscape.appendArgument(storage.span.extracting(range), to: &buffer)
                 buffer.append(")")
             }
             isFirst = false
@@ -195,7 +192,7 @@ package struct TextRenderer {
     private func appendFailure(_ event: Event, to buffer: inout OutputBuffer) {
         guard let record = event.record else { return }
         buffer.append("could not execute ")
-        TextEscape.appendArgument(record.execPath.storage, record.execPath.range, to: &buffer)
+        TextEscape.appendArgument(record.execPath.span, to: &buffer)
         buffer.append(": ")
         if let name = errnoName(record.fixed.error) {
             buffer.append(name)
@@ -226,7 +223,7 @@ package struct TextRenderer {
                 buffer.append(decimal: UInt64(status))
             }
             buffer.append(" after ")
-            buffer.append(lived)
+            buffer.append(string: lived)
         }
     }
 
@@ -235,7 +232,7 @@ package struct TextRenderer {
         buffer.append(decimal: event.lost.reduce(0) { $0 + $1.count })
         buffer.append(" events:")
         for (name, count) in event.lost {
-            buffer.append(" \(name) ")
+            buffer.append(string: " \(name) ")
             buffer.append(decimal: count)
         }
     }
@@ -249,13 +246,13 @@ package struct TextRenderer {
                     buffer.append("  cwd=")
                     TextEscape.append(directory, to: &buffer)
                 }
-                if case .text(let terminal) = event.value(of: .processTTYName) {
+                if case .terminal(let driver, let number) = event.value(of: .processTTYName) {
                     buffer.append("  tty=")
-                    TextEscape.append(terminal, to: &buffer)
+                    TextEscape.append(terminal: driver, number, to: &buffer)
                 }
                 if let cgroup = event.cgroup {
                     buffer.append("  cgroup=")
-                    TextEscape.append(cgroup, to: &buffer)
+                    TextEscape.append(cgroup.span, to: &buffer)
                 }
             default: break
             }
@@ -274,8 +271,8 @@ package struct TextRenderer {
 
     // MARK: Parts
 
-    private func appendName(_ name: Bytes, to buffer: inout OutputBuffer) {
-        TextEscape.append(name, to: &buffer)
+    private func appendName(_ name: CommandName, to buffer: inout OutputBuffer) {
+        TextEscape.append(name.span, to: &buffer)
     }
 
     private func sameName(_ path: WalkedPath, _ storage: [UInt8], _ range: Range<Int>) -> Bool {
@@ -297,13 +294,13 @@ package struct TextRenderer {
 
     /// Escaped, cut with "+" as ps does, and padded.
     private func appendLeft(_ text: Bytes, width: Int, to buffer: inout OutputBuffer) {
-        var escaped = OutputBuffer()
-        TextEscape.append(text, to: &escaped)
+        var escaped = OutputBuffer(capacity: 64)
+        TextEscape.append(text.span, to: &escaped)
         let bytes = escaped.bytes
         var columns = 0
         var index = 0
         var cut = (index: 0, columns: 0)  // where the text has to end for a "+" to fit
-        while index < bytes.count, let scalar = Scalar(bytes, index, end: bytes.count),
+        while index < bytes.count, let scalar = Scalar(bytes, index),
             columns + scalar.columns <= width
         {
             columns += scalar.columns
@@ -311,26 +308,26 @@ package struct TextRenderer {
             if columns < width { cut = (index, columns) }
         }
         if index < bytes.count {
-            buffer.append(contentsOf: bytes[..<cut.index])
+            buffer.append(bytes.extracting(first: cut.index))
             buffer.append(UInt8(ascii: "+"))
             columns = cut.columns + 1
         } else {
-            buffer.append(contentsOf: bytes[...])
+            buffer.append(bytes)
         }
         for _ in columns..<width { buffer.append(UInt8(ascii: " ")) }
     }
 }
 
 /// The line that is being written: colours what it is told to, and cuts at the terminal's edge when it ends.
-private struct Line {
+private struct Line: ~Copyable {
     var buffer: OutputBuffer
     private let start: Int
     private let columns: Int?
     private let colors: Bool
 
-    init(_ buffer: borrowing OutputBuffer, columns: Int?, colors: Bool) {
-        self.buffer = OutputBuffer(empty: ())
+    init(_ buffer: consuming OutputBuffer, columns: Int?, colors: Bool) {
         start = buffer.count
+        self.buffer = buffer
         self.columns = columns
         self.colors = colors
     }
@@ -341,57 +338,59 @@ private struct Line {
         if colors { buffer.append(Style.reset) }
     }
 
-    mutating func end() {
-        if let columns { cut(to: columns) }
+    /// The buffer with the whole line.
+    consuming func end() -> OutputBuffer {
+        if let columns, let fitting = cut(at: columns) {
+            buffer.truncate(to: fitting)
+            buffer.append("…")
+            if colors { buffer.append(Style.reset) }
+        }
         buffer.append(UInt8(ascii: "\n"))
+        return buffer
     }
 
-    /// Escape sequences take no columns; a line that is cut ends with "…" in the last one.
-    private mutating func cut(to columns: Int) {
+    /// Where a line that is too long has to end, for a "…" to stand in the last column. Escape sequences take no columns.
+    private func cut(at columns: Int) -> Int? {
         let bytes = buffer.bytes
         var used = 0
         var index = start
         var fits = start
         while index < bytes.count {
             if bytes[index] == 0x1b {
-                index = (bytes[index...].firstIndex(of: UInt8(ascii: "m")) ?? bytes.count - 1) + 1
+                while index < bytes.count, bytes[index] != UInt8(ascii: "m") { index += 1 }
+                index += 1
                 continue
             }
-            guard let scalar = Scalar(bytes, index, end: bytes.count) else { return }
-            if used + scalar.columns > columns {
-                buffer.truncate(to: fits)
-                buffer.append("…")
-                if colors { buffer.append(Style.reset) }
-                return
-            }
+            guard let scalar = Scalar(bytes, index) else { return nil }
+            if used + scalar.columns > columns { return fits }
             used += scalar.columns
             index += scalar.length
             if used < columns { fits = index }
         }
+        return nil
     }
 }
 
 /// HH:MM:SS.mmm in the host's time zone.
 private struct LocalClock {
+    /// Of the last time that was written.
     private var second: UInt64 = .max
-    private var prefix: [UInt8] = []
+    private var parts: (hours: Int32, minutes: Int32, seconds: Int32) = (0, 0, 0)
 
     mutating func append(_ nanoseconds: UInt64, to buffer: inout OutputBuffer) {
         let seconds = nanoseconds / 1_000_000_000
         if seconds != second {
             second = seconds
             var time = time_t(seconds)
-            var parts = unsafe tm()
-            unsafe localtime_r(&time, &parts)
-            var text = OutputBuffer(empty: ())
-            unsafe text.append(padded: UInt64(parts.tm_hour), width: 2)
-            text.append(UInt8(ascii: ":"))
-            unsafe text.append(padded: UInt64(parts.tm_min), width: 2)
-            text.append(UInt8(ascii: ":"))
-            unsafe text.append(padded: UInt64(parts.tm_sec), width: 2)
-            prefix = text.bytes
+            var local = unsafe tm()
+            unsafe localtime_r(&time, &local)
+            parts = unsafe (local.tm_hour, local.tm_min, local.tm_sec)
         }
-        buffer.append(contentsOf: prefix[...])
+        buffer.append(padded: UInt64(parts.hours), width: 2)
+        buffer.append(UInt8(ascii: ":"))
+        buffer.append(padded: UInt64(parts.minutes), width: 2)
+        buffer.append(UInt8(ascii: ":"))
+        buffer.append(padded: UInt64(parts.seconds), width: 2)
         buffer.append(UInt8(ascii: "."))
         buffer.append(padded: nanoseconds / 1_000_000 % 1000, width: 3)
     }

@@ -2,45 +2,43 @@
 
 /// RFC 3339 in UTC with nanoseconds.
 struct Timestamp {
-    /// The part up to the second, of the last time that was written: events come many to a second.
-    private var second: UInt64 = .max
-    private var prefix: [UInt8] = []
+    /// The date of the last time that was written: nearly all are of one day.
+    private var day: UInt64 = .max
+    private var year: UInt64 = 0
+    private var month: UInt64 = 0
+    private var dayOfMonth: UInt64 = 0
 
     mutating func append(_ nanoseconds: UInt64, to buffer: inout OutputBuffer) {
-        let seconds = nanoseconds / 1_000_000_000
-        if seconds != second {
-            second = seconds
-            prefix = Self.dateTime(seconds)
-        }
-        buffer.append(contentsOf: prefix[...])
+        let (seconds, fraction) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        let (day, time) = seconds.quotientAndRemainder(dividingBy: 86_400)
+        if day != self.day { setDate(day) }
+        buffer.append(padded: year, width: 4)
+        buffer.append(UInt8(ascii: "-"))
+        buffer.append(padded: month, width: 2)
+        buffer.append(UInt8(ascii: "-"))
+        buffer.append(padded: dayOfMonth, width: 2)
+        buffer.append(UInt8(ascii: "T"))
+        buffer.append(padded: time / 3600, width: 2)
+        buffer.append(UInt8(ascii: ":"))
+        buffer.append(padded: time / 60 % 60, width: 2)
+        buffer.append(UInt8(ascii: ":"))
+        buffer.append(padded: time % 60, width: 2)
         buffer.append(UInt8(ascii: "."))
-        buffer.append(padded: nanoseconds % 1_000_000_000, width: 9)
+        buffer.append(padded: fraction, width: 9)
         buffer.append(UInt8(ascii: "Z"))
     }
 
     /// Days to a date by the method of Howard Hinnant's "chrono-compatible low-level date algorithms".
-    private static func dateTime(_ seconds: UInt64) -> [UInt8] {
-        let days = Int64(seconds / 86_400) + 719_468
+    private mutating func setDate(_ day: UInt64) {
+        self.day = day
+        let days = day + 719_468
         let era = days / 146_097
         let dayOfEra = days - era * 146_097
         let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
         let shifted = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shifted + 2) / 5 + 1
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        var buffer = OutputBuffer()
-        buffer.append(padded: UInt64(year), width: 4)
-        buffer.append(UInt8(ascii: "-"))
-        buffer.append(padded: UInt64(month), width: 2)
-        buffer.append(UInt8(ascii: "-"))
-        buffer.append(padded: UInt64(day), width: 2)
-        buffer.append(UInt8(ascii: "T"))
-        buffer.append(padded: seconds / 3600 % 24, width: 2)
-        buffer.append(UInt8(ascii: ":"))
-        buffer.append(padded: seconds / 60 % 60, width: 2)
-        buffer.append(UInt8(ascii: ":"))
-        buffer.append(padded: seconds % 60, width: 2)
-        return buffer.bytes
+        dayOfMonth = dayOfYear - (153 * shifted + 2) / 5 + 1
+        month = shifted < 10 ? shifted + 3 : shifted - 9
+        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 }

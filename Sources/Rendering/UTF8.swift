@@ -6,10 +6,10 @@ struct Scalar {
     let length: Int
 
     /// The scalar that starts at `index`; `nil` when no well-formed one does (Unicode 15, table 3-7).
-    init?(_ bytes: [UInt8], _ index: Int, end: Int) {
+    init?(_ bytes: Span<UInt8>, _ index: Int) {
         let first = bytes[index]
         func continuation(_ offset: Int, _ range: ClosedRange<UInt8> = 0x80...0xbf) -> UInt32? {
-            guard index + offset < end, range.contains(bytes[index + offset]) else { return nil }
+            guard index + offset < bytes.count, range.contains(bytes[index + offset]) else { return nil }
             return UInt32(bytes[index + offset] & 0x3f)
         }
         switch first {

@@ -27,22 +27,25 @@ struct EventValueTests {
         case .word(let word): "\(word)"
         case .words(let words): words.map { "\($0)" }.joined(separator: ",")
         case .text(let text): text.string
+        case .name(let name): name.string
         case .texts(let list): list.strings.joined(separator: "|")
         case .path(let path): path.string
         case .joinedPath(let directory, let path): "\(directory?.string ?? "-") + \(path.string)"
         case .time(let time): "\(time)"
+        case .terminal(let driver, let number): "\(driver.string)\(driver.isPseudoTerminal ? "/" : "")\(number)"
         case .entity(let key): "\(key.start)/\(key.pid)"
-        case .ancestors(let list):
-            list.map { "\($0.name.string) \($0.key.pid) \($0.executable?.string ?? "-")" }.joined(separator: "|")
+        case .ancestors(let lineage):
+            lineage.ancestors.map { "\($0.name.string) \($0.key.pid) \($0.executable?.string ?? "-")" }.joined(
+                separator: "|")
         case .counts(let counts): counts.map { "\($0.name) \($0.count)" }.joined(separator: ",")
         }
     }
 
     private static let ancestors = [
         Ancestor(
-            key: ProcessKey(pid: 5_000_000, start: 900_000_000_000), name: Bytes("sshd"),
+            key: ProcessKey(pid: 5_000_000, start: 900_000_000_000), name: CommandName("sshd"),
             executable: WalkedPath(Bytes("sshd\0sbin\0usr\0\0"))),
-        Ancestor(key: ProcessKey(pid: 4_999_999, start: 2_000_000_000), name: Bytes("systemd"), executable: nil),
+        Ancestor(key: ProcessKey(pid: 4_999_999, start: 2_000_000_000), name: CommandName("systemd"), executable: nil),
     ]
 
     private func event(
@@ -50,7 +53,8 @@ struct EventValueTests {
     ) -> Event {
         Event(
             action, time: time, process: process, record: record, userName: Bytes("alice"),
-            cgroup: Bytes("/system.slice/demo.service"), ancestors: Self.ancestors, hook: hook, host: Fixture.host
+            cgroup: Bytes("/system.slice/demo.service"), lineage: Lineage(Self.ancestors), hook: hook,
+            host: Fixture.host
         )
     }
 

@@ -137,8 +137,9 @@ struct ProcessTreeTests {
         tree.add(existing: try Fixture.process(parent))
         let process = tree.exec(try Fixture.exec.process)
         #expect(process.parentImage?.executable?.string == "/memfd:payload")
-        #expect(tree.executable(of: process.ancestors[0])?.string == "/memfd:payload")
-        #expect(tree.executable(of: process.ancestors[1]) == nil)
+        let lineage = tree.lineage(of: process).ancestors
+        #expect(lineage.map(\.name.string) == ["sshd", "systemd"])
+        #expect(lineage.map { $0.executable?.string } == ["/memfd:payload", nil])
     }
 
     @Test func ancestorsAreBounded() {
@@ -149,6 +150,55 @@ struct ProcessTreeTests {
         let last = tree.process(key(base + 200, 1))
         #expect(last?.ancestors.count == Int(WIRE_ANCESTORS_MAX))
         #expect(last?.ancestors.first?.pid == base + 199)
+    }
+
+    // MARK: Lineage
+
+    /// A record of an exec by process 5000001 of the program /`program`, without ancestors.
+    private func exec(_ program: String) throws -> ProcessRecord {
+        var bytes = Array(Fixture.exec.bytes[..<MemoryLayout<wire_process>.size])
+        let parts: [KeyPath<wire_process, UInt16>] = [
+            \.directory_size, \.exec_path_size, \.interpreter_size, \.at_size, \.ancestor_count,
+        ]
+        for part in parts { bytes.set(part, to: 0) }
+        bytes.set(\wire_process.args_size, to: 0)
+        bytes.set(\wire_process.executable_size, to: UInt16(program.utf8.count + 2))
+        bytes += Array("\(program)\0\0".utf8)
+        bytes.set(\wire_process.header.length, to: UInt32(bytes.count))
+        return try Fixture.process(bytes)
+    }
+
+    private func programs(_ tree: ProcessTree, _ process: Process) -> [String?] {
+        tree.lineage(of: process).ancestors.map { $0.executable?.string }
+    }
+
+    @Test func siblingsShareLineage() throws {
+        var (tree, parent) = try treeWithExec()
+        let first = tree.fork(task(6_000_000, start: 2, parent: 5_000_001, parentStart: 999_500_000_000))
+        let second = tree.fork(task(6_000_001, start: 2, parent: 5_000_001, parentStart: 999_500_000_000))
+        #expect(tree.lineage(of: first) === tree.lineage(of: second))
+        #expect(tree.lineage(of: first) === tree.lineage(of: first))
+        #expect(tree.lineage(of: first) !== tree.lineage(of: parent))
+        #expect(tree.lineage(of: first).ancestors.map(\.key.pid) == [5_000_001, 5_000_000, 4_999_999])
+        #expect(tree.lineage(of: first).ancestors.map(\.name.string) == ["run.sh", "sshd", "systemd"])
+    }
+
+    /// What an ancestor runs is what it runs now, whichever generation it is of.
+    @Test func lineageFollowsExec() throws {
+        var tree = ProcessTree()
+        _ = tree.exec(try exec("old"))
+        let child = tree.fork(task(6_000_000, start: 2, parent: 5_000_001, parentStart: 999_500_000_000))
+        let grandchild = tree.fork(task(6_000_001, start: 3, parent: 6_000_000, parentStart: 2))
+        #expect(programs(tree, grandchild) == ["/old", "/old"])
+        #expect(programs(tree, child) == ["/old"])
+        _ = tree.exec(try exec("new"))
+        #expect(programs(tree, grandchild) == ["/old", "/new"])
+        #expect(programs(tree, child) == ["/new"])
+    }
+
+    @Test func lineageOfNobody() throws {
+        var tree = ProcessTree()
+        #expect(programs(tree, tree.exec(try exec("init"))) == [])
     }
 
     // MARK: Descendants

@@ -37,7 +37,7 @@ struct DecodingTests {
         #expect(fixed.old_tid == 5_000_007)
         #expect(fixed.tty_major == 136)
         #expect(fixed.tty_index == 3)
-        #expect(commandName(fixed.tty).elementsEqual("pts".utf8))
+        #expect(CommandName(fixed.tty).string == "pts")
 
         #expect(record.executable?.string == "/usr/bin/bash")
         #expect(record.directory?.string == "/home/alice")

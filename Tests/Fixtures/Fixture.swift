@@ -82,6 +82,14 @@ extension [UInt8] {
     }
 }
 
+extension CommandName {
+    package init(_ text: String) {
+        var task = wire_task()
+        unsafe withUnsafeMutableBytes(of: &task.comm) { unsafe $0.copyBytes(from: text.utf8) }
+        self.init(task.comm)
+    }
+}
+
 package func decode(_ bytes: [UInt8]) throws(DecodeError) -> Record {
     try unsafe Record(decoding: bytes.span.bytes)
 }

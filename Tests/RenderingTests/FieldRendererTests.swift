@@ -11,7 +11,7 @@ struct FieldRendererTests {
         var renderer = FieldRenderer(fields: fields, host: Fixture.host, redacts: true)
         var buffer = OutputBuffer()
         renderer.append(try sample.event, to: &buffer)
-        return String(decoding: buffer.bytes, as: UTF8.self)
+        return String(decoding: buffer.array(), as: UTF8.self)
     }
 
     @Test func header() {
@@ -46,7 +46,7 @@ struct FieldRendererTests {
         var renderer = FieldRenderer(fields: [.processArgs], host: Fixture.host, redacts: true)
         var buffer = OutputBuffer()
         renderer.append(event, to: &buffer)
-        #expect(String(decoding: buffer.bytes, as: UTF8.self) == "tool $'a\\tb\\nc'\n")
+        #expect(String(decoding: buffer.array(), as: UTF8.self) == "tool $'a\\tb\\nc'\n")
     }
 
     @Test(arguments: Sample.allCases)
@@ -54,7 +54,7 @@ struct FieldRendererTests {
         var renderer = FieldRenderer(fields: Field.allCases, host: Fixture.host, redacts: true)
         var buffer = OutputBuffer()
         renderer.append(try sample.event, to: &buffer)
-        #expect(buffer.bytes.count { $0 == UInt8(ascii: "\t") } == Field.allCases.count - 1)
-        #expect(buffer.bytes.count { $0 == UInt8(ascii: "\n") } == 1)
+        #expect(buffer.array().count { $0 == UInt8(ascii: "\t") } == Field.allCases.count - 1)
+        #expect(buffer.array().count { $0 == UInt8(ascii: "\n") } == 1)
     }
 }

@@ -32,7 +32,7 @@ struct JSONTests {
         var buffer = OutputBuffer()
         renderer.append(
             .init(.loss, time: 0, process: nil, host: .init(name: "a\0b", boot: "", clockOffset: 0)), to: &buffer)
-        #expect(String(decoding: buffer.bytes, as: UTF8.self) == #"{"host":{"name":"a\u0000b"}}"# + "\n")
+        #expect(String(decoding: buffer.array(), as: UTF8.self) == #"{"host":{"name":"a\u0000b"}}"# + "\n")
     }
 
     /// Ends of each range of Unicode, whole.
@@ -126,10 +126,26 @@ struct JSONTests {
         var renderer = JSONRenderer(fields: Set(Field.allCases), host: Fixture.host, redacts: true)
         var buffer = OutputBuffer()
         for sample in Sample.allCases + Sample.allCases.reversed() { renderer.append(try sample.event, to: &buffer) }
-        let lines = String(decoding: buffer.bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        let lines = String(decoding: buffer.array(), as: UTF8.self).split(separator: "\n").map(String.init)
         #expect(lines.count == 12)
         #expect(lines == lines.reversed())
         #expect(lines[0] + "\n" == String(decoding: json(try Sample.exec.event), as: UTF8.self))
+    }
+
+    /// More lineages than a renderer remembers, each as if it was the only one.
+    @Test func manyLineages() throws {
+        var renderer = JSONRenderer(fields: [.processAncestors], host: Fixture.host, redacts: true)
+        let process = try Sample.exec.event.process
+        let events = (0..<200).map { number in
+            let ancestor = Ancestor(
+                key: ProcessKey(pid: UInt32(number), start: 1), name: CommandName("n\(number)"), executable: nil)
+            return Event(.fork, time: 0, process: process, lineage: Lineage([ancestor]), host: Fixture.host)
+        }
+        for event in events + events {
+            var buffer = OutputBuffer()
+            renderer.append(event, to: &buffer)
+            #expect(buffer.array() == json(event, [.processAncestors]))
+        }
     }
 
     /// Where an exec's path is joined to a directory.

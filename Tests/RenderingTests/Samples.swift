@@ -47,13 +47,14 @@ enum Sample: CaseIterable {
         Event(
             action, time: time, process: process, record: record, userName: Bytes("alice"),
             cgroup: Bytes("/system.slice/demo.service"),
-            ancestors: [
+            lineage: Lineage([
                 Ancestor(
-                    key: ProcessKey(pid: 5_000_000, start: 900_000_000_000), name: Bytes("sshd"),
+                    key: ProcessKey(pid: 5_000_000, start: 900_000_000_000), name: CommandName("sshd"),
                     executable: WalkedPath(Bytes("sshd\0sbin\0usr\0\0"))),
                 Ancestor(
-                    key: ProcessKey(pid: 4_999_999, start: 2_000_000_000), name: Bytes("systemd"), executable: nil),
-            ],
+                    key: ProcessKey(pid: 4_999_999, start: 2_000_000_000), name: CommandName("systemd"), executable: nil
+                ),
+            ]),
             hook: "a hook", host: Fixture.host
         )
     }
@@ -90,14 +91,14 @@ func json(_ event: Event, _ fields: [Field] = Field.allCases, redacts: Bool = tr
     var renderer = JSONRenderer(fields: Set(fields), host: Fixture.host, redacts: redacts)
     var buffer = OutputBuffer()
     renderer.append(event, to: &buffer)
-    return buffer.bytes
+    return buffer.array()
 }
 
 func text(_ events: Event..., columns: Int? = nil, colors: Bool = false, wide: Bool = false) -> String {
     var renderer = TextRenderer(options: .init(columns: columns, colors: colors, wide: wide, redacts: true))
     var buffer = OutputBuffer()
     for event in events { renderer.append(event, to: &buffer) }
-    return String(decoding: buffer.bytes, as: UTF8.self)
+    return String(decoding: buffer.array(), as: UTF8.self)
 }
 
 /// Lines without what depends on the time zone: the clock, which is 12 columns wide.

@@ -11,14 +11,14 @@ import Testing
 struct TextEscapeTests {
     private func escaped(_ bytes: [UInt8]) -> String {
         var buffer = OutputBuffer()
-        TextEscape.append(bytes, bytes.indices, to: &buffer)
-        return String(decoding: buffer.bytes, as: UTF8.self)
+        TextEscape.append(bytes.span, to: &buffer)
+        return String(decoding: buffer.array(), as: UTF8.self)
     }
 
     private func argument(_ bytes: [UInt8]) -> String {
         var buffer = OutputBuffer()
-        TextEscape.appendArgument(bytes, bytes.indices, to: &buffer)
-        return String(decoding: buffer.bytes, as: UTF8.self)
+        TextEscape.appendArgument(bytes.span, to: &buffer)
+        return String(decoding: buffer.array(), as: UTF8.self)
     }
 
     @Test(arguments: [
@@ -75,7 +75,7 @@ struct ColumnTests {
                 index = (bytes[index...].firstIndex(of: UInt8(ascii: "m")) ?? bytes.count) + 1
                 continue
             }
-            guard let scalar = Scalar(bytes, index, end: bytes.count) else { return -1 }
+            guard let scalar = Scalar(bytes.span, index) else { return -1 }
             columns += scalar.columns
             index += scalar.length
         }
@@ -207,8 +207,8 @@ struct TextLineTests {
         task.parent_start = task.start
         task.pid = 5_000_002
         let ancestor = Ancestor(
-            key: ProcessKey(pid: 5_000_001, start: 999_500_000_000), name: Bytes("run.sh"), executable: nil)
-        let child = Event(.fork, time: time, process: tree.fork(task), ancestors: [ancestor], host: Fixture.host)
+            key: ProcessKey(pid: 5_000_001, start: 999_500_000_000), name: CommandName("run.sh"), executable: nil)
+        let child = Event(.fork, time: time, process: tree.fork(task), lineage: Lineage([ancestor]), host: Fixture.host)
         let end = Event(.exit(code: 0), time: time, process: parent.process, host: Fixture.host)
         let lines = withoutClock(text(child, parent, child, end, child)).map { $0.dropFirst(18) }
         #expect(lines[0] == "run.sh forked")

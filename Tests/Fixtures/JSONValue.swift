@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// JSON as RFC 8259 has it, and nothing more: a reader that takes what it should not would hide what a writer did.
-enum JSONValue: Equatable {
+package enum JSONValue: Equatable {
     case null
     case bool(Bool)
     case number(String)
@@ -10,26 +10,26 @@ enum JSONValue: Equatable {
     /// In the order of the text.
     case object([Member])
 
-    struct Member: Equatable {
-        let key: String
-        let value: JSONValue
+    package struct Member: Equatable {
+        package let key: String
+        package let value: JSONValue
     }
 
-    struct Invalid: Error, CustomStringConvertible {
+    package struct Invalid: Error, CustomStringConvertible {
         let offset: Int
         let reason: String
-        var description: String { "\(reason) at byte \(offset)" }
+        package var description: String { "\(reason) at byte \(offset)" }
     }
 
     /// The value at this path of keys.
-    subscript(_ path: String...) -> JSONValue? {
+    package subscript(_ path: String...) -> JSONValue? {
         path.reduce(self) { value, key in
             guard case .object(let members) = value else { return nil }
             return members.first { $0.key == key }?.value
         }
     }
 
-    init(_ bytes: some Sequence<UInt8>) throws {
+    package init(_ bytes: some Sequence<UInt8>) throws {
         var reader = Reader(bytes: Array(bytes))
         guard String(validating: reader.bytes, as: UTF8.self) != nil else { throw reader.error("not UTF-8") }
         self = try reader.value()
