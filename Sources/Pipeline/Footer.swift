@@ -70,7 +70,7 @@ struct Footer {
 
     private func percent(_ part: UInt64, of whole: UInt64) -> String {
         guard whole > 0 else { return "0 %" }
-        let hundredths = part * 10_000 / whole
+        let hundredths = UInt64(Double(part) / Double(whole) * 10_000)
         return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) %"
     }
 }

@@ -32,7 +32,9 @@ package enum Quantity {
             guard !parts[1].isEmpty, parts[1].count <= 9, let fraction = UInt64(parts[1]) else { return nil }
             var scale: UInt64 = 1
             for _ in parts[1] { scale *= 10 }
-            return product + UInt64((Double(fraction) / Double(scale)) * Double(factor))
+            let part = UInt64((Double(fraction) / Double(scale)) * Double(factor))
+            let (sum, tooLarge) = product.addingReportingOverflow(part)
+            return tooLarge ? nil : sum
         }
         return nil
     }

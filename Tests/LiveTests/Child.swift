@@ -126,9 +126,10 @@ final class Child {
 
     /// The largest resident size so far, in KiB. The process must still run.
     var peakMemory: Int? {
-        (contents(of: "/proc/\(pid)/status") ?? "").split(separator: "\n")
-            .first { $0.hasPrefix("VmHWM:") }
-            .flatMap { Int($0.filter(\.isNumber)) }
+        let lines = (contents(of: "/proc/\(pid)/status") ?? "").split(separator: "\n")
+        // Between fork and exec it is a copy of this process, which is larger.
+        guard lines.contains("Name:\tebpfguard") else { return nil }
+        return lines.first { $0.hasPrefix("VmHWM:") }.flatMap { Int($0.filter(\.isNumber)) }
     }
 }
 
