@@ -153,11 +153,9 @@ static __always_inline int on_exit(__u64 *context)
     // another thread pushes aside passes here too, with live > 0.
     if (signal->live.counter)
         return 0;
-    // Threads that end a process together can each see `live` at 0. A thread that is gone by now is no longer counted, but
-    // has left its run time (added before it is uncounted: __exit_signal in kernel/exit.c), so a process that never had a
-    // second thread is known by both, and spared the look.
-    if ((config.repeated || signal->nr_threads > 1 || signal->sum_sched_runtime) &&
-        !take_once(leader->start_boottime, task->tgid, WIRE_EXIT, 0))
+    // Threads that end a process together can each see `live` at 0. (Nothing tells a process that never had a second
+    // thread from one whose other threads are gone already: a short one leaves not even run time.)
+    if (!take_once(leader->start_boottime, task->tgid, WIRE_EXIT, 0))
         return 0;
     wanted = config.exits && in_scope(task, task->tgid, 1);
     if (scope_tracks_tasks())

@@ -121,8 +121,6 @@ struct tty_struct {
 
 struct signal_struct {
     atomic_t live;
-    int nr_threads;
-    unsigned long long sum_sched_runtime;
     int group_exit_code;
     unsigned int flags;
     struct tty_struct *tty;
