@@ -115,7 +115,7 @@ static __always_inline int on_fork(__u64 *context)
         if (marks)
             scope_set_marks(child->tgid, marks);
     }
-    if (!config.forks || task->tgid == config.own_pid || !in_scope(child, child->tgid, 1))
+    if (task->tgid == config.own_pid || !in_scope(child, child->tgid, 1))
         return 0;
     fill_header(&record.header, sizeof(record), WIRE_FORK);
     fill_task(&record.task, child, 1);
@@ -157,7 +157,7 @@ static __always_inline int on_exit(__u64 *context)
     // thread from one whose other threads are gone already: a short one leaves not even run time.)
     if (!take_once(leader->start_boottime, task->tgid, WIRE_EXIT, 0))
         return 0;
-    wanted = config.exits && in_scope(task, task->tgid, 1);
+    wanted = in_scope(task, task->tgid, 1);
     if (scope_tracks_tasks())
         scope_set_marks(task->tgid, 0);
     if (!wanted)

@@ -52,8 +52,6 @@ struct ProcessProbes: ~Copyable {
 
         var config = wire_config()
         config.own_pid = UInt32(getpid())
-        config.forks = 1
-        config.exits = 1
         do throws(ScopeError) {
             try scope.lower(into: &config)
         } catch {

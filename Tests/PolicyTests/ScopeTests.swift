@@ -23,10 +23,10 @@ struct ScopeTests {
     @Test func otherSettings() throws {
         var config = wire_config()
         config.own_pid = 7
-        config.forks = 1
+        config.repeated = 1
         try Scope().lower(into: &config)
         #expect(config.own_pid == 7)
-        #expect(config.forks == 1)
+        #expect(config.repeated == 1)
     }
 
     @Test func pids() throws {

@@ -43,8 +43,6 @@ struct wire_config {
     uint32_t user_count;
     uint32_t cgroup_count;
     uint32_t glob_count;
-    uint32_t forks;         // report forks
-    uint32_t exits;         // report exits
     // Ids of structures in the kernel's BTF.
     uint32_t type_task_struct;
     uint32_t type_linux_binprm;
