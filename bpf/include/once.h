@@ -30,7 +30,8 @@ static __always_inline int take_once(__u64 start, __u32 pid, __u16 kind, __u16 n
     struct event_key key = {.start = start, .pid = pid, .kind = kind, .number = number};
     __u32 value = 0;
 
-    return bpf_map_update_elem(&taken, &key, &value, BPF_NOEXIST) != -EEXIST;
+    // As an int: before 6.4 the verifier calls the map's own function, which returns one, and nobody extends its sign.
+    return (int)bpf_map_update_elem(&taken, &key, &value, BPF_NOEXIST) != -EEXIST;
 }
 
 #endif
