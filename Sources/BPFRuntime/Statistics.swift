@@ -35,15 +35,25 @@ extension BPFObject {
     package func statistics(without others: Set<String> = []) -> ProgramStatistics {
         var sum = ProgramStatistics()
         for name in loadedPrograms where !others.contains(name) {
-            guard let descriptor = try? descriptor(ofProgram: name) else { continue }
-            var info = bpf_prog_info()
-            var length = UInt32(MemoryLayout<bpf_prog_info>.size)
-            guard unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 else { continue }
-            sum.runs += info.run_cnt
-            sum.nanoseconds += info.run_time_ns
-            sum.recursionMisses += info.recursion_misses
+            let part = statistics(of: name)
+            sum.runs += part.runs
+            sum.nanoseconds += part.nanoseconds
+            sum.recursionMisses += part.recursionMisses
         }
         return sum
+    }
+
+    /// Those of one program; zeros when it is not loaded.
+    package func statistics(of name: String) -> ProgramStatistics {
+        var result = ProgramStatistics()
+        guard let descriptor = try? descriptor(ofProgram: name), descriptor >= 0 else { return result }
+        var info = bpf_prog_info()
+        var length = UInt32(MemoryLayout<bpf_prog_info>.size)
+        guard unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 else { return result }
+        result.runs = info.run_cnt
+        result.nanoseconds = info.run_time_ns
+        result.recursionMisses = info.recursion_misses
+        return result
     }
 
     /// Instructions that the verifier had to look at to accept the program (Linux 5.16; 0 before).

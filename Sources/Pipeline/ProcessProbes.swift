@@ -17,9 +17,7 @@ struct ProcessProbes: ~Copyable {
 
     /// Whether each tracepoint has three programs.
     private let isRepeated: Bool
-    private static let firstPrograms: Set<String> = [
-        "process_exit", "process_exec", "process_fork", "process_exit_2", "process_exec_2", "process_fork_2",
-    ]
+    private static let firstPrograms: Set<String> = ["process_exit", "process_exec", "process_fork"]
     private static let repeatedPrograms = [
         "process_exit_2", "process_exec_2", "process_fork_2", "process_exit_3", "process_exec_3", "process_fork_3",
     ]
@@ -168,10 +166,16 @@ struct ProcessProbes: ~Copyable {
     }
 
     /// Times that a program was skipped because it was already running on that CPU (counted since Linux 5.12). Asks the
-    /// kernel about each program. What the first programs are skipped for, the last ones
-    /// take. An upper bound: a program may be skipped for what it would not have reported.
+    /// kernel about each program. An upper bound of what is missing: a program may be skipped for what it would not have
+    /// reported, and of the programs of one tracepoint all have to be skipped for an event to be missed.
     func skipped() -> UInt64 {
-        object.statistics(without: isRepeated ? Self.firstPrograms : []).recursionMisses
+        guard isRepeated else { return object.statistics().recursionMisses }
+        var sum = object.statistics(without: Self.firstPrograms.union(Self.repeatedPrograms)).recursionMisses
+        for first in Self.firstPrograms {
+            let programs = [first] + Self.repeatedPrograms.filter { $0.hasPrefix(first + "_") }
+            sum += programs.map { object.statistics(of: $0).recursionMisses }.min() ?? 0
+        }
+        return sum
     }
 
     /// How many records could not be delivered so far, by cause.

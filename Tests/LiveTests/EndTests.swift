@@ -15,7 +15,7 @@ let endTests = [
             child.kill(number)
             let run = try t.finish(child, milliseconds: 2000)
             t.equal(run.status, .code(0), "the exit status after signal \(number)")
-            t.expect(run.footer("seen") != nil && run.footer("lost") == 0, "no footer: \(run.errors)")
+            t.expect(run.footer("seen") != nil && run.surelyLost == 0, "no footer: \(run.errors)")
             let milliseconds = (child.ended - start) / 1_000_000
             t.expect(milliseconds <= t.allow(milliseconds: 500), "it took \(milliseconds) ms")
             programs.expectNone(t, "signal \(number)")

@@ -52,7 +52,7 @@ let fieldTests = [
         let most = 10 * (Int(child.seconds) + 2)
         t.expect((5...most).contains(events.count), "\(events.count) events in \(child.seconds) s")
         t.expect((run.footer("seen") ?? 0) >= 300, "'seen' in the footer: \(run.errors)")
-        t.equal(run.footer("lost"), 0, "'lost' in the footer")
+        t.equal(run.surelyLost, 0, "'lost' in the footer")
     },
 
     Test("output: JSON to a file, text on stdout", dependsOnKernel: false) { t in

@@ -15,7 +15,7 @@ let loopTests = [
         t.equal(run.events.of("exec").count, 502, "the number of execs")
         t.equal(run.events.of("exit").count, 502, "the number of exits")
         t.equal(run.events.failures.count, 0, "the number of failed execs")
-        t.equal(run.footer("lost"), 0, "'lost' in the footer")
+        t.equal(run.surelyLost, 0, "'lost' in the footer")
         t.equal(run.footer("printed"), run.events.count, "'printed' in the footer")
         let shells = run.events.of("exec").with(args: ["sh", "-c", loop])
         t.equal(shells.count, 1, "the number of shells")
@@ -35,7 +35,7 @@ let loopTests = [
         t.equal(run.events.of("exec").count, 4 * (count + 2) + 1, "the number of execs")
         t.equal(run.events.of("exit").count, 4 * (count + 2) + 1, "the number of exits")
         t.equal(run.events.failures.count, 0, "the number of failed execs")
-        t.equal(run.footer("lost"), 0, "'lost' in the footer")
+        t.equal(run.surelyLost, 0, "'lost' in the footer")
         let shells = run.events.of("exec").with(args: ["sh", "-c", loop])
         t.equal(shells.count, 4, "the number of loops")
         for shell in shells { checkLoop(t, run.events, shell, count) }

@@ -39,7 +39,7 @@ let scopeTests = [
                 t.equal(Set(seen), expected, "\(action) with \(options)")
                 t.equal(seen.count, expected.count, "the number of \(action) with \(options)")
             }
-            t.equal(run.footer("lost"), 0, "'lost' with \(options)")
+            t.equal(run.surelyLost, 0, "'lost' with \(options)")
         }
     },
 
