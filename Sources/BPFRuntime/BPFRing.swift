@@ -40,11 +40,6 @@ package struct BPFRing: ~Copyable {
         unsafe clinux_load_acquire_64(consumer) == clinux_load_acquire_64(producer)
     }
 
-    /// Bytes in the ring that were not read yet.
-    package var fill: Int {
-        unsafe Int(clinux_load_acquire_64(producer) &- clinux_load_acquire_64(consumer))
-    }
-
     /// Lends each waiting record, oldest first, until there is none or `body` answers false; answers how many.
     ///
     /// Room is given back every 64 records, so a long drain does not hold up the programs.

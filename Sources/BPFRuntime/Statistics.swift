@@ -55,15 +55,4 @@ extension BPFObject {
         result.recursionMisses = info.recursion_misses
         return result
     }
-
-    /// Instructions that the verifier had to look at to accept the program (Linux 5.16; 0 before).
-    package func verifiedInstructions(ofProgram name: String) throws(BPFError) -> UInt32 {
-        var info = bpf_prog_info()
-        var length = UInt32(MemoryLayout<bpf_prog_info>.size)
-        let descriptor = try descriptor(ofProgram: name)
-        guard unsafe bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 else {
-            throw BPFError(lastFailureOf: "ask about program \(name)")
-        }
-        return info.verified_insns
-    }
 }

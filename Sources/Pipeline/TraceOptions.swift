@@ -24,7 +24,7 @@ package enum TraceKind: String, CaseIterable, Sendable {
 /// Everything a run of `trace` is asked for, checked.
 package struct TraceOptions: Sendable {
     package var scope = Scope()
-    /// Options of `--pid`, whose processes have to be there.
+    /// `nil` for the default of the form.
     package var kinds: Set<TraceKind>?
     package var existing = false
     package var format = OutputFormat.text

@@ -67,10 +67,11 @@ struct Run {
         number(with: word, in: errors)
     }
 
-    /// What the footer says was lost, without programs that the kernel skipped ("3 lost (skipped 3)"): those are only an
-    /// upper bound of what is missing, and the events themselves show whether anything is.
+    /// What the footer says was lost. From 7.0 on without programs that the kernel skipped ("3 lost (skipped 3)"): there
+    /// that is an upper bound of what is missing, and the events themselves show whether anything is.
     var surelyLost: Int? {
         guard let lost = footer("lost") else { return nil }
+        guard KernelVersion.running >= KernelVersion(7, 0) else { return lost }
         let words = errors.split { " (),;\n".contains($0) }
         guard let place = words.firstIndex(of: "skipped"), place + 1 < words.count else { return lost }
         return lost - (Int(words[place + 1]) ?? 0)
