@@ -103,6 +103,7 @@ package struct Event {
         case .userName: .init(userName)
         case .userAuditID: task.login_uid == .max ? .absent : .identifier(UInt64(task.login_uid))
         case .groupID: .identifier(UInt64(task.egid))
+        case .filePath, .destinationIP, .destinationPort: .absent
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardHook: hook.map { .word($0) } ?? .absent
@@ -116,6 +117,8 @@ package struct Event {
         case .ebpfguardCgroupID: .identifier(task.cgroup)
         case .ebpfguardSignal: exitSignal.flatMap(signalName).map { .word($0) } ?? .absent
         case .ebpfguardCoreDump: exitCode.map { $0 & 0x80 != 0 } == true ? .bool(true) : .absent
+        case .syscallName, .syscallABI, .syscallArgs, .syscallReturn: .absent
+        case .targetPID, .targetEntityID, .targetName, .targetExecutable: .absent
         case .ebpfguardLost: .absent
         }
     }

@@ -15,10 +15,14 @@ package enum Field: Int, CaseIterable, Sendable {
     case parentPID, parentEntityID, parentName, parentExecutable, parentArgs
     case processAncestors
     case userID, userName, userAuditID, groupID
+    case filePath
+    case destinationIP, destinationPort
     case hostName
     case ebpfguardSchema, ebpfguardHook, ebpfguardErrno, ebpfguardScript, ebpfguardInterpreter
     case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardExecArgsTruncated, ebpfguardHostPath, ebpfguardCgroupID,
         ebpfguardSignal, ebpfguardCoreDump
+    case syscallName, syscallABI, syscallArgs, syscallReturn
+    case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.
@@ -91,6 +95,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("user.name", .text, "effective user's name, by the passwd file the process sees"),
         .init("user.audit.id", .text, "login user id, kept through su and sudo"),
         .init("group.id", .text, "effective group id"),
+        .init("file.path", .text, "absolute path that a system call was given"),
+        .init("destination.ip", .address, "address that a system call was given"),
+        .init("destination.port", .number, "port that a system call was given"),
         .init("host.name", .text, "name of this host"),
         .init("ebpfguard.schema", .number, "version of this list of fields"),
         .init("ebpfguard.hook", .text, "kernel hook that saw it"),
@@ -104,6 +111,14 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.cgroup_id", .text, "id of the cgroup (v2)"),
         .init("ebpfguard.signal", .text, "name of process.exit_signal, such as SIGKILL"),
         .init("ebpfguard.core_dump", .boolean, "true when the process left a core dump"),
+        .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
+        .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
+        .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),
+        .init("ebpfguard.syscall.return", .number, "what it returned; an errno is negative"),
+        .init("ebpfguard.target.pid", .number, "process id of whom it was done to: a signal, ptrace, the OOM killer"),
+        .init("ebpfguard.target.entity_id", .text, "entity id of whom it was done to"),
+        .init("ebpfguard.target.name", .text, "name of whom it was done to"),
+        .init("ebpfguard.target.executable", .text, "program of whom it was done to"),
         .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
     ]
 

@@ -17,6 +17,7 @@ package enum FieldValue {
     case path(WalkedPath)
     /// A path above or beside `directory`, joined when it is relative.
     indirect case joinedPath(directory: WalkedPath?, Bytes)
+    case address(IPAddress)
     /// CLOCK_REALTIME, nanoseconds.
     case time(UInt64)
     case entity(ProcessKey)
@@ -57,6 +58,7 @@ package enum FieldType: String, Sendable {
     case text
     case textList = "list of text"
     case time
+    case address
     case object
     case objectList = "list of objects"
 }

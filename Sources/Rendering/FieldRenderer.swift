@@ -63,6 +63,7 @@ package struct FieldRenderer {
             }
             TextEscape.append(path.storage.span.extracting(path.withoutDotSlash), to: &buffer)
         case .terminal(let driver, let number): TextEscape.append(terminal: driver, number, to: &buffer)
+        case .address(let address): TextEscape.append(address, to: &buffer)
         case .entity(let key): json.append(entity: key, to: &buffer)
         case .bool, .integer, .counts: json.appendValue(value, to: &buffer)
         }

@@ -109,6 +109,10 @@ package struct JSONRenderer {
             }
             Self.appendContents(relative.storage.span.extracting(relative.withoutDotSlash), to: &buffer)
             buffer.append(UInt8(ascii: "\""))
+        case .address(let address):
+            buffer.append(UInt8(ascii: "\""))
+            TextEscape.append(address, to: &buffer)
+            buffer.append(UInt8(ascii: "\""))
         case .time(let nanoseconds):
             buffer.append(UInt8(ascii: "\""))
             timestamp.append(nanoseconds, to: &buffer)

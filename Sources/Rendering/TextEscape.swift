@@ -47,6 +47,35 @@ enum TextEscape {
         buffer.append(decimal: UInt64(number))
     }
 
+    /// 10.0.0.1, or IPv6 by RFC 5952: the longest run of zeros, of two or more words, is "::".
+    static func append(_ address: IPAddress, to buffer: inout OutputBuffer) {
+        if address.count == 4 {
+            for index in 0..<4 {
+                if index > 0 { buffer.append(UInt8(ascii: ".")) }
+                buffer.append(decimal: UInt64(address[index]))
+            }
+            return
+        }
+        let words = (0..<8).map { UInt64(address[$0 * 2]) << 8 | UInt64(address[$0 * 2 + 1]) }
+        var zeros = 0..<0
+        var start = 0
+        for index in 0...8 where index == 8 || words[index] != 0 {
+            if index - start > max(1, zeros.count) { zeros = start..<index }
+            start = index + 1
+        }
+        var index = 0
+        while index < 8 {
+            if index == zeros.lowerBound && !zeros.isEmpty {
+                buffer.append("::")
+                index = zeros.upperBound
+                continue
+            }
+            if index > 0 && index != zeros.upperBound || index > 0 && zeros.isEmpty { buffer.append(UInt8(ascii: ":")) }
+            buffer.append(hexadecimal: words[index])
+            index += 1
+        }
+    }
+
     /// An argument as a shell would take it back: bare, in single quotes, or in $'...' when it has controls.
     static func appendArgument(_ bytes: Span<UInt8>, to buffer: inout OutputBuffer) {
         switch quoting(bytes) {

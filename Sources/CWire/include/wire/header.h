@@ -15,7 +15,10 @@ enum wire_kind {
     WIRE_EXIT = 4,
     WIRE_EXISTING = 5,
     WIRE_CGROUP = 6,
-    WIRE_KIND_COUNT = 7,
+    WIRE_SYSCALL = 7,
+    WIRE_SIGNAL = 8,
+    WIRE_OOM = 9,
+    WIRE_KIND_COUNT = 10,
 };
 
 struct wire_header {
