@@ -38,7 +38,8 @@ let package = Package(
         .target(name: "CWire", cSettings: c),
         .target(name: "CObjects", cSettings: c),
         .target(name: "BPFRuntime", dependencies: ["CLibbpf", "CLinux", "CObjects"], swiftSettings: swift),
-        .target(name: "Events", dependencies: ["CWire"], swiftSettings: swift),
+        .target(
+            name: "Events", dependencies: ["CWire"], exclude: ["Syscalls/generate"], swiftSettings: swift),
         .target(name: "Enrichment", dependencies: ["Events", "CLinux"], swiftSettings: swift),
         .target(name: "Policy", dependencies: ["Events", "CWire"], swiftSettings: swift),
         .target(name: "Rendering", dependencies: ["CWire", "Events", "Enrichment"], swiftSettings: swift),
