@@ -29,4 +29,31 @@ package struct BPFMap {
         guard unsafe bpf_map_lookup_elem(descriptor, &key, &value) == 0 else { return nil }
         return value
     }
+
+    /// The values of `key` in a per-CPU map, one for each possible CPU; `nil` when there are none.
+    package func perCPUValues<Key: BitwiseCopyable, Value: BitwiseCopyable>(of key: Key, initial: Value) -> [Value]? {
+        var key = key
+        // Each CPU's value begins at a multiple of 8 bytes.
+        precondition(MemoryLayout<Value>.stride % 8 == 0)
+        var values = [Value](repeating: initial, count: Self.possibleCPUs)
+        let result = unsafe values.withUnsafeMutableBytes { values in
+            unsafe bpf_map_lookup_elem(descriptor, &key, values.baseAddress!)
+        }
+        return result == 0 ? values : nil
+    }
+
+    /// All keys that are in the map. One that is added or deleted meanwhile may be missing.
+    package func keys<Key: BitwiseCopyable>(initial: Key) -> [Key] {
+        var keys: [Key] = []
+        var next = initial
+        var result = unsafe bpf_map_get_next_key(descriptor, nil, &next)
+        while result == 0 {
+            keys.append(next)
+            var current = next
+            result = unsafe bpf_map_get_next_key(descriptor, &current, &next)
+        }
+        return keys
+    }
+
+    private static let possibleCPUs = max(1, Int(libbpf_num_possible_cpus()))
 }

@@ -85,11 +85,27 @@ package struct BPFObject: ~Copyable {
         guard result == 0 else { throw BPFError(step: "size map \(name)", code: result) }
     }
 
+    /// Uses a map of another object, which must be loaded and outlive this one, in place of its own of that name.
+    package func share(_ shared: BPFMap, map name: String) throws(BPFError) {
+        let map = unsafe try map(name)
+        let result = unsafe bpf_map__reuse_fd(map, shared.descriptor)
+        guard result == 0 else { throw BPFError(step: "share map \(name)", code: result) }
+    }
+
     /// Writes a whole data section, such as the `const volatile` settings.
     package func setSection<Value: BitwiseCopyable>(_ name: String, to value: Value) throws(BPFError) {
         let map = unsafe try map(name)
         var value = value
         let result = unsafe bpf_map__set_initial_value(map, &value, MemoryLayout<Value>.size)
+        guard result == 0 else { throw BPFError(step: "set section \(name)", code: result) }
+    }
+
+    /// The same for a section of words.
+    package func setSection(_ name: String, words: [UInt32]) throws(BPFError) {
+        let map = unsafe try map(name)
+        let result = unsafe words.withUnsafeBytes {
+            unsafe bpf_map__set_initial_value(map, $0.baseAddress!, $0.count)
+        }
         guard result == 0 else { throw BPFError(step: "set section \(name)", code: result) }
     }
 

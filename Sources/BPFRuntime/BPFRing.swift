@@ -40,10 +40,19 @@ package struct BPFRing: ~Copyable {
         unsafe clinux_load_acquire_64(consumer) == clinux_load_acquire_64(producer)
     }
 
-    /// Lends each waiting record, oldest first, until there is none or `body` answers false; answers how many.
+    /// What becomes of a record that was lent.
+    package enum Verdict {
+        case taken
+        /// And no more are wanted now.
+        case takenLast
+        /// It stays, the first of the next drain.
+        case left
+    }
+
+    /// Lends each waiting record, oldest first, until there is none or `body` wants no more; answers how many were taken.
     ///
     /// Room is given back every 64 records, so a long drain does not hold up the programs.
-    package func drain(_ body: (RawSpan) -> Bool) -> Int {
+    package func drain(_ body: (RawSpan) -> Verdict) -> Int {
         var position = unsafe clinux_load_acquire_64(consumer)
         var count = 0
         var more = true
@@ -60,7 +69,9 @@ package struct BPFRing: ~Copyable {
                 let length = Int(header & ~(Self.busy | Self.discarded))
                 if header & Self.discarded == 0 {
                     let bytes = unsafe UnsafeRawBufferPointer(start: record + 8, count: length)
-                    more = unsafe body(bytes.bytes)
+                    let verdict = unsafe body(bytes.bytes)
+                    more = verdict == .taken
+                    if verdict == .left { break }
                     count += 1
                 }
                 position += UInt64((length + 8 + 7) & ~7)

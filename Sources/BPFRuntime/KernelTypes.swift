@@ -43,6 +43,25 @@ package final class KernelTypes {
 
     func typedefs(_ names: Set<String>) -> [String: UInt32] { ids(of: names, .typedef) }
 
+    /// How many parameters each of these tracepoints hands to its programs; none for one that the kernel does not have.
+    /// They tell versions of a tracepoint apart.
+    package func parameterCounts(ofTracepoints names: Set<String>) -> [String: Int] {
+        var counts: [String: Int] = [:]
+        for (name, id) in typedefs(Set(names.map { "btf_trace_\($0)" })) {
+            // A typedef of a pointer to the prototype, whose first parameter is not the program's.
+            let pointer = target(of: id)
+            let prototype = Int(offsets[Int(target(of: pointer))])
+            guard types.kind(at: prototype) == .prototype else { continue }
+            counts[String(name.dropFirst(10))] = types.memberCount(at: prototype) - 1
+        }
+        return counts
+    }
+
+    private func target(of id: UInt32) -> UInt32 {
+        let target = types.word(Int(offsets[Int(id)]) + 8)
+        return target < offsets.count ? target : 0
+    }
+
     private func ids(of names: Set<String>, _ kind: TypeKind) -> [String: UInt32] {
         var filter = NameFilter()
         for name in names { filter.add(name, kind) }

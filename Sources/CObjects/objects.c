@@ -9,5 +9,17 @@
 static const _Alignas(8) uint8_t process_bytes[] = {
 #embed "generated/process.bpf.o"
 };
+static const _Alignas(8) uint8_t signal_bytes[] = {
+#embed "generated/signal.bpf.o"
+};
+static const _Alignas(8) uint8_t syscall_bytes[] = {
+#embed "generated/syscall.bpf.o"
+};
+static const _Alignas(8) uint8_t uring_bytes[] = {
+#embed "generated/uring.bpf.o"
+};
 
 const struct embedded_object embedded_process = {"process", process_bytes, sizeof(process_bytes)};
+const struct embedded_object embedded_signal = {"signal", signal_bytes, sizeof(signal_bytes)};
+const struct embedded_object embedded_syscall = {"syscall", syscall_bytes, sizeof(syscall_bytes)};
+const struct embedded_object embedded_uring = {"uring", uring_bytes, sizeof(uring_bytes)};

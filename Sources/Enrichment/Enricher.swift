@@ -41,6 +41,22 @@ package struct Enricher {
             return event(.fork, time: time, tree.fork(task), nil, hook: "tp_btf/sched_process_fork")
         case .exit(let task, let code, let time):
             return event(.exit(code: code), time: time, tree.exit(task), nil, hook: "tp_btf/sched_process_exit")
+        case .syscall(let call):
+            let task = call.task
+            let hook: StaticString = call.abi == .ioUring ? "tp_btf/io_uring_complete" : "tp_btf/sys_exit"
+            return event(
+                .syscall, time: call.time, tree.acting(task), task: task, call: call, target: target(of: call),
+                hook: hook)
+        case .signal(let signal):
+            return event(
+                .signal, time: signal.header.time, tree.acting(signal.task), task: signal.task, signal: signal,
+                target: .init(task: signal.target, process: tree.process(signal.target.key)),
+                hook: "tp_btf/signal_generate")
+        case .oom(let record):
+            let victim = record.target.start == 0 ? tree.task(ofPID: record.target.pid) ?? record.target : record.target
+            return event(
+                .oom, time: record.header.time, tree.acting(record.task), task: record.task,
+                target: .init(task: victim, process: tree.process(victim.key)), hook: "tp_btf/mark_victim")
         case .cgroup(let id, let path):
             cgroups.add(id, path: path)
             return nil
@@ -52,20 +68,34 @@ package struct Enricher {
         if event.action == .exec, let process = event.process { tree.finish(process) }
     }
 
+    /// Whom a call is done to: told by the kernel, or by an argument that is a pid. In a pid namespace below ours the
+    /// argument means another process than it says.
+    private func target(of call: SyscallRecord) -> Event.Target? {
+        let pid =
+            call.fixed.target_pid != 0 ? call.fixed.target_pid : call.task.vpid == call.task.pid ? call.targetPID : nil
+        guard let pid, let task = tree.task(ofPID: pid) else { return nil }
+        return .init(task: task, process: tree.process(task.key))
+    }
+
     private mutating func event(
-        _ action: Event.Action, time: UInt64, _ process: Process, _ record: ProcessRecord?, hook: StaticString
+        _ action: Event.Action, time: UInt64, _ process: Process, _ record: ProcessRecord? = nil,
+        task: wire_task? = nil, call: SyscallRecord? = nil, signal: wire_signal? = nil, target: Event.Target? = nil,
+        hook: StaticString
     ) -> Event {
+        let task = task ?? process.task
         let root = (record ?? process.image?.record)?.fixed
         let name = root.flatMap { root in
             users.name(
-                of: process.task.euid, pid: process.key.pid,
+                of: task.euid, pid: process.key.pid,
                 root: .init(device: root.root_device, inode: root.root_inode, generation: root.root_generation),
                 now: time
             )
         }
         return Event(
-            action, time: time, process: process, record: record, userName: name,
-            cgroup: cgroups.path(of: process.task.cgroup), lineage: tree.lineage(of: process), hook: hook, host: host
+            action, time: time, process: process, task: task, record: record, call: call, signal: signal,
+            target: target,
+            userName: name, cgroup: cgroups.path(of: task.cgroup), lineage: tree.lineage(of: process), hook: hook,
+            host: host
         )
     }
 }

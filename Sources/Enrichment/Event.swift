@@ -12,6 +12,10 @@ package struct Event {
         /// As wait(2) reports it.
         case exit(code: UInt32)
         case existing
+        case syscall
+        /// Also one that does nothing (ignored, blocked, pending already).
+        case signal
+        case oom
         case loss
     }
 
@@ -26,6 +30,10 @@ package struct Event {
     private let parentImage: Image?
     /// The record itself, for exec, failed exec and existing.
     package let record: ProcessRecord?
+    package let call: SyscallRecord?
+    package let signal: wire_signal?
+    /// Whom it was done to.
+    package let target: Target?
     package let userName: Bytes?
     package let cgroup: Bytes?
     package let lineage: Lineage
@@ -35,19 +43,35 @@ package struct Event {
     /// Set when the event is printed.
     package var sequence: UInt64 = 0
 
+    /// The process that a signal, a ptrace or the OOM killer is about.
+    package struct Target {
+        package let task: wire_task
+        package let process: Process?
+
+        package init(task: wire_task, process: Process?) {
+            self.task = task
+            self.process = process
+        }
+    }
+
+    /// `task` is who acted where that is a thread of `process`, which may have a name of its own.
     package init(
-        _ action: Action, time: UInt64, process: Process?, record: ProcessRecord? = nil, userName: Bytes? = nil,
+        _ action: Action, time: UInt64, process: Process?, task: wire_task? = nil, record: ProcessRecord? = nil,
+        call: SyscallRecord? = nil, signal: wire_signal? = nil, target: Target? = nil, userName: Bytes? = nil,
         cgroup: Bytes? = nil, lineage: Lineage = .none, lost: [(name: String, count: UInt64)] = [],
         hook: StaticString? = nil, host: Host
     ) {
         self.action = action
         self.time = time
         self.process = process
-        task = process?.task ?? wire_task()
+        self.task = task ?? process?.task ?? wire_task()
         image = process?.image
         imageRecord = process?.image?.record
         parentImage = process?.parentImage
         self.record = record
+        self.call = call
+        self.signal = signal
+        self.target = target
         self.userName = userName
         self.cgroup = cgroup
         self.lineage = lineage
@@ -65,13 +89,13 @@ package struct Event {
         return switch field {
         case .timestamp: .time(host.realtime(time))
         case .eventKind: .word("event")
-        case .eventCategory: .words(["process"])
+        case .eventCategory: .words([call?.category ?? "process"])
         case .eventType: .words(eventType)
         case .eventAction: .word(actionName)
         case .eventOutcome: outcome.map { .word($0) } ?? .absent
-        case .eventDuration: exitCode == nil ? .absent : .integer(Int64(clamping: time - min(time, task.start)))
+        case .eventDuration: duration.map { .integer(Int64(clamping: $0)) } ?? .absent
         case .eventSequence: sequence == 0 ? .absent : .integer(Int64(sequence))
-        case .errorCode: failure.flatMap { errnoName($0.fixed.error) }.map { .word($0) } ?? .absent
+        case .errorCode: error.flatMap { errnoName($0) }.map { .word($0) } ?? .absent
         case .processPID: .integer(Int64(task.pid))
         case .processVPID: task.vpid == task.pid || task.vpid == 0 ? .absent : .integer(Int64(task.vpid))
         case .processEntityID: .entity(task.key)
@@ -103,11 +127,13 @@ package struct Event {
         case .userName: .init(userName)
         case .userAuditID: task.login_uid == .max ? .absent : .identifier(UInt64(task.login_uid))
         case .groupID: .identifier(UInt64(task.egid))
-        case .filePath, .destinationIP, .destinationPort: .absent
+        case .filePath: .init(call?.path)
+        case .destinationIP: call?.destination.map { .address($0.address) } ?? .absent
+        case .destinationPort: call?.destination.map { .integer(Int64($0.port)) } ?? .absent
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardHook: hook.map { .word($0) } ?? .absent
-        case .ebpfguardErrno: failure.map { .integer(Int64($0.fixed.error)) } ?? .absent
+        case .ebpfguardErrno: error.map { .integer(Int64($0)) } ?? .absent
         case .ebpfguardScript: script.map { .joinedPath(directory: $0.directory, $0.execPath) } ?? .absent
         case .ebpfguardInterpreter: script.map { .text($0.interpreter) } ?? .absent
         case .ebpfguardExecPath: failure.map(Self.execPath) ?? .absent
@@ -115,10 +141,16 @@ package struct Event {
         case .ebpfguardExecArgsTruncated: failure?.has(WIRE_PROCESS_EXEC_ARGS_CUT) == true ? .bool(true) : .absent
         case .ebpfguardHostPath: executable.map(Self.hostPath) ?? .absent
         case .ebpfguardCgroupID: .identifier(task.cgroup)
-        case .ebpfguardSignal: exitSignal.flatMap(signalName).map { .word($0) } ?? .absent
+        case .ebpfguardSignal: (signal?.signal ?? exitSignal).flatMap(signalName).map { .word($0) } ?? .absent
         case .ebpfguardCoreDump: exitCode.map { $0 & 0x80 != 0 } == true ? .bool(true) : .absent
-        case .syscallName, .syscallABI, .syscallArgs, .syscallReturn: .absent
-        case .targetPID, .targetEntityID, .targetName, .targetExecutable: .absent
+        case .syscallName: .init(call?.shownName)
+        case .syscallABI: call?.abi.map { .word($0.name()) } ?? .absent
+        case .syscallArgs: .init(call?.argumentTexts)
+        case .syscallReturn: call?.result.map { .integer($0) } ?? .absent
+        case .targetPID: target.map { .integer(Int64($0.task.pid)) } ?? .absent
+        case .targetEntityID: target.flatMap { $0.task.start == 0 ? nil : .entity($0.task.key) } ?? .absent
+        case .targetName: target.flatMap { $0.task.name.isEmpty ? nil : .name($0.task.name) } ?? .absent
+        case .targetExecutable: .init(target?.process?.image?.executable)
         case .ebpfguardLost: .absent
         }
     }
@@ -147,6 +179,9 @@ package struct Event {
         case .fork: "fork"
         case .exit: "exit"
         case .existing: "existing"
+        case .syscall: call?.action ?? "syscall"
+        case .signal: "signal"
+        case .oom: "oom"
         case .loss: "loss"
         }
     }
@@ -155,7 +190,8 @@ package struct Event {
         switch action {
         case .exec, .execFailed, .fork: ["start"]
         case .exit: ["end"]
-        case .existing, .loss: ["info"]
+        case .existing, .syscall, .signal, .loss: ["info"]
+        case .oom: ["end"]
         }
     }
 
@@ -163,6 +199,7 @@ package struct Event {
         switch action {
         case .exec: "success"
         case .execFailed: "failure"
+        case .syscall: call?.result.map { _ in error == nil ? "success" : "failure" }
         default: nil
         }
     }
@@ -186,14 +223,21 @@ package struct Event {
     /// The record of a failed exec.
     private var failure: ProcessRecord? { action == .execFailed ? record : nil }
 
+    /// The positive errno of what failed.
+    private var error: Int32? { failure?.fixed.error ?? call?.error }
+
+    /// Nanoseconds.
+    private var duration: UInt64? { call?.duration ?? exitCode.map { _ in time - min(time, task.start) } }
+
     /// The exec that ran a script.
     private var script: ProcessRecord? {
         guard let imageRecord, imageRecord.has(WIRE_PROCESS_SCRIPT) else { return nil }
         return imageRecord
     }
 
-    /// The thread that called exec, when it was not the first.
+    /// The thread that acted, when it was not the first.
     private var otherThread: UInt32? {
+        if call != nil || signal != nil { return task.tid == task.pid ? nil : task.tid }
         guard action == .exec, let thread = record?.fixed.old_tid, thread != 0 else { return nil }
         return thread
     }
@@ -207,6 +251,11 @@ package struct Event {
         if image.has(WIRE_PROCESS_UPPER_LAYER) { marks.append("upper_layer") }
         if image.has(WIRE_PROCESS_SETUID) { marks.append("setuid") }
         return marks
+    }
+
+    /// Whether the program is no file, or has gained privileges by its file.
+    package var isMarked: Bool {
+        imageRecord?.has(WIRE_PROCESS_MEMFD) == true || imageRecord?.has(WIRE_PROCESS_SETUID) == true
     }
 
     private static func execPath(_ record: ProcessRecord) -> FieldValue {

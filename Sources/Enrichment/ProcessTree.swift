@@ -27,6 +27,26 @@ package struct ProcessTree {
         return process
     }
 
+    /// The process of a thread that acts. The thread's name is not taken over.
+    package mutating func acting(_ task: wire_task) -> Process {
+        if let known = process(task.key) { return known }
+        let parent = process(task.parentKey)
+        let ancestors = [ancestor(of: task, parent)] + (parent?.ancestors.prefix(Int(WIRE_ANCESTORS_MAX) - 1) ?? [])
+        var own = wire_ancestor()
+        own.pid = task.pid
+        own.start = task.start
+        own.comm = task.comm
+        let process = Process(
+            task: task, image: task.start == 0 ? nil : image(of: own), ancestors: ancestors,
+            parentImage: ancestors.first.flatMap { image(of: $0) })
+        // Who has no start time is the idle task, in whose time an interrupt acts.
+        if task.start != 0 { insert(process) }
+        return process
+    }
+
+    /// The process with this pid now, as far as it is known.
+    package func task(ofPID pid: UInt32) -> wire_task? { processes[pid]?.task }
+
     package func knows(_ pid: UInt32) -> Bool { processes[pid] != nil }
 
     /// Takes in one that was there before us.

@@ -55,11 +55,15 @@ package enum Field: Int, CaseIterable, Sendable {
     private static let table: [Description] = [
         .init("@timestamp", .time, "when it happened, UTC"),
         .init("event.kind", .text, "event, or pipeline_error for losses"),
-        .init("event.category", .textList, "process"),
+        .init("event.category", .textList, "process; for system calls also file or network"),
         .init("event.type", .textList, "start, end or info"),
-        .init("event.action", .text, "exec, fork, exit, existing or loss"),
-        .init("event.outcome", .text, "success or failure of an exec"),
-        .init("event.duration", .number, "how long the process lived, in nanoseconds (exit)"),
+        .init(
+            "event.action", .text,
+            "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf or loss"),
+        .init("event.outcome", .text, "success or failure of an exec or a system call"),
+        .init(
+            "event.duration", .number,
+            "nanoseconds: how long the process lived (exit), how long the call took (syscall)"),
         .init("event.sequence", .number, "number of the event in this output, from 1"),
         .init("error.code", .text, "name of the errno of a failed operation, such as ENOENT"),
         .init("process.pid", .number, "process id in the host's pid namespace"),
@@ -77,7 +81,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("process.exit_signal", .number, "signal that killed the process"),
         .init("process.interactive", .boolean, "whether the process has a controlling terminal"),
         .init("process.tty.name", .text, "controlling terminal, such as pts/0"),
-        .init("process.thread.id", .number, "thread that called exec, where it was not the first"),
+        .init("process.thread.id", .number, "thread that acted, where it was not the first"),
         .init("process.marks", .textList, "memfd, deleted, upper_layer, setuid: what is unusual about the executable"),
         .init("process.real_user.id", .text, "real user id"),
         .init("process.real_group.id", .text, "real group id"),
@@ -109,7 +113,8 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.exec_args_truncated", .boolean, "true when a failed exec asked for more than is shown"),
         .init("ebpfguard.host_path", .text, "executable as the host sees it, where that differs (chroot)"),
         .init("ebpfguard.cgroup_id", .text, "id of the cgroup (v2)"),
-        .init("ebpfguard.signal", .text, "name of process.exit_signal, such as SIGKILL"),
+        .init(
+            "ebpfguard.signal", .text, "name of process.exit_signal, or of the signal that was sent, such as SIGKILL"),
         .init("ebpfguard.core_dump", .boolean, "true when the process left a core dump"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),

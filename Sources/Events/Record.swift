@@ -17,6 +17,9 @@ package enum Record {
     case fork(wire_task, time: UInt64)
     case exit(wire_task, code: UInt32, time: UInt64)
     case cgroup(id: UInt64, path: Bytes)
+    case syscall(SyscallRecord)
+    case signal(wire_signal)
+    case oom(wire_oom)
 
     /// Decodes a whole record. The bytes are copied once, because what a process was started with is wanted again when
     /// it ends.
@@ -41,6 +44,12 @@ package enum Record {
             guard start + Int(record.path_size) <= span.byteCount else { throw .partsTooLong }
             let bytes = span.copy(start..<start + Int(record.path_size))
             self = .cgroup(id: record.id, path: Bytes(bytes))
+        case WIRE_SYSCALL.rawValue:
+            self = .syscall(try SyscallRecord(decoding: span))
+        case WIRE_SIGNAL.rawValue:
+            self = .signal(try span.load(wire_signal.self))
+        case WIRE_OOM.rawValue:
+            self = .oom(try span.load(wire_oom.self))
         default:
             throw .unknownKind(header.kind)
         }

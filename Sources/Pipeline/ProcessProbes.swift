@@ -5,7 +5,6 @@ internal import CLinux
 internal import CObjects
 internal import CWire
 internal import Glibc
-internal import Policy
 
 /// The programs of `trace`: loaded, attached, and read from.
 @safe
@@ -21,13 +20,13 @@ struct ProcessProbes: ~Copyable {
     private static let repeatedPrograms = [
         "process_exit_2", "process_exec_2", "process_fork_2", "process_exit_3", "process_exec_3", "process_fork_3",
     ]
-    private let statistics: StatisticsSwitch?
+    private let statisticsSwitch: StatisticsSwitch?
     let ring: BPFRing
-    private let object: BPFObject
+    let object: BPFObject
     private let controlSection: Mapping
 
     /// The words that both sides write.
-    private var control: UnsafeMutablePointer<wire_control> {
+    var control: UnsafeMutablePointer<wire_control> {
         unsafe controlSection.start.assumingMemoryBound(to: wire_control.self)
     }
 
@@ -40,32 +39,8 @@ struct ProcessProbes: ~Copyable {
     /// Whether every system call of the host pays for the failed execs.
     let taxesSystemCalls: Bool
 
-    /// Loads and attaches what `scope` asks for. `bufferSize` is the ring's, in bytes, a power of two.
-    static func attach(
-        scope: Scope, startsProgram: Bool, bufferSize: Int, watchesFailures: Bool
-    ) throws(Failure) -> ProcessProbes {
-        var check = HostCheck()
-        try check.requireTrace()
-        raiseLockedMemory()
-
-        var config = wire_config()
-        config.own_pid = UInt32(getpid())
-        do throws(ScopeError) {
-            try scope.lower(into: &config)
-        } catch {
-            throw Failure(.usage, error.message, help: error.help)
-        }
-        if startsProgram { config.tree = 1 }
-        let failedExecs = watchesFailures ? check.failedExecHook() : .none(nil)
-        guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
-        do throws(BPFError) {
-            return try ProcessProbes(config, types, scope.tracksProcesses || startsProgram, bufferSize, failedExecs)
-        } catch {
-            throw failure(error)
-        }
-    }
-
-    private init(
+    /// Loads and attaches. `bufferSize` is the ring's, in bytes, a power of two.
+    init(
         _ config: wire_config, _ types: KernelTypes, _ tracksProcesses: Bool, _ bufferSize: Int,
         _ failedExecs: HostCheck.FailedExecHook
     ) throws(BPFError) {
@@ -123,7 +98,7 @@ struct ProcessProbes: ~Copyable {
         self.repeated = repeated
         self.isRepeated = isRepeated
         self.failed = failed
-        self.statistics = statistics
+        statisticsSwitch = statistics
         self.ring = ring
         self.object = object
         controlSection = control
@@ -143,7 +118,7 @@ struct ProcessProbes: ~Copyable {
                 try map.set(pid, to: known | marks)
             }
         } catch {
-            throw Self.failure(error)
+            throw Failure(error)
         }
     }
 
@@ -152,17 +127,8 @@ struct ProcessProbes: ~Copyable {
         do throws(BPFError) {
             return try object.runIterator("process_existing")
         } catch {
-            throw Self.failure(error)
+            throw Failure(error)
         }
-    }
-
-    /// Asks the programs to wake the reader with the next record. Look at the ring once more before waiting.
-    func announceSleep() {
-        unsafe clinux_store_full_32(&control.pointee.reader_sleeps, 1)
-    }
-
-    func announceAwake() {
-        unsafe clinux_store_full_32(&control.pointee.reader_sleeps, 0)
     }
 
     /// Times that a program was skipped because it was already running on that CPU (counted since Linux 5.12). Asks the
@@ -178,50 +144,9 @@ struct ProcessProbes: ~Copyable {
         return sum
     }
 
-    /// How many records could not be delivered so far, by cause.
-    func losses() -> [UInt64] {
-        unsafe withUnsafeBytes(of: control.pointee.lost) { counters in
-            (0..<Int(WIRE_LOSS_COUNT.rawValue)).map {
-                unsafe clinux_load_acquire_64(counters.baseAddress! + $0 * 8)
-            }
-        }
-    }
-
-    func cost() -> ProgramStatistics { object.statistics() }
+    func statistics() -> ProgramStatistics { object.statistics() }
 
     // MARK: Details
-
-    private static func failure(_ error: BPFError) -> Failure {
-        switch error.code {
-        case EPERM where error.verifierLog == nil, EACCES where error.verifierLog == nil:
-            Failure(
-                .unsupported, "the kernel refused: \(error)",
-                help: "a security policy of this host forbids it; ebpfguard trace --check shows what is allowed",
-                details: error.verifierLog
-            )
-        case EINVAL where error.verifierLog == nil, ENOTSUP where error.verifierLog == nil:
-            Failure(
-                .unsupported, "this kernel (\(kernelRelease())) can't do it: \(error)",
-                help: "ebpfguard trace --check shows what is missing", details: error.verifierLog
-            )
-        case ENOMEM:
-            Failure(
-                .unsupported, "the kernel gave no memory: \(error)",
-                help: "a smaller --buffer-size, or a higher limit of locked memory (ulimit -l) before Linux 5.11"
-            )
-        default:
-            Failure(
-                .failure, "\(error)", help: "--verbose shows the whole log; please report it with the kernel's version",
-                details: error.verifierLog
-            )
-        }
-    }
-
-    /// Before 5.11 maps count as locked memory of the user.
-    private static func raiseLockedMemory() {
-        var limit = rlimit(rlim_cur: rlim_t.max, rlim_max: rlim_t.max)
-        unsafe setrlimit(__rlimit_resource_t(8), &limit)  // RLIMIT_MEMLOCK on x86-64 and arm64
-    }
 
     /// SCRATCH_USERS in bpf/include/scratch.h.
     private static let scratchSlots: UInt32 = 4

@@ -28,6 +28,8 @@ struct Sink: ~Copyable {
 
     private let kinds: Set<TraceKind>
     private let fileKinds: Set<TraceKind>
+    /// An exec of what is no file, or that gains privileges, is one of the security events.
+    private let showsMarkedExecs: Bool
     private let maxRate: UInt64?
     private var second: UInt64 = 0
     private var inSecond: UInt64 = 0
@@ -38,8 +40,9 @@ struct Sink: ~Copyable {
 
     init(_ options: TraceOptions, host: Host) throws(Failure) {
         let all = Set(TraceKind.allCases)
-        fileKinds = options.kinds ?? all
-        kinds = options.kinds ?? (options.format == .json || options.fields != nil ? all : TraceKind.textDefault)
+        fileKinds = options.shownKinds ?? all
+        showsMarkedExecs = options.security
+        kinds = options.shownKinds ?? (options.format == .json || options.fields != nil ? all : TraceKind.textDefault)
         maxRate = options.maxRate
         let isTerminal = isatty(1) == 1
         let colors: Bool
@@ -81,7 +84,8 @@ struct Sink: ~Copyable {
 
     /// Renders the event, or not.
     mutating func take(_ event: inout Event) -> Outcome {
-        let kind = TraceKind(event.action)
+        var kind = TraceKind(event)
+        if showsMarkedExecs, kind == .exec, event.isMarked { kind = .security }
         let shows = kind.map(kinds.contains) ?? true
         let files = fileForm != nil && (kind.map(fileKinds.contains) ?? true)
         if !shows, case .text(var renderer) = form {
@@ -152,12 +156,15 @@ struct Sink: ~Copyable {
 
 extension TraceKind {
     /// `nil` for what is shown whatever was chosen.
-    fileprivate init?(_ action: Event.Action) {
-        switch action {
+    fileprivate init?(_ event: Event) {
+        switch event.action {
         case .exec: self = .exec
         case .execFailed: self = .failed
         case .fork: self = .fork
         case .exit: self = .exit
+        case .syscall: self = event.call?.isSecurity == true ? .security : .syscall
+        case .signal: self = .signal
+        case .oom: self = .oom
         case .existing, .loss: return nil
         }
     }

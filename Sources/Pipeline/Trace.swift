@@ -18,12 +18,9 @@ package enum Trace {
         var loop = EventLoop()
         let programPath = options.program.isEmpty ? nil : try Program.find(options.program[0])
 
-        let probes = try ProcessProbes.attach(
-            scope: options.scope, startsProgram: programPath != nil, bufferSize: options.bufferSize,
-            watchesFailures: options.kinds?.contains(.failed) ?? true
-        )
+        let probes = try TraceProbes.attach(options)
         var state = TraceState(options, host: host, sink: sink, probes: probes)
-        loop.watchRing(probes.ring.descriptor)
+        for descriptor in probes.descriptors { loop.watchRing(descriptor) }
         loop.watchOutput(1)
         // Forked now, so that its life starts when it does; it waits to be marked.
         var program: Program?
@@ -31,12 +28,13 @@ package enum Trace {
         if let programPath {
             let child = try Program(programPath, options.program)
             scope.pids.append(.init(UInt32(child.pid), negated: false))
+            try probes.processes.mark([UInt32(child.pid)], UInt32(WIRE_TASK_STARTING))
             program = consume child
         }
-        state.takeExisting(try probes.existing(), show: false)
+        state.takeExisting(try probes.processes.existing(), show: false)
         try mark(scope, probes, &state)
         // Again, because only now the programs know who is in scope.
-        if options.existing { state.takeExisting(try probes.existing(), show: true) }
+        if options.existing { state.takeExisting(try probes.processes.existing(), show: true) }
         if !options.quiet {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
             note("watching programs on \(host.name), Linux \(kernelRelease())\(end)")
@@ -54,7 +52,7 @@ package enum Trace {
     /// A parent that is marked marks the children it forks, so the only gap is a fork by a process that is not marked yet;
     /// hence again, until a look at all processes finds no more.
     private static func mark(
-        _ scope: Scope, _ probes: borrowing ProcessProbes, _ state: inout TraceState
+        _ scope: Scope, _ probes: borrowing TraceProbes, _ state: inout TraceState
     ) throws(Failure) {
         for (negated, mark) in [(false, WIRE_TASK_TREE), (true, WIRE_TASK_NOT_TREE)] {
             let pids = Set(scope.pids.filter { $0.negated == negated }.map(\.value))
@@ -68,23 +66,23 @@ package enum Trace {
                         help: "ps -e, or ebpfguard trace --existing, shows those that are there"
                     )
                 }
-                try probes.mark(found, UInt32(mark))
+                try probes.processes.mark(found, UInt32(mark))
                 marked.formUnion(found)
-                state.takeExisting(try probes.existing(), show: false)
+                state.takeExisting(try probes.processes.existing(), show: false)
             }
         }
     }
 
     /// The loop. Gives the status of the program behind `--` when it ended.
     private static func watch(
-        _ options: TraceOptions, _ probes: borrowing ProcessProbes, _ loop: inout EventLoop,
+        _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: inout EventLoop,
         _ state: inout TraceState, _ program: inout Program?
     ) throws(Failure) -> Int32? {
         var programStatus: Int32?
         var idle = 0  // looks in a row at an empty ring
         var tick: Int32 = 10
         while true {
-            let count = probes.ring.drain { state.take($0) }
+            let count = probes.drain { state.take($0) }
             state.checkLosses(probes)
             if case .closed = try state.sink.flush(loop) { break }
             // The program's last events were in the ring before its end was told.
@@ -111,7 +109,7 @@ package enum Trace {
     /// When a tick brought nothing: until a program wakes us. A program that read "awake" just before sleep was announced
     /// has written its record within a tick, so the first sleep is a short one too.
     private static func pause(
-        _ idle: Int, _ tick: Int32, _ options: TraceOptions, _ probes: borrowing ProcessProbes,
+        _ idle: Int, _ tick: Int32, _ options: TraceOptions, _ probes: borrowing TraceProbes,
         _ state: borrowing TraceState
     ) -> Int32 {
         var timeout = tick
@@ -119,7 +117,7 @@ package enum Trace {
             probes.announceAwake()
         } else {
             probes.announceSleep()
-            if !probes.ring.isEmpty { return 0 }
+            if !probes.isEmpty { return 0 }
             if idle > 1 { timeout = 1000 }
         }
         guard let duration = options.duration else { return timeout }
@@ -140,11 +138,11 @@ package enum Trace {
     }
 
     private static func finish(
-        _ options: TraceOptions, _ probes: borrowing ProcessProbes, _ loop: borrowing EventLoop,
+        _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: borrowing EventLoop,
         _ state: inout TraceState, _ programStatus: Int32?
     ) throws(Failure) -> ExitStatus {
         let watched = Host.boottime() - state.started
-        while !state.isComplete, probes.ring.drain({ state.take($0) }) > 0 {
+        while !state.isComplete, probes.drain({ state.take($0) }) > 0 {
             guard case .done = try state.sink.flush(loop, isLast: true) else { break }
         }
         state.checkLosses(probes, isLast: true)
@@ -153,7 +151,8 @@ package enum Trace {
         let footer = Footer(
             watched: watched, seen: state.seen, printed: state.sink.printed, filtered: state.filtered,
             heldBack: state.heldBack, lost: state.lost, hooks: probes.hooks, missing: probes.missing,
-            taxesSystemCalls: probes.taxesSystemCalls, cost: cost, startCPU: state.startCPU, ownCPU: Footer.ownCPU()
+            taxesSystemCalls: probes.processes.taxesSystemCalls, cost: cost, startCPU: state.startCPU,
+            ownCPU: Footer.ownCPU()
         )
         if !options.quiet { for line in footer.lines() { note(line) } }
         if options.strict && (footer.lostTotal > 0 || !probes.missing.isEmpty) { return .incomplete }

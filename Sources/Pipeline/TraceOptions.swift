@@ -15,7 +15,7 @@ package enum ColorChoice: String, CaseIterable, Sendable {
 
 /// What `trace` can show.
 package enum TraceKind: String, CaseIterable, Sendable {
-    case exec, failed, fork, exit
+    case exec, failed, fork, exit, syscall, security, signal, oom
 
     /// For a person, forks are noise: each program that starts was forked before.
     package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]
@@ -27,6 +27,13 @@ package struct TraceOptions: Sendable {
     /// `nil` for the default of the form.
     package var kinds: Set<TraceKind>?
     package var existing = false
+    /// System calls to show; `nil` for none.
+    package var syscalls: SyscallSet?
+    package var security = false
+    /// Bit n - 1 for signal n.
+    package var signals: UInt64 = 0
+    /// How system calls are counted in the kernel instead of told.
+    var syscallCounts: SyscallCounts.Grouping?
     package var format = OutputFormat.text
     /// In the order asked for; `nil` for all.
     package var fields: [Field]?
@@ -47,4 +54,18 @@ package struct TraceOptions: Sendable {
     package var program: [[UInt8]] = []
 
     package init() {}
+
+    /// The kinds to show; `nil` for the default of the form. What is asked for by an option of its own is shown alone,
+    /// unless kinds are named.
+    var shownKinds: Set<TraceKind>? {
+        if let kinds { return kinds }
+        var asked: Set<TraceKind> = []
+        if syscalls != nil { asked.insert(.syscall) }
+        if security { asked.insert(.security) }
+        if signals != 0 { asked.formUnion([.signal, .oom]) }
+        return asked.isEmpty ? nil : asked
+    }
+
+    /// Whether failed execs are wanted, which cost every system call where they can't be had by fexit.
+    var watchesFailures: Bool { shownKinds?.contains(.failed) ?? true }
 }

@@ -29,8 +29,8 @@ struct TraceState: ~Copyable {
     /// The run has printed what it was asked for.
     private(set) var isComplete = false
 
-    init(_ options: TraceOptions, host: Host, sink: consuming Sink, probes: borrowing ProcessProbes) {
-        enricher = Enricher(host: host, failedExecHook: probes.failedExecHook)
+    init(_ options: TraceOptions, host: Host, sink: consuming Sink, probes: borrowing TraceProbes) {
+        enricher = Enricher(host: host, failedExecHook: probes.processes.failedExecHook)
         self.sink = sink
         self.host = host
         countLimit = options.count
@@ -79,7 +79,7 @@ struct TraceState: ~Copyable {
 
     /// Prints an event for what was lost since the last look. Skipped programs are asked for once a second: it takes a
     /// system call for each program.
-    mutating func checkLosses(_ probes: borrowing ProcessProbes, isLast: Bool = false) {
+    mutating func checkLosses(_ probes: borrowing TraceProbes, isLast: Bool = false) {
         let now = Host.boottime()
         let asks = isLast || now - skippedChecked >= 1_000_000_000
         var counters = probes.losses()
@@ -117,7 +117,9 @@ struct TraceState: ~Copyable {
         let names: [(Int, String)] = [
             (Int(WIRE_EXEC.rawValue), "exec"), (Int(WIRE_EXEC_FAILED.rawValue), "exec_failed"),
             (Int(WIRE_FORK.rawValue), "fork"), (Int(WIRE_EXIT.rawValue), "exit"),
-            (Int(WIRE_CGROUP.rawValue), "cgroup"), (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
+            (Int(WIRE_CGROUP.rawValue), "cgroup"), (Int(WIRE_SYSCALL.rawValue), "syscall"),
+            (Int(WIRE_SIGNAL.rawValue), "signal"), (Int(WIRE_OOM.rawValue), "oom"),
+            (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
         ]
         return names.compactMap { index, name in counters[index] > 0 ? (name, counters[index]) : nil }
     }

@@ -83,13 +83,13 @@ package struct TextRenderer {
             buffer = line.end()
             return
         }
-        appendRight(UInt64(process.task.pid), width: 7, to: &line.buffer)
+        appendRight(UInt64(event.task.pid), width: 7, to: &line.buffer)
         if options.wide {
             line.buffer.append(UInt8(ascii: " "))
             appendRight(UInt64(event.ancestors.first?.key.pid ?? 0), width: 7, to: &line.buffer)
         }
         line.buffer.append(UInt8(ascii: " "))
-        let user = event.userName ?? Bytes(String(process.task.euid))
+        let user = event.userName ?? Bytes(String(event.task.euid))
         appendLeft(user, width: options.wide ? 16 : 8, to: &line.buffer)
         line.buffer.append(UInt8(ascii: " "))
         appendWhat(event, process, to: &line)
@@ -130,8 +130,87 @@ package struct TextRenderer {
         case .exit(let code):
             forget(process.key)
             appendExit(event, process, code, to: &line)
+        case .syscall: appendCall(event, to: &line)
+        case .signal: appendSignal(event, to: &line)
+        case .oom:
+            line.write(.bad) { $0.append("OOM killer chose ") }
+            appendTarget(event, to: &line)
+            line.write(.faint) { buffer in
+                buffer.append(" when ")
+                appendName(event.task.name, to: &buffer)
+                buffer.append(" asked for memory")
+            }
         case .loss: break
         }
+    }
+
+    /// As strace shows it: name(arguments) = result, with the thread's name in front.
+    private func appendCall(_ event: Event, to line: inout Line) {
+        guard let call = event.call else { return }
+        line.write(.faint) { buffer in
+            appendName(event.task.name, to: &buffer)
+            buffer.append(" ")
+        }
+        if let abi = call.abi, abi == .compat || abi == .x32 {
+            line.write(.warning) { buffer in
+                buffer.append(abi.name())
+                buffer.append(UInt8(ascii: ":"))
+            }
+        }
+        line.write(.strong) { TextEscape.append(call.shownName.span, to: &$0) }
+        line.buffer.append(UInt8(ascii: "("))
+        let arguments = options.redacts ? Redaction.arguments(call.argumentTexts) : call.argumentTexts
+        var isFirst = true
+        for range in arguments {
+            if !isFirst { line.buffer.append(", ") }
+            isFirst = false
+            if range.isEmpty { line.buffer.append("\"\"") }
+            TextEscape.append(arguments.bytes.storage.span.extracting(range), to: &line.buffer)
+        }
+        line.buffer.append(")")
+        line.write(call.error == nil ? .plain : .bad) { buffer in
+            buffer.append(" = ")
+            buffer.append(string: call.resultText)
+        }
+        guard let duration = call.duration else { return }
+        line.write(.faint) { buffer in
+            buffer.append("  ")
+            buffer.append(string: durationText(duration))
+        }
+    }
+
+    private func appendSignal(_ event: Event, to line: inout Line) {
+        guard let signal = event.signal else { return }
+        line.write(.faint) { buffer in
+            // An interrupt, or a fault of the process itself.
+            if signal.code > 0 || event.task.pid == 0 {
+                buffer.append("kernel")
+            } else {
+                appendName(event.task.name, to: &buffer)
+            }
+        }
+        line.buffer.append(" ")
+        line.write(.strong) { buffer in
+            if let name = signalName(signal.signal) {
+                buffer.append(name)
+            } else {
+                buffer.append("signal ")
+                buffer.append(decimal: Int64(signal.signal))
+            }
+        }
+        line.buffer.append(" to ")
+        appendTarget(event, to: &line)
+        let outcomes: [StaticString] = ["", " (ignored)", " (already pending)", " (queue full)", " (details lost)"]
+        if (1..<outcomes.count).contains(Int(signal.result)) {
+            line.write(.faint) { $0.append(outcomes[Int(signal.result)]) }
+        }
+    }
+
+    private func appendTarget(_ event: Event, to line: inout Line) {
+        guard let target = event.target else { return }
+        line.buffer.append(decimal: UInt64(target.task.pid))
+        line.buffer.append(" ")
+        appendName(target.task.name, to: &line.buffer)
     }
 
     /// Who started it, where that was not shown above.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+internal import Events
 internal import Glibc
 internal import Pipeline
+internal import Policy
 
 struct TraceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -45,7 +47,7 @@ struct TraceCommand: ParsableCommand {
         var options = TraceOptions()
         options.scope = try scope.scope()
         options.kinds = try selection.kinds()
-        options.existing = selection.existing
+        try selection.apply(to: &options)
         try output.apply(to: &options)
         try bounds.apply(to: &options)
         options.strict = checks.strict
@@ -71,13 +73,49 @@ private func rawArguments(last count: Int) -> [[UInt8]] {
 /// What `trace` shows of what it sees.
 struct TraceSelection: ParsableArguments {
     @Option(
+        defaultAsFlag: "all", parsing: .next,
         help: ArgumentHelp(
-            "Kinds to show, separated by commas: exec, failed, fork, exit. Default: all; in text all but fork.",
+            "Show system calls: names, globs, classes (%file %network %process %memory %signal %ipc %desc), !negated.",
+            valueName: "set"))
+    var syscalls: String?
+
+    @Flag(help: "Show what changes who may do what: ptrace, setuid, namespaces, mounts, modules, bpf, ...")
+    var security = false
+
+    @Option(
+        defaultAsFlag: "", parsing: .next,
+        help: ArgumentHelp(
+            "Show signals and OOM kills with sender and receiver. Default: all but SIGCHLD.", valueName: "set"))
+    var signals: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Kinds to show, separated by commas: exec, failed, fork, exit, syscall, security, signal, oom. Default: what \
+            the options above ask for; else all processes, in text without fork.
+            """,
             valueName: "kinds"))
     var events: [String] = []
 
     @Flag(help: "Show the processes that are already there first.")
     var existing = false
+
+    func apply(to options: inout TraceOptions) throws {
+        options.existing = existing
+        options.security = security
+        do {
+            if let syscalls { options.syscalls = try SyscallSet(syscalls) }
+            if let signals { options.signals = signals.isEmpty ? SignalSet.default : try SignalSet.parse(signals) }
+        } catch let error as ScopeError {
+            throw Failure(.usage, error.message, help: error.help)
+        } catch let error as SyscallSet.Mistake {
+            throw Failure(.usage, "--syscalls: \(error)")
+        }
+        if options.syscalls?.isEmpty == true {
+            throw Failure(
+                .usage, "--syscalls \"\(syscalls ?? "")\" leaves no system call", help: "name one, a class, or all")
+        }
+    }
 
     func kinds() throws -> Set<TraceKind>? {
         guard !events.isEmpty else { return nil }

@@ -6,6 +6,7 @@
 #define GLOB_H
 
 #include "scope.h"
+#include "scratch.h"
 
 // For all patterns together; a pattern with many stars on a long path may need more, and then counts as matching, so
 // that a scope shows too much rather than too little.

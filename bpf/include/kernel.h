@@ -62,6 +62,8 @@ struct path {
     struct dentry *dentry;
 };
 
+#define PROC_SUPER_MAGIC 0x9fa0
+
 struct super_block {
     __u32 s_dev;
     unsigned long s_magic;
@@ -78,6 +80,11 @@ struct inode {
 struct file {
     struct path f_path;
     struct inode *f_inode;
+};
+
+struct proc_inode {
+    struct pid *pid;
+    struct inode vfs_inode;
 };
 
 struct fdtable {
@@ -157,7 +164,13 @@ struct css_set {
     struct cgroup *dfl_cgrp;
 };
 
+struct thread_info {
+    unsigned long flags;
+    __u32 status; // x86 only
+};
+
 struct task_struct {
+    struct thread_info thread_info;
     unsigned int flags;
     int pid;
     int tgid;
@@ -200,7 +213,7 @@ struct bpf_iter__task {
 // System call arguments as the entry code saved them.
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-    unsigned long bx, cx, dx, si, di, r10, r8;
+    unsigned long bp, bx, r10, r9, r8, cx, dx, si, di, orig_ax;
 } __attribute__((preserve_access_index));
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
@@ -208,6 +221,8 @@ struct user_pt_regs {
 } __attribute__((preserve_access_index));
 struct pt_regs {
     struct user_pt_regs user_regs;
+    __u64 orig_x0;
+    __s32 syscallno;
 } __attribute__((preserve_access_index));
 #else
 #error "add the system call argument registers of this architecture"

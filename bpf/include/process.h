@@ -4,6 +4,7 @@
 #ifndef PROCESS_H
 #define PROCESS_H
 
+#include "ancestors.h"
 #include "path.h"
 #include "task.h"
 

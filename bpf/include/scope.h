@@ -5,7 +5,7 @@
 #ifndef SCOPE_H
 #define SCOPE_H
 
-#include "scratch.h"
+#include "common.h"
 
 // pid -> WIRE_TASK_*. Holds only tasks with a mark, so it stays small; sized by user space, 1 when no scope needs it.
 struct {
@@ -137,13 +137,17 @@ static __always_inline int scope_has_marks(__u32 marks)
     return 1;
 }
 
-// Whether events of `task` are wanted.
-static __always_inline int in_scope(struct task_struct *task, __u32 pid, const int typed)
+// Whether events of `task` are wanted. None with one of the marks `without`.
+static __always_inline int in_scope_without(struct task_struct *task, __u32 pid, __u32 without, const int typed)
 {
     if (pid == config.own_pid)
         return 0;
-    if (scope_tracks_tasks() && !scope_has_marks(scope_marks(pid)))
-        return 0;
+    if (scope_tracks_tasks()) {
+        __u32 marks = scope_marks(pid);
+
+        if (marks & without || !scope_has_marks(marks))
+            return 0;
+    }
     if (config.comm_count && !scope_has_comm(task))
         return 0;
     if (config.user_count && !scope_has_user(GET(task, cred, euid.val)))
@@ -151,6 +155,11 @@ static __always_inline int in_scope(struct task_struct *task, __u32 pid, const i
     if (config.cgroup_count && !scope_has_cgroup(task))
         return 0;
     return 1;
+}
+
+static __always_inline int in_scope(struct task_struct *task, __u32 pid, const int typed)
+{
+    return in_scope_without(task, pid, 0, typed);
 }
 
 #endif

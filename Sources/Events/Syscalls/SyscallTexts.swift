@@ -88,7 +88,13 @@ private struct ArgumentWriter {
                 return
             }
             text.append(pointer: value)
-        case .pointer: text.append(pointer: value)
+        case .pointer:
+            // An address that the kernel filled in, or that is in a message.
+            if let capture = record.capture(UInt8(register - 1)), !capture.isUnreadable {
+                write(capture)
+                return
+            }
+            text.append(pointer: value)
         case .hex: text.append(hexadecimal: value)
         case .uint: text.append(decimal: UInt32(truncatingIfNeeded: value))
         case .long:

@@ -44,6 +44,18 @@ private func event(for record: Record, _ tree: inout ProcessTree) -> Event? {
     case .fork(let task, let time): return make(.fork, time, tree.fork(task))
     case .exit(let task, let code, let time): return make(.exit(code: code), time, tree.exit(task))
     case .cgroup: return nil
+    case .syscall(let call):
+        return Event(
+            .syscall, time: call.time, process: tree.acting(call.task), task: call.task, call: call, hook: "hook",
+            host: Fixture.host)
+    case .signal(let signal):
+        return Event(
+            .signal, time: signal.header.time, process: tree.acting(signal.task), task: signal.task, signal: signal,
+            target: .init(task: signal.target, process: nil), hook: "hook", host: Fixture.host)
+    case .oom(let record):
+        return Event(
+            .oom, time: record.header.time, process: tree.acting(record.task), task: record.task,
+            target: .init(task: record.target, process: nil), hook: "hook", host: Fixture.host)
     }
 }
 

@@ -47,7 +47,9 @@ struct wire_config {
     uint32_t type_task_struct;
     uint32_t type_linux_binprm;
     uint32_t type_cgroup;
+    uint32_t type_pt_regs;
     uint32_t repeated; // the programs are attached more than once (7.0 and later)
+    uint32_t has_typed_current; // the current task can be had with its type (5.11 and later)
     uint32_t unused;
     struct wire_scope_comm comm[WIRE_SCOPE_MAX];
     struct wire_scope_user user[WIRE_SCOPE_MAX];
@@ -59,6 +61,8 @@ struct wire_config {
 #define WIRE_TASK_TREE (1u << 0)
 #define WIRE_TASK_NOT_TREE (1u << 1)
 #define WIRE_TASK_EXE (1u << 2) // its executable is one that the --exe options ask for
+
+#define WIRE_TASK_STARTING (1u << 3) // it waits to execute the program to watch: no call before that exec is told
 
 // Counters of what could not be delivered, by cause.
 enum wire_loss {

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import CLinux
+internal import CWire
+internal import Enrichment
+internal import Glibc
+internal import Policy
+
+/// All programs of a run of `trace`: those of processes, and those of system calls and signals where they are asked for.
+struct TraceProbes: ~Copyable {
+    // Destroyed in this order: the others use maps of the processes' object.
+    private let signals: SignalProbes?
+    private let uring: URingProbes?
+    private let syscalls: SyscallProbes?
+    let processes: ProcessProbes
+
+    /// What was asked for and is not seen, each with its reason.
+    let missing: [String]
+
+    /// Loads and attaches what the options ask for.
+    static func attach(_ options: TraceOptions) throws(Failure) -> TraceProbes {
+        var check = HostCheck()
+        try check.requireTrace()
+        raiseLockedMemory()
+        var config = wire_config()
+        config.own_pid = UInt32(getpid())
+        // bpf_get_current_task_btf
+        config.has_typed_current = kernelVersion() >= (major: 5, minor: 11) ? 1 : 0
+        do throws(ScopeError) {
+            try options.scope.lower(into: &config)
+        } catch {
+            throw Failure(.usage, error.message, help: error.help)
+        }
+        let startsProgram = !options.program.isEmpty
+        if startsProgram { config.tree = 1 }
+        let failedExecs = options.watchesFailures ? check.failedExecHook() : .none(nil)
+        guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
+        do throws(BPFError) {
+            return try TraceProbes(options, config, types, failedExecs)
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    private init(
+        _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook
+    ) throws(BPFError) {
+        let tracks = options.scope.tracksProcesses || !options.program.isEmpty
+        let processes = try ProcessProbes(config, types, tracks, options.bufferSize, failedExecs)
+        var syscalls: SyscallProbes?
+        var uring: URingProbes?
+        var missing = processes.missing
+        if options.syscalls != nil || options.security {
+            let rules = SyscallRules(options.syscalls, security: options.security)
+            let calls = try SyscallProbes(
+                rules, config, types, scope: try processes.object.map(named: "task_scope"),
+                bufferSize: options.bufferSize, counts: options.syscallCounts)
+            if rules.wantsURing && options.syscallCounts == nil {
+                if let programs = URingProbes.Programs(types) {
+                    uring = try URingProbes(
+                        programs, rules: rules.lowered(counts: nil, seesEntry: true), config, types,
+                        sharing: calls.object)
+                } else {
+                    missing.append("operations of io_uring are not seen: this kernel's tracepoints do not name them")
+                }
+            }
+            syscalls = consume calls
+        }
+        var signals: SignalProbes?
+        if options.signals != 0 {
+            signals = try SignalProbes(wanted: options.signals, config, types, sharing: processes.object)
+        }
+        self.missing = missing
+        var hooks = processes.hooks
+        if let calls = syscalls?.hooks { hooks.append(calls) }
+        if let operations = uring?.hooks { hooks.append(operations) }
+        if signals != nil { hooks.append(SignalProbes.hooks) }
+        self.hooks = hooks
+        self.processes = processes
+        self.syscalls = syscalls
+        self.uring = uring
+        self.signals = signals
+    }
+
+    /// Hooks in use, for the footer.
+    let hooks: [String]
+
+    /// Lends waiting records, oldest first over both rings, until there is none or `body` answers false; answers how many.
+    ///
+    /// A record that is being written may be older than what the other ring has: by the microseconds that writing it takes.
+    func drain(_ body: (RawSpan) -> Bool) -> Int {
+        switch syscalls {
+        case .none: processes.ring.drain { body($0) ? .taken : .takenLast }
+        case .some(let calls): Self.drain(processes.ring, calls.ring, body)
+        }
+    }
+
+    private static func drain(_ a: borrowing BPFRing, _ b: borrowing BPFRing, _ body: (RawSpan) -> Bool) -> Int {
+        var count = 0
+        var more = true
+        var progress = true
+        while progress && more {
+            progress = false
+            for turn in 0..<2 where more {
+                let now = Host.boottime()
+                let limit = (turn == 0 ? nextTime(b) : nextTime(a)) ?? now
+                func take(_ record: RawSpan) -> BPFRing.Verdict {
+                    guard time(of: record) <= limit else { return .left }
+                    more = body(record)
+                    return more ? .taken : .takenLast
+                }
+                let taken = turn == 0 ? a.drain(take) : b.drain(take)
+                count += taken
+                if taken > 0 { progress = true }
+            }
+        }
+        return count
+    }
+
+    /// When the record happened that is the ring's next; `nil` when it is empty.
+    private static func nextTime(_ ring: borrowing BPFRing) -> UInt64? {
+        var time: UInt64?
+        _ = ring.drain {
+            time = Self.time(of: $0)
+            return .left
+        }
+        return time
+    }
+
+    /// Of a record's head (struct wire_header).
+    private static func time(of record: RawSpan) -> UInt64 {
+        record.byteCount < 16 ? 0 : unsafe record.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)
+    }
+
+    var isEmpty: Bool {
+        switch syscalls {
+        case .none: processes.ring.isEmpty
+        case .some(let calls): processes.ring.isEmpty && calls.ring.isEmpty
+        }
+    }
+
+    /// Becomes readable when a program has woken the reader.
+    var descriptors: [Int32] {
+        switch syscalls {
+        case .none: [processes.ring.descriptor]
+        case .some(let calls): [processes.ring.descriptor, calls.ring.descriptor]
+        }
+    }
+
+    /// Asks the programs to wake the reader with the next record. Look at the rings once more before waiting.
+    func announceSleep() { setSleeping(1) }
+
+    func announceAwake() { setSleeping(0) }
+
+    private func setSleeping(_ value: UInt32) {
+        for index in unsafe 0..<controls.count {
+            unsafe clinux_store_full_32(&controls[index].pointee.reader_sleeps, value)
+        }
+    }
+
+    /// The words that both sides write, of each object with a ring.
+    private var controls: [UnsafeMutablePointer<wire_control>] {
+        switch syscalls {
+        case .none: unsafe [processes.control]
+        case .some(let calls): unsafe [processes.control, calls.control]
+        }
+    }
+
+    /// How many records could not be delivered so far, by cause.
+    func losses() -> [UInt64] {
+        var sum = [UInt64](repeating: 0, count: Int(WIRE_LOSS_COUNT.rawValue))
+        for index in unsafe 0..<controls.count {
+            for (cause, count) in unsafe Self.losses(controls[index]).enumerated() { sum[cause] += count }
+        }
+        return sum
+    }
+
+    private static func losses(_ control: UnsafeMutablePointer<wire_control>) -> [UInt64] {
+        unsafe withUnsafeBytes(of: control.pointee.lost) { counters in
+            (0..<Int(WIRE_LOSS_COUNT.rawValue)).map {
+                unsafe clinux_load_acquire_64(counters.baseAddress! + $0 * 8)
+            }
+        }
+    }
+
+    /// Times that a program was skipped, an upper bound of what is missing; see `ProcessProbes.skipped`.
+    func skipped() -> UInt64 { processes.skipped() + others().recursionMisses }
+
+    /// What all programs cost so far.
+    func cost() -> ProgramStatistics {
+        var sum = processes.statistics()
+        let others = others()
+        sum.runs += others.runs
+        sum.nanoseconds += others.nanoseconds
+        return sum
+    }
+
+    private func others() -> ProgramStatistics {
+        var sum = ProgramStatistics()
+        for part in [syscalls?.statistics(), uring?.statistics(), signals?.statistics()] {
+            guard let part else { continue }
+            sum.runs += part.runs
+            sum.nanoseconds += part.nanoseconds
+            sum.recursionMisses += part.recursionMisses
+        }
+        return sum
+    }
+
+    /// System calls that were counted so far, where they are not told one by one.
+    func counted() throws(Failure) -> [SyscallCounts.Entry] {
+        do throws(BPFError) {
+            return try syscalls?.counted() ?? []
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// Before 5.11 maps count as locked memory of the user.
+    private static func raiseLockedMemory() {
+        var limit = rlimit(rlim_cur: rlim_t.max, rlim_max: rlim_t.max)
+        unsafe setrlimit(__rlimit_resource_t(8), &limit)  // RLIMIT_MEMLOCK on x86-64 and arm64
+    }
+}
