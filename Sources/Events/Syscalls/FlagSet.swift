@@ -3,7 +3,7 @@
 /// One line of `FlagNames`.
 struct FlagSet: Sendable {
     /// What a value is that has no name.
-    enum Mark: Sendable {
+    private enum Mark: Sendable {
         case choice, decimalChoice, flags
     }
 
@@ -14,42 +14,42 @@ struct FlagSet: Sendable {
         let name: Range<Int>
     }
 
-    let name: Substring
-    let mark: Mark
+    let name: String
+    private let mark: Mark
     /// Whether all 64 bits count.
     private let isWide: Bool
     private let entries: [Entry]
 
-    fileprivate init(_ line: Substring) {
-        let head = line.prefix { $0 != " " }
-        let marks = head.utf8.reversed().prefix { "=|".utf8.contains($0) }.count
-        let isDecimal = head.utf8.last == UInt8(ascii: ":")
-        name = head.dropLast(isDecimal ? 1 : marks)
-        isWide = marks == 2
-        mark = isDecimal ? .decimalChoice : head.utf8.last == UInt8(ascii: "=") ? .choice : .flags
-        let isChoice = mark != .flags
-        let everything: UInt64 = marks == 2 ? .max : UInt64(UInt32.max)
-        let utf8 = FlagNames.text.utf8
-        entries = line.dropFirst(head.count).split(separator: " ").map { word in
-            let name = word.prefix { $0 != "=" }
-            let numbers = word.dropFirst(name.count + 1).split(separator: "/")
-            guard let value = UInt64(numbers[0], radix: 16) else { preconditionFailure("\(word) has no value") }
-            let mask = numbers.count > 1 ? UInt64(numbers[1], radix: 16) : nil
-            let start = utf8.distance(from: utf8.startIndex, to: name.startIndex)
-            return Entry(
-                value: value, mask: mask ?? (isChoice ? everything : value), name: start..<start + name.utf8.count)
+    /// From a line of `FlagSets.text`.
+    fileprivate init(_ line: Range<Int>) {
+        let text = FlagSets.text
+        var words = text.parts(of: line)
+        guard let head = words.next() else { preconditionFailure("an empty line has no flags") }
+        let last = text.bytes[head.upperBound - 1]
+        isWide = text.bytes[head.upperBound - 2] == last
+        name = text.string(head.dropLast(isWide ? 2 : 1))
+        mark = last == UInt8(ascii: "|") ? .flags : last == UInt8(ascii: "=") ? .choice : .decimalChoice
+        let whole: UInt64? = mark == .flags ? nil : isWide ? .max : UInt64(UInt32.max)
+        var entries: [Entry] = []
+        for word in words {
+            let equals = text.firstIndex(of: UInt8(ascii: "="), in: word)
+            let slash = text.firstIndex(of: UInt8(ascii: "/"), in: equals..<word.upperBound)
+            let value = text.hexadecimal(equals + 1..<slash)
+            let mask = slash < word.upperBound ? text.hexadecimal(slash + 1..<word.upperBound) : whole ?? value
+            entries.append(Entry(value: value, mask: mask, name: word.lowerBound..<equals))
         }
+        self.entries = entries
     }
 
-    func value(named name: Substring) -> UInt64? {
-        entries.first { FlagSets.text[$0.name].elementsEqual(name.utf8) }?.value
+    func value(named name: String) -> UInt64? {
+        entries.first { FlagSets.text.bytes[$0.name].elementsEqual(name.utf8) }?.value
     }
 
     func append(_ value: UInt64, to text: inout ArgumentText) {
         let value = isWide ? value : value & UInt64(UInt32.max)
         guard mark == .flags else {
             if let entry = entries.first(where: { $0.value == value }) {
-                text.append(FlagSets.text[entry.name])
+                text.append(FlagSets.text.bytes[entry.name])
             } else if mark == .decimalChoice {
                 text.append(decimal: Int64(Int32(truncatingIfNeeded: value)))
             } else {
@@ -65,7 +65,7 @@ struct FlagSet: Sendable {
             guard isSet else { continue }
             if !isFirst { text.append("|") }
             isFirst = false
-            text.append(FlagSets.text[entry.name])
+            text.append(FlagSets.text.bytes[entry.name])
             rest &= ~entry.mask
         }
         if isFirst || rest != 0 {
@@ -82,15 +82,20 @@ enum FlagSets {
         let arm: UInt16
     }
 
-    static let text = Array(FlagNames.text.utf8)
-    static let all: [FlagSet] = FlagNames.text.split(separator: "\n").map(FlagSet.init)
+    static let text = TableText(FlagNames.text)
+    static let all: [FlagSet] = text.lines.map(FlagSet.init)
 
-    private static let byName = Dictionary(uniqueKeysWithValues: all.indices.map { (all[$0].name, UInt16($0)) })
+    private static let byName: [String: Index] = {
+        let lines = Dictionary(uniqueKeysWithValues: all.indices.map { (all[$0].name, UInt16($0)) })
+        var byName = lines.mapValues { Index(generic: $0, arm: $0) }
+        for (name, arm) in lines where name.utf8.starts(with: "arm:".utf8) {
+            let generic = String(name.utf8.dropFirst(4)) ?? ""
+            if let index = lines[generic] { byName[generic] = Index(generic: index, arm: arm) }
+        }
+        return byName
+    }()
 
-    static func index(named name: Substring) -> Index? {
-        guard let generic = byName[name] else { return nil }
-        return Index(generic: generic, arm: byName["arm:" + name] ?? generic)
-    }
+    static func index(named name: String) -> Index? { byName[name] }
 
     static func append(_ value: UInt64, _ index: Index, isARM: Bool, to text: inout ArgumentText) {
         all[Int(isARM ? index.arm : index.generic)].append(value, to: &text)

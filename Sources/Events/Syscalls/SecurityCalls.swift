@@ -112,14 +112,16 @@ package enum SecurityCalls {
 
     /// By name.
     static let conditions: [String: SecurityCondition] = {
+        let text = TableText(Self.text)
         var conditions: [String: SecurityCondition] = [:]
-        for line in text.split(separator: "\n") {
-            let name = line.prefix { $0 != " " }.split(separator: "/")
-            conditions[String(name[0])] =
-                switch name.dropFirst().first {
-                case "options": .options
-                case "flags": .namespaceFlags
-                case "structure": .namespaceStructure
+        for line in text.lines {
+            let word = line.lowerBound..<text.firstIndex(of: UInt8(ascii: " "), in: line)
+            let slash = text.firstIndex(of: UInt8(ascii: "/"), in: word)
+            conditions[text.string(word.lowerBound..<slash)] =
+                switch text.string(slash..<word.upperBound) {
+                case "/options": .options
+                case "/flags": .namespaceFlags
+                case "/structure": .namespaceStructure
                 default: .always
                 }
         }

@@ -55,14 +55,14 @@ enum SyscallList: CaseIterable {
         }
     }
 
-    /// Where the lines of `SyscallDescriptions` for this list alone say they belong, the narrowest first.
-    var descriptionPrefixes: [String] {
+    /// The places in front of names in `SyscallDescriptions` that are about this list, the narrowest first.
+    var places: [String] {
         switch self {
-        case .x64: ["x86-64:", ""]
-        case .x32: ["x32:", ""]
-        case .i386: ["i386:", "32:", ""]
-        case .arm64: ["arm64:", ""]
-        case .arm: ["arm:", "32:", ""]
+        case .x64: ["x86-64", ""]
+        case .x32: ["x32", ""]
+        case .i386: ["i386", "32", ""]
+        case .arm64: ["arm64", ""]
+        case .arm: ["arm", "32", ""]
         case .ioUring: [""]
         }
     }

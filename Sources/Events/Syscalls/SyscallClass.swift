@@ -32,8 +32,8 @@ package enum SyscallClass: UInt16, CaseIterable, Sendable {
     }
 
     /// The class's letter in `SyscallDescriptions`. `%security` has its own list.
-    init?(letter: Character) {
-        switch letter {
+    init?(letter: UInt8) {
+        switch UnicodeScalar(letter) {
         case "f": self = .file
         case "d": self = .desc
         case "n": self = .network

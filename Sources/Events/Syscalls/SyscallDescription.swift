@@ -30,36 +30,25 @@ enum ArgumentKind: Equatable, Sendable {
     /// As many as this that depend on the command before them.
     case rest(Int)
 
-    init?(_ word: Substring) {
-        switch word {
-        case "fd": self = .descriptor
-        case "at": self = .directory
-        case "path": self = .path
-        case "name": self = .name
-        case "addr": self = .address
-        case "ptr": self = .pointer
-        case "hex": self = .hex
-        case "int", "id", "pid": self = .int
-        case "uint": self = .uint
-        case "long", "off": self = .long
-        case "size": self = .size
-        case "mode": self = .mode
-        case "mode?": self = .modeOfNew
-        case "dev": self = .device
-        case "sig": self = .signal
-        case "off64": self = .offset64
-        case "pad": self = .padding
-        case "protocol": self = .socketProtocol
-        case "sockopt": self = .socketOption
-        case _ where word.hasPrefix("..."):
-            guard let count = Int(word.dropFirst(3)) else { return nil }
-            self = .rest(count)
-        case _ where word.hasSuffix("64"):
-            guard let index = FlagSets.index(named: word.dropLast(2)) else { return nil }
-            self = .flags64(index)
-        default:
-            guard let index = FlagSets.index(named: word) else { return nil }
+    private static let words: [String: ArgumentKind] = [
+        "fd": .descriptor, "at": .directory, "path": .path, "name": .name, "addr": .address, "ptr": .pointer,
+        "hex": .hex, "int": .int, "id": .int, "pid": .int, "uint": .uint, "long": .long, "off": .long, "size": .size,
+        "mode": .mode, "mode?": .modeOfNew, "dev": .device, "sig": .signal, "off64": .offset64, "pad": .padding,
+        "protocol": .socketProtocol, "sockopt": .socketOption, "...1": .rest(1), "...2": .rest(2), "...4": .rest(4),
+    ]
+
+    /// From a word of `SyscallDescriptions`.
+    init?(_ word: String) {
+        if let kind = Self.words[word] {
+            self = kind
+        } else if let index = FlagSets.index(named: word) {
             self = .flags(index)
+        } else if word.utf8.suffix(2).elementsEqual("64".utf8), let set = String(word.utf8.dropLast(2)),
+            let index = FlagSets.index(named: set)
+        {
+            self = .flags64(index)
+        } else {
+            return nil
         }
     }
 
@@ -75,50 +64,66 @@ enum ArgumentKind: Equatable, Sendable {
 
 /// One line of `SyscallDescriptions`.
 struct SyscallDescription: Sendable {
+    /// Where it is like this, when it is not so everywhere: a list's name, or `32`.
+    let place: String
     let name: String
     let classes: SyscallClasses
     let arguments: [ArgumentKind]
     let shape: SyscallShape
     let condition: SecurityCondition?
 
+    private static let text = TableText(SyscallDescriptions.text)
+
     /// In the order of the lines.
-    static let all: [SyscallDescription] = SyscallDescriptions.text
-        .split(separator: "\n")
-        .filter { $0.utf8.first != UInt8(ascii: "#") }
+    static let all: [SyscallDescription] = text.lines
+        .filter { text.bytes[$0.lowerBound] != UInt8(ascii: "#") }
         .map(SyscallDescription.init)
 
-    /// Indices in `all` by name, with what stands in front of it.
-    static let indices = Dictionary(uniqueKeysWithValues: all.indices.map { (all[$0].name, $0) })
+    /// Indices in `all` by name, for each thing that may stand in front of a name; "" is nothing.
+    static let indices: [String: [String: Int]] = {
+        var indices: [String: [String: Int]] = ["": Dictionary(minimumCapacity: all.count)]
+        for index in all.indices {
+            indices[all[index].place, default: [:]][all[index].name] = index
+        }
+        return indices
+    }()
 
-    private init(_ line: Substring) {
-        let words = line.split(separator: " ")
-        name = String(words[0])
+    private init(_ line: Range<Int>) {
+        let text = Self.text
+        var words = text.parts(of: line)
+        guard let head = words.next(), let letters = words.next() else {
+            preconditionFailure("a line has no classes: \(text.string(line))")
+        }
+        // The names of io_uring have a colon of their own.
+        let colon = text.firstIndex(of: UInt8(ascii: ":"), in: head)
+        let operation = text.bytes[head].starts(with: "io_uring:".utf8)
+        place = colon == head.upperBound || operation ? "" : text.string(head.lowerBound..<colon)
+        name = text.string(colon == head.upperBound || operation ? head : colon + 1..<head.upperBound)
         var classes: SyscallClasses = []
-        for letter in words[1] {
+        for letter in text.bytes[letters] {
             if let found = SyscallClass(letter: letter) { classes.insert(SyscallClasses(found)) }
         }
-        condition = SecurityCalls.conditions[String(name.split(separator: ":").last ?? "")]
+        condition = SecurityCalls.conditions[name]
         if condition != nil { classes.insert(SyscallClasses(.security)) }
         self.classes = classes
 
         var shape = SyscallShape()
         var arguments: [ArgumentKind] = []
         var register: UInt8 = 0
-        for word in words.dropFirst(2) {
-            switch word {
-            case ">ptr": shape.returns = .pointer
-            case ">never": shape.returns = .never
-            case ">register": shape.returns = .register
-            default:
-                guard let kind = ArgumentKind(word) else { preconditionFailure("\(name) has \(word)") }
-                arguments.append(kind)
-                if kind == .path || kind == .name { shape.strings |= 1 << register }
-                if kind == .address {
-                    shape.address = register
-                    shape.addressLength = register + 1
-                }
-                register += UInt8(kind.width)
+        for range in words {
+            let word = text.string(range)
+            guard text.bytes[range.lowerBound] != UInt8(ascii: ">") else {
+                shape.returns = word == ">ptr" ? .pointer : word == ">never" ? .never : .register
+                continue
             }
+            guard let kind = ArgumentKind(word) else { preconditionFailure("\(name) has \(word)") }
+            arguments.append(kind)
+            if kind == .path || kind == .name { shape.strings |= 1 << register }
+            if kind == .address {
+                shape.address = register
+                shape.addressLength = register + 1
+            }
+            register += UInt8(kind.width)
         }
         self.arguments = arguments
         self.shape = shape
@@ -138,14 +143,20 @@ enum CommandArguments {
     }
 
     private static let all: [Key: [ArgumentKind]] = {
+        let text = TableText(SyscallDescriptions.commands)
         var all: [Key: [ArgumentKind]] = [:]
-        for line in SyscallDescriptions.commands.split(separator: "\n") {
-            let words = line.split(separator: " ")
-            guard let set = FlagSets.index(named: words[0]) else { preconditionFailure("no flags \(words[0])") }
-            let kinds = words.dropFirst(2).compactMap(ArgumentKind.init)
-            for name in words[1].split(separator: ",") {
-                guard let value = FlagSets.all[Int(set.generic)].value(named: name) else {
-                    preconditionFailure("no command \(name)")
+        for line in text.lines {
+            var words = text.parts(of: line)
+            guard let head = words.next(), let commands = words.next(),
+                let set = FlagSets.index(named: text.string(head))
+            else { preconditionFailure("no commands: \(text.string(line))") }
+            let kinds = words.map { word in
+                guard let kind = ArgumentKind(text.string(word)) else { preconditionFailure(text.string(line)) }
+                return kind
+            }
+            for name in text.parts(of: commands, at: UInt8(ascii: ",")) {
+                guard let value = FlagSets.all[Int(set.generic)].value(named: text.string(name)) else {
+                    preconditionFailure("no command \(text.string(name))")
                 }
                 all[Key(set: set.generic, command: value)] = kinds
             }

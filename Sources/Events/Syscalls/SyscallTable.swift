@@ -120,26 +120,26 @@ struct NumberedCalls: Sendable {
     private let descriptions: [Int?]
 
     init(_ list: SyscallList) {
-        text = Array(list.numbers.utf8)
+        let text = TableText(list.numbers)
         var names: [Range<Int>] = []
-        for word in text.split(separator: UInt8(ascii: " ")) {
-            if let number = Int(String(decoding: word, as: UTF8.self)) {
+        for word in text.parts(of: text.bytes.indices) {
+            if text.bytes[word.lowerBound] <= UInt8(ascii: "9"), let number = Int(text.string(word)) {
                 names += Array(repeating: 0..<0, count: number - names.count)
             } else {
-                names.append(word.indices)
+                names.append(word)
             }
         }
-        let prefixes = list.descriptionPrefixes
-        let text = text
+        let places = list.places.compactMap { SyscallDescription.indices[$0] }
         descriptions = names.map { range in
             guard !range.isEmpty else { return nil }
-            let name = String(decoding: text[range], as: UTF8.self)
-            for prefix in prefixes {
-                if let index = SyscallDescription.indices[prefix + name] { return index }
+            let name = text.string(range)
+            for indices in places {
+                if let index = indices[name] { return index }
             }
             return nil
         }
         self.names = names
+        self.text = text.bytes
     }
 
     /// All that have a name.

@@ -154,7 +154,7 @@ private struct ArgumentWriter {
         FlagSets.append(value, set, isARM: isARM, to: &text)
     }
 
-    private mutating func append(_ value: UInt32, as names: Substring?) {
+    private mutating func append(_ value: UInt32, as names: String?) {
         if let names, let set = FlagSets.index(named: names) {
             append(UInt64(value), set)
         } else {
@@ -162,7 +162,7 @@ private struct ArgumentWriter {
         }
     }
 
-    private var protocolNames: Substring? {
+    private var protocolNames: String? {
         switch UInt32(truncatingIfNeeded: registers[0]) {
         case 2, 10: "ip_protocol"
         case 16: "netlink_protocol"
@@ -171,7 +171,7 @@ private struct ArgumentWriter {
         }
     }
 
-    private var optionNames: Substring? {
+    private var optionNames: String? {
         switch command.map({ UInt32(truncatingIfNeeded: $0.value) }) {
         case 0: "so_ip"
         case 1: "so_socket"
