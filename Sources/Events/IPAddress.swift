@@ -25,4 +25,18 @@ package struct IPAddress: Equatable, Sendable {
         let word = index < 8 ? high : low
         return UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * (index & 7)))
     }
+
+    /// One of the eight words of an IPv6 address.
+    package func word(_ index: Int) -> UInt16 { UInt16(self[index * 2]) << 8 | UInt16(self[index * 2 + 1]) }
+
+    /// The words of an IPv6 address that RFC 5952 writes as "::": the first longest run of two or more zeros.
+    package var longestZeros: Range<Int> {
+        var zeros = 0..<0
+        var start = 0
+        for index in 0...8 where index == 8 || word(index) != 0 {
+            if index - start > max(1, zeros.count) { zeros = start..<index }
+            start = index + 1
+        }
+        return zeros
+    }
 }

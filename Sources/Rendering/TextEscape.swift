@@ -47,7 +47,7 @@ enum TextEscape {
         buffer.append(decimal: UInt64(number))
     }
 
-    /// 10.0.0.1, or IPv6 by RFC 5952: the longest run of zeros, of two or more words, is "::".
+    /// 10.0.0.1, or IPv6 by RFC 5952.
     static func append(_ address: IPAddress, to buffer: inout OutputBuffer) {
         if address.count == 4 {
             for index in 0..<4 {
@@ -56,13 +56,7 @@ enum TextEscape {
             }
             return
         }
-        let words = (0..<8).map { UInt64(address[$0 * 2]) << 8 | UInt64(address[$0 * 2 + 1]) }
-        var zeros = 0..<0
-        var start = 0
-        for index in 0...8 where index == 8 || words[index] != 0 {
-            if index - start > max(1, zeros.count) { zeros = start..<index }
-            start = index + 1
-        }
+        let zeros = address.longestZeros
         var index = 0
         while index < 8 {
             if index == zeros.lowerBound && !zeros.isEmpty {
@@ -71,7 +65,7 @@ enum TextEscape {
                 continue
             }
             if index > 0 && index != zeros.upperBound || index > 0 && zeros.isEmpty { buffer.append(UInt8(ascii: ":")) }
-            buffer.append(hexadecimal: words[index])
+            buffer.append(hexadecimal: UInt64(address.word(index)))
             index += 1
         }
     }

@@ -105,17 +105,4 @@ extension IPAddress {
             index += 1
         }
     }
-
-    private func word(_ index: Int) -> UInt16 { UInt16(self[index * 2]) << 8 | UInt16(self[index * 2 + 1]) }
-
-    /// The words that "::" stands for: the first longest run of two or more zeros.
-    private var longestZeros: Range<Int> {
-        var zeros = 0..<0
-        var start = 0
-        for index in 0...8 where index == 8 || word(index) != 0 {
-            if index - start > max(1, zeros.count) { zeros = start..<index }
-            start = index + 1
-        }
-        return zeros
-    }
 }
