@@ -18,8 +18,13 @@ const volatile struct wire_syscalls syscalls SEC(".rodata.syscalls");
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct io_cqe {
+    int fd;
+};
+
 struct io_kiocb {
     __u8 opcode;
+    struct io_cqe cqe;
     __u64 user_data; // before 5.19; only there it is needed
 };
 
@@ -57,6 +62,23 @@ struct io_rename {
     int flags;
 };
 
+struct io_symlink {
+    int new_dfd;
+    void *oldpath, *newpath;
+};
+
+struct io_rw {
+    __u32 len; // twice as wide before 6.0
+};
+
+struct io_accept {
+    int flags;
+};
+
+struct io_close {
+    int fd;
+};
+
 struct io_connect {
     void *addr;
     int addr_len;
@@ -64,6 +86,7 @@ struct io_connect {
 
 struct io_sr_msg {
     void *umsg;
+    int msg_flags;
 };
 
 // Since 7.0 the pointer to the name is in a structure.
@@ -100,10 +123,21 @@ struct io_uring_cqe {
 
 // include/uapi/linux/io_uring.h
 enum {
+    OP_READV = 1,
+    OP_WRITEV = 2,
+    OP_READ_FIXED = 4,
+    OP_WRITE_FIXED = 5,
     OP_SENDMSG = 9,
+    OP_RECVMSG = 10,
+    OP_ACCEPT = 13,
     OP_CONNECT = 16,
     OP_OPENAT = 18,
+    OP_CLOSE = 19,
     OP_STATX = 21,
+    OP_READ = 22,
+    OP_WRITE = 23,
+    OP_SEND = 26,
+    OP_RECV = 27,
     OP_OPENAT2 = 28,
     OP_RENAMEAT = 35,
     OP_UNLINKAT = 36,
@@ -224,36 +258,66 @@ static __always_inline __u32 read_operation(struct named_request *request, __u64
     __u64 message, name = 0;
     __u32 size = 0, end;
 
+    // Of a descriptor, its number as it was submitted; kept since 6.0.
+    arguments[0] = -1;
+    if (bpf_core_field_exists(((struct io_cqe *)0)->fd))
+        arguments[0] = (__s64)NUMBER(int, io_kiocb, cqe.fd);
     switch (opcode) {
     case OP_OPENAT:
     case OP_OPENAT2:
         arguments[0] = (__s64)NUMBER(int, io_open, dfd);
-        arguments[2] = NUMBER(__u64, io_open, how.flags);
-        arguments[3] = NUMBER(__u64, io_open, how.mode);
+        arguments[1] = NUMBER(__u64, io_open, how.flags);
         return add_name(request, 0, 1, FILENAME(io_open, filename));
     case OP_STATX:
         arguments[0] = (__s64)NUMBER(int, io_statx, dfd);
-        arguments[2] = NUMBER(__u32, io_statx, flags);
+        arguments[1] = NUMBER(__u32, io_statx, flags);
         return add_name(request, 0, 1, FILENAME(io_statx, filename));
     case OP_UNLINKAT:
         arguments[0] = (__s64)NUMBER(int, io_unlink, dfd);
-        arguments[2] = NUMBER(__u32, io_unlink, flags);
+        arguments[1] = NUMBER(__u32, io_unlink, flags);
         return add_name(request, 0, 1, FILENAME(io_unlink, filename));
     case OP_MKDIRAT:
         arguments[0] = (__s64)NUMBER(int, io_mkdir, dfd);
-        arguments[2] = NUMBER(__u16, io_mkdir, mode);
+        arguments[1] = NUMBER(__u16, io_mkdir, mode);
         return add_name(request, 0, 1, FILENAME(io_mkdir, filename));
-    case OP_RENAMEAT:
-    case OP_SYMLINKAT: // struct io_link and io_rename are the same
-    case OP_LINKAT:
-        arguments[0] = (__s64)NUMBER(int, io_rename, old_dfd);
-        arguments[2] = (__s64)NUMBER(int, io_rename, new_dfd);
-        arguments[4] = NUMBER(__u32, io_rename, flags);
+    case OP_SYMLINKAT:
+        if (bpf_core_type_exists(struct io_symlink)) { // before 6.0
+            arguments[0] = (__s64)NUMBER(int, io_symlink, new_dfd);
+            end = add_name(request, 0, 1, NUMBER(__u64, io_symlink, oldpath));
+            return add_name(request, end, 2, NUMBER(__u64, io_symlink, newpath));
+        }
+        arguments[0] = (__s64)NUMBER(int, io_rename, new_dfd);
         end = add_name(request, 0, 1, FILENAME(io_rename, oldpath));
-        return add_name(request, end, 3, FILENAME(io_rename, newpath));
+        return add_name(request, end, 2, FILENAME(io_rename, newpath));
+    case OP_RENAMEAT:
+    case OP_LINKAT: // struct io_link has the same members at the same places
+        arguments[0] = (__s64)NUMBER(int, io_rename, old_dfd);
+        arguments[1] = NUMBER(__u32, io_rename, flags);
+        end = add_name(request, 0, 1, FILENAME(io_rename, oldpath));
+        return add_name(request, end, 2, FILENAME(io_rename, newpath));
+    case OP_READV:
+    case OP_WRITEV:
+    case OP_READ_FIXED:
+    case OP_WRITE_FIXED:
+    case OP_READ:
+    case OP_WRITE:
+        arguments[1] = NUMBER(__u32, io_rw, len);
+        return 0;
+    case OP_ACCEPT:
+        arguments[1] = NUMBER(__u32, io_accept, flags);
+        return 0;
+    case OP_CLOSE:
+        arguments[0] = (__s64)NUMBER(int, io_close, fd);
+        return 0;
     case OP_CONNECT:
         return add_address(request, 1, NUMBER(__u64, io_connect, addr), NUMBER(int, io_connect, addr_len));
+    case OP_SEND:
+    case OP_RECV:
+    case OP_RECVMSG:
+        arguments[1] = NUMBER(__u32, io_sr_msg, msg_flags);
+        return 0;
     case OP_SENDMSG:
+        arguments[1] = NUMBER(__u32, io_sr_msg, msg_flags);
         message = NUMBER(__u64, io_sr_msg, umsg);
         // struct msghdr begins with msg_name and msg_namelen.
         if (bpf_probe_read_user(&name, sizeof(name), (void *)message) || !name ||

@@ -11,13 +11,13 @@ internal import Policy
 @safe
 struct SyscallProbes: ~Copyable {
     // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
-    private let entry: BPFLink?
-    private let result: BPFLink
+    private let entry, result: BPFLink?
     private let exit, exec: BPFLink?
     let ring: BPFRing
     let object: BPFObject
     private let controlSection: Mapping
-    let hooks: String
+    /// `nil` when only operations of io_uring are wanted, which use this object's ring.
+    let hooks: String?
     private let counts: SyscallCounts.Grouping?
 
     var control: UnsafeMutablePointer<wire_control> {
@@ -58,11 +58,12 @@ struct SyscallProbes: ~Copyable {
         let ring = try BPFRing(
             try object.map(named: "ring"), size: counts == nil ? bufferSize : Int(getpagesize()))
 
+        var result: BPFLink?
         var exec: BPFLink?
         var exit: BPFLink?
         var entry: BPFLink?
         // Returns before entries: a call that is under way now is told too, without its duration.
-        let result = try object.attach("syscall_returned")
+        if rules.wantsCalls { result = try object.attach("syscall_returned") }
         if rules.needsEntry {
             exec = try object.attach("call_executed")
             exit = try object.attach("thread_exited")
@@ -76,7 +77,9 @@ struct SyscallProbes: ~Copyable {
         self.object = object
         controlSection = control
         self.counts = counts
-        hooks = rules.needsEntry ? "system calls by tp_btf/sys_enter, sys_exit" : "system calls by tp_btf/sys_exit"
+        hooks =
+            !rules.wantsCalls
+            ? nil : rules.needsEntry ? "system calls by tp_btf/sys_enter, sys_exit" : "system calls by tp_btf/sys_exit"
     }
 
     func statistics() -> ProgramStatistics { object.statistics() }

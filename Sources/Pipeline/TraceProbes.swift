@@ -73,7 +73,7 @@ struct TraceProbes: ~Copyable {
         }
         self.missing = missing
         var hooks = processes.hooks
-        if let calls = syscalls?.hooks { hooks.append(calls) }
+        if let calls = syscalls?.hooks ?? nil { hooks.append(calls) }
         if let operations = uring?.hooks { hooks.append(operations) }
         if signals != nil { hooks.append(SignalProbes.hooks) }
         self.hooks = hooks

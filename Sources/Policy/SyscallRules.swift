@@ -16,12 +16,20 @@ package struct SyscallRules: Sendable {
 
     /// Whether calls are watched from their entry on: for their duration and for those that never return. The calls of
     /// `security` all return, so it costs every call of the host only half.
-    package var needsEntry: Bool { wanted != nil }
+    package var needsEntry: Bool { wanted.map(Self.hasCalls) ?? false }
+
+    /// Whether some call is wanted that is made as one.
+    package var wantsCalls: Bool { security || needsEntry }
 
     /// Whether some operation of io_uring is wanted.
-    package var wantsURing: Bool {
-        guard let wanted else { return false }
-        return (0..<UInt32(64)).contains { wanted.contains(.ioUring, $0) }
+    package var wantsURing: Bool { wanted.map { Self.has($0, .ioUring) } ?? false }
+
+    private static func hasCalls(_ set: SyscallSet) -> Bool {
+        set.containsUnknown || SyscallABI.allCases.contains { $0 != .ioUring && has(set, $0) }
+    }
+
+    private static func has(_ set: SyscallSet, _ abi: SyscallABI) -> Bool {
+        (0..<UInt32(WIRE_NUMBERS_MAX)).contains { set.contains(abi, $0) }
     }
 
     /// The settings of the programs (struct wire_syscalls). `counts` is how calls are counted, where they are not told.

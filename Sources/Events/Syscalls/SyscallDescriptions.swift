@@ -522,16 +522,16 @@ enum SyscallDescriptions {
         x32:pwritev2 d fd ptr int off rwf
         x32:preadv d fd ptr int off
         x32:pwritev d fd ptr int off
-        # io_uring: of the words that are no strings, the first is for fd, the second for flags or length
+        # io_uring: only what the kernel programs read; of words that are no strings the first is for fd, the second for flags or length
         io_uring:NOP -
         io_uring:READV d fd uint
         io_uring:WRITEV d fd uint
         io_uring:FSYNC d fd
         io_uring:READ_FIXED d fd uint
         io_uring:WRITE_FIXED d fd uint
-        io_uring:POLL_ADD d fd hex
+        io_uring:POLL_ADD d fd
         io_uring:POLL_REMOVE d
-        io_uring:SYNC_FILE_RANGE d fd sync_file_range
+        io_uring:SYNC_FILE_RANGE d fd
         io_uring:SENDMSG n fd msg
         io_uring:RECVMSG n fd msg
         io_uring:TIMEOUT -
@@ -540,54 +540,54 @@ enum SyscallDescriptions {
         io_uring:ASYNC_CANCEL -
         io_uring:LINK_TIMEOUT -
         io_uring:CONNECT n fd addr
-        io_uring:FALLOCATE d fd fallocate
+        io_uring:FALLOCATE d fd
         io_uring:OPENAT fd at path open
         io_uring:CLOSE d fd
         io_uring:FILES_UPDATE d
         io_uring:STATX fd at path statx_flags
         io_uring:READ d fd uint
         io_uring:WRITE d fd uint
-        io_uring:FADVISE d fd fadvise
-        io_uring:MADVISE m int madvise
+        io_uring:FADVISE d fd
+        io_uring:MADVISE m
         io_uring:SEND n fd msg
         io_uring:RECV n fd msg
-        io_uring:OPENAT2 fd at path size
-        io_uring:EPOLL_CTL d fd epoll_ctl
-        io_uring:SPLICE d fd splice
+        io_uring:OPENAT2 fd at path open
+        io_uring:EPOLL_CTL d fd
+        io_uring:SPLICE d fd
         io_uring:PROVIDE_BUFFERS m
         io_uring:REMOVE_BUFFERS m
-        io_uring:TEE d fd splice
-        io_uring:SHUTDOWN n fd shutdown
+        io_uring:TEE d fd
+        io_uring:SHUTDOWN n fd
         io_uring:RENAMEAT fd at path path rename
         io_uring:UNLINKAT fd at path unlinkat
         io_uring:MKDIRAT fd at path mode
         io_uring:SYMLINKAT fd at name path
         io_uring:LINKAT fd at path path at_flags
-        io_uring:MSG_RING d fd uint
-        io_uring:FSETXATTR d fd name xattr
-        io_uring:SETXATTR f int path name xattr
-        io_uring:FGETXATTR d fd name
-        io_uring:GETXATTR f int path name
-        io_uring:SOCKET n family hex
-        io_uring:URING_CMD d fd hex
-        io_uring:SEND_ZC n fd msg
-        io_uring:SENDMSG_ZC n fd msg
-        io_uring:READ_MULTISHOT d fd uint
-        io_uring:WAITID p pid wait
+        io_uring:MSG_RING d fd
+        io_uring:FSETXATTR d fd
+        io_uring:SETXATTR f
+        io_uring:FGETXATTR d fd
+        io_uring:GETXATTR f
+        io_uring:SOCKET n
+        io_uring:URING_CMD d fd
+        io_uring:SEND_ZC n fd
+        io_uring:SENDMSG_ZC n fd
+        io_uring:READ_MULTISHOT d fd
+        io_uring:WAITID p
         io_uring:FUTEX_WAIT -
         io_uring:FUTEX_WAKE -
         io_uring:FUTEX_WAITV -
-        io_uring:FIXED_FD_INSTALL d fd cloexec
+        io_uring:FIXED_FD_INSTALL d fd
         io_uring:FTRUNCATE d fd
-        io_uring:BIND n fd addr
-        io_uring:LISTEN n fd uint
+        io_uring:BIND n fd
+        io_uring:LISTEN n fd
         io_uring:RECV_ZC n fd
-        io_uring:EPOLL_WAIT d fd uint
-        io_uring:READV_FIXED d fd uint
-        io_uring:WRITEV_FIXED d fd uint
-        io_uring:PIPE d int pipe2
+        io_uring:EPOLL_WAIT d fd
+        io_uring:READV_FIXED d fd
+        io_uring:WRITEV_FIXED d fd
+        io_uring:PIPE d
         io_uring:NOP128 -
-        io_uring:URING_CMD128 d fd hex
+        io_uring:URING_CMD128 d fd
         """
 
     /// What follows a command: `flags COMMAND[,COMMAND] arguments`. Others are followed by numbers.

@@ -78,6 +78,7 @@ private struct ArgumentWriter {
     mutating func write(_ kind: ArgumentKind) {
         let value = next()
         switch kind {
+        case .descriptor where record.abi == .ioUring && Int32(truncatingIfNeeded: value) < 0: return  // not known
         case .descriptor, .int: text.append(decimal: Int32(truncatingIfNeeded: value))
         case .directory:
             let descriptor = Int32(truncatingIfNeeded: value)
