@@ -35,6 +35,18 @@ package struct Bytes: Sendable {
     package var string: String { String(decoding: slice, as: UTF8.self) }
 }
 
+extension Bytes {
+    /// The range without leading "./", for joining to a directory.
+    package var withoutDotSlash: Range<Int> {
+        var start = range.lowerBound
+        while start + 2 < range.upperBound, storage[start] == UInt8(ascii: "."), storage[start + 1] == UInt8(ascii: "/")
+        {
+            start += 2
+        }
+        return start..<range.upperBound
+    }
+}
+
 /// A path as the kernel programs walk it: components from the leaf to the root, each ended by NUL. An empty component
 /// marks the root directory of the process; what follows lies above that root.
 package struct WalkedPath: Sendable {

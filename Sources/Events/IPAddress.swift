@@ -7,6 +7,12 @@ package struct IPAddress: Equatable, Sendable {
     private let high: UInt64
     private let low: UInt64
 
+    private init(count: Int, high: UInt64, low: UInt64) {
+        self.count = count
+        self.high = high
+        self.low = low
+    }
+
     /// From 4 or 16 bytes; `nil` for any other number.
     package init?(_ bytes: Span<UInt8>) {
         guard bytes.count == 4 || bytes.count == 16 else { return nil }
@@ -38,5 +44,89 @@ package struct IPAddress: Equatable, Sendable {
             start = index + 1
         }
         return zeros
+    }
+
+    /// IPv4 where IPv6 only carries it (::ffff:10.0.0.1); else itself.
+    package var unmapped: IPAddress {
+        guard count == 16, high == 0, low >> 32 == 0xffff else { return self }
+        return IPAddress(count: 4, high: low << 32, low: 0)
+    }
+
+    /// The same with all bits behind the first `bits` cleared.
+    package func keeping(bits: Int) -> IPAddress {
+        func mask(_ bits: Int) -> UInt64 { bits <= 0 ? 0 : bits >= 64 ? .max : ~(UInt64.max >> UInt64(bits)) }
+        return IPAddress(count: count, high: high & mask(bits), low: low & mask(bits - 64))
+    }
+}
+
+extension IPAddress {
+    /// From text: four decimal numbers without leading zeros (in another reading they would be octal), or IPv6 as RFC 4291
+    /// has it, also with a dotted end.
+    package init?(_ text: some StringProtocol) {
+        let text = Array(text.utf8)
+        if !text.contains(UInt8(ascii: ":")) {
+            guard let bytes = Self.dotted(text[...]) else { return nil }
+            self.init(bytes.span)
+            return
+        }
+        // Words in front of "::", and behind it.
+        var front: [UInt16] = []
+        var back: [UInt16] = []
+        var hasGap = false
+        var rest = text[...]
+        if rest.starts(with: [UInt8(ascii: ":"), UInt8(ascii: ":")]) {
+            hasGap = true
+            rest = rest.dropFirst(2)
+        }
+        while !rest.isEmpty {
+            let end = rest.firstIndex(of: UInt8(ascii: ":")) ?? rest.endIndex
+            let part = rest[..<end]
+            let isLast = end == rest.endIndex
+            var words: [UInt16] = []
+            if isLast, part.contains(UInt8(ascii: ".")) {
+                guard let bytes = Self.dotted(part) else { return nil }
+                words = [UInt16(bytes[0]) << 8 | UInt16(bytes[1]), UInt16(bytes[2]) << 8 | UInt16(bytes[3])]
+            } else {
+                guard let word = Self.number(part, radix: 16, digits: 4) else { return nil }
+                words = [UInt16(word)]
+            }
+            if hasGap { back += words } else { front += words }
+            if front.count + back.count > 8 { return nil }
+            rest = rest[end...].dropFirst()
+            if isLast { break }
+            if rest.isEmpty { return nil }
+            if rest.first == UInt8(ascii: ":") {
+                if hasGap { return nil }
+                hasGap = true
+                rest = rest.dropFirst()
+            }
+        }
+        let missing = 8 - front.count - back.count
+        guard hasGap ? missing >= 1 : missing == 0 else { return nil }
+        let words = front + Array(repeating: 0, count: missing) + back
+        func join(_ words: ArraySlice<UInt16>) -> UInt64 { words.reduce(0) { $0 << 16 | UInt64($1) } }
+        self.init(count: 16, high: join(words[..<4]), low: join(words[4...]))
+    }
+
+    private static func dotted(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+        let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 4 else { return nil }
+        var bytes: [UInt8] = []
+        for part in parts {
+            guard let number = number(part, radix: 10, digits: 3), number < 256 else { return nil }
+            if part.count > 1 && part.first == UInt8(ascii: "0") { return nil }
+            bytes.append(UInt8(number))
+        }
+        return bytes
+    }
+
+    private static func number(_ text: ArraySlice<UInt8>, radix: Int, digits: Int) -> Int? {
+        guard !text.isEmpty, text.count <= digits else { return nil }
+        var value = 0
+        for byte in text {
+            guard let digit = Character(UnicodeScalar(byte)).hexDigitValue, digit < radix else { return nil }
+            value = value * radix + digit
+        }
+        return value
     }
 }

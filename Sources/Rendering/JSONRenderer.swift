@@ -258,15 +258,3 @@ package struct JSONRenderer {
         buffer.append(hexadecimal: UInt64(unit), digits: 4)
     }
 }
-
-extension Bytes {
-    /// The range without leading "./", for joining to a directory.
-    var withoutDotSlash: Range<Int> {
-        var start = range.lowerBound
-        while start + 2 < range.upperBound, storage[start] == UInt8(ascii: "."), storage[start + 1] == UInt8(ascii: "/")
-        {
-            start += 2
-        }
-        return start..<range.upperBound
-    }
-}

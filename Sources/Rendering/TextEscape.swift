@@ -47,8 +47,14 @@ enum TextEscape {
         buffer.append(decimal: UInt64(number))
     }
 
-    /// 10.0.0.1, or IPv6 by RFC 5952.
+    /// 10.0.0.1, or IPv6 by RFC 5952; where that only carries IPv4, it ends like IPv4.
     static func append(_ address: IPAddress, to buffer: inout OutputBuffer) {
+        let carried = address.unmapped
+        if carried.count < address.count {
+            buffer.append("::ffff:")
+            append(carried, to: &buffer)
+            return
+        }
         if address.count == 4 {
             for index in 0..<4 {
                 if index > 0 { buffer.append(UInt8(ascii: ".")) }
