@@ -76,7 +76,7 @@ let package = Package(
         .testTarget(
             name: "EnrichmentTests", dependencies: ["CWire", "Enrichment", "Events", "Fixtures"], swiftSettings: swift
         ),
-        .testTarget(name: "PolicyTests", dependencies: ["CWire", "Policy"], swiftSettings: swift),
+        .testTarget(name: "PolicyTests", dependencies: ["CWire", "Events", "Policy"], swiftSettings: swift),
         .testTarget(
             name: "RenderingTests", dependencies: ["CWire", "Enrichment", "Events", "Fixtures", "Rendering"],
             swiftSettings: swift
