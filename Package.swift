@@ -82,7 +82,8 @@ let package = Package(
             swiftSettings: swift
         ),
         .testTarget(
-            name: "PipelineTests", dependencies: ["BPFRuntime", "Pipeline"], swiftSettings: swift,
+            name: "PipelineTests", dependencies: ["BPFRuntime", "Enrichment", "Pipeline", "Policy"],
+            swiftSettings: swift,
             linkerSettings: libbpf
         ),
         .testTarget(
@@ -93,6 +94,10 @@ let package = Package(
         ),
         .target(
             name: "FuzzRedaction", dependencies: ["Events", "Rendering"], path: "Tests/Fuzz/Redaction",
+            swiftSettings: swift
+        ),
+        .target(
+            name: "FuzzFilters", dependencies: ["CWire", "Events", "Policy"], path: "Tests/Fuzz/Filters",
             swiftSettings: swift
         ),
     ],

@@ -88,11 +88,7 @@ struct Sink: ~Copyable {
         if showsMarkedExecs, kind == .exec, event.isMarked { kind = .security }
         let shows = kind.map(kinds.contains) ?? true
         let files = fileForm != nil && (kind.map(fileKinds.contains) ?? true)
-        if !shows, case .text(var renderer) = form {
-            form = .json(Self.placeholder)
-            renderer.skip(event)
-            form = .text(renderer)
-        }
+        if !shows { skip(event) }
         guard shows || files else { return .filtered }
         if let maxRate, event.action != .loss {
             let now = event.time / 1_000_000_000
@@ -121,6 +117,14 @@ struct Sink: ~Copyable {
         }
         if files { fileForm?.append(event, to: &fileBuffer) }
         return .printed
+    }
+
+    /// Takes note of an event that is not shown: what a process does next is indented by it.
+    mutating func skip(_ event: Event) {
+        guard case .text(var renderer) = form else { return }
+        form = .json(Self.placeholder)  // so that the renderer is not copied
+        renderer.skip(event)
+        form = .text(renderer)
     }
 
     var isFull: Bool { buffer.count > 1 << 16 || fileBuffer.count > 1 << 16 }

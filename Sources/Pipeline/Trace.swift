@@ -155,6 +155,9 @@ package enum Trace {
             ownCPU: Footer.ownCPU()
         )
         if !options.quiet { for line in footer.lines() { note(line) } }
+        for line in state.findings.lines() { note(line) }
+        // What was found is certain, however much else was missed.
+        if !state.findings.isEmpty { return .finding }
         if options.strict && (footer.lostTotal > 0 || !probes.missing.isEmpty) { return .incomplete }
         if let programStatus { return .program(programStatus) }
         return .success

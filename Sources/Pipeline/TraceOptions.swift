@@ -34,6 +34,14 @@ package struct TraceOptions: Sendable {
     package var signals: UInt64 = 0
     /// How system calls are counted in the kernel instead of told.
     var syscallCounts: SyscallCounts.Grouping?
+    /// An event is shown when all of these match.
+    package var filters: [Filter] = []
+    /// The run ends with the first event that matches. Like the next two it is about all events in scope.
+    package var until: Filter?
+    /// Each event that one of these matches is a finding.
+    package var failOn: [Filter] = []
+    /// Each of these that no event matches is a finding.
+    package var expect: [Filter] = []
     package var format = OutputFormat.text
     /// In the order asked for; `nil` for all.
     package var fields: [Field]?

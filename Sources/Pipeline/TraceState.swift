@@ -3,6 +3,7 @@
 internal import CWire
 internal import Enrichment
 internal import Events
+internal import Policy
 
 /// What a run knows and counts: record in, line out.
 struct TraceState: ~Copyable {
@@ -10,6 +11,10 @@ struct TraceState: ~Copyable {
     var sink: Sink
     private let host: Host
     private let countLimit: UInt64?
+    /// What is shown; `nil` for all.
+    private var filter: FilterMatcher?
+    private var until: FilterMatcher?
+    private(set) var findings: Findings
     /// When the probes were attached, CLOCK_BOOTTIME.
     let started: UInt64
     /// Nanoseconds of CPU used until then.
@@ -34,6 +39,9 @@ struct TraceState: ~Copyable {
         self.sink = sink
         self.host = host
         countLimit = options.count
+        filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
+        until = options.until?.matcher(boot: host.boot)
+        findings = Findings(failOn: options.failOn, expect: options.expect, host: host)
         started = Host.boottime()
         startCPU = Footer.ownCPU()
         losses = probes.losses()
@@ -93,6 +101,7 @@ struct TraceState: ~Copyable {
         var event = Event(.loss, time: now, process: nil, lost: new, host: host)
         seen += 1
         lossEvents += 1
+        look(at: event)
         _ = sink.take(&event)
     }
 
@@ -106,11 +115,23 @@ struct TraceState: ~Copyable {
 
     private mutating func emit(_ event: inout Event) {
         seen += 1
+        look(at: event)
+        if filter?.matches({ event.value(of: $0) }) == false {
+            filtered += 1
+            sink.skip(event)
+            return
+        }
         switch sink.take(&event) {
         case .printed: if let countLimit, sink.printed - lossEvents >= countLimit { isComplete = true }
         case .filtered: filtered += 1
         case .heldBack: heldBack += 1
         }
+    }
+
+    /// What is asked of all events, whether they are shown or not.
+    private mutating func look(at event: Event) {
+        findings.look(at: event)
+        if until?.matches({ event.value(of: $0) }) == true { isComplete = true }
     }
 
     private static func named(_ counters: [UInt64]) -> [(name: String, count: UInt64)] {

@@ -30,8 +30,8 @@ enum FilterType: Equatable {
         case .eventAction: self = .word(Self.actions)
         case .eventOutcome: self = .word(["success", "failure"])
         case .eventDuration: self = .duration
-        case .errorCode: self = .word((1...600).compactMap { errnoName($0).map { "\($0)" } })
-        case .ebpfguardSignal: self = .word((1...64).compactMap { signalName($0).map { "\($0)" } })
+        case .errorCode: self = .word(Self.errnos)
+        case .ebpfguardSignal: self = .word(Self.signals)
         case .syscallABI: self = .word(["x86-64", "i386", "x32", "arm64", "arm", "io_uring"])
         case .processMarks: self = .wordList(["memfd", "deleted", "upper_layer", "setuid"])
         case .processName, .parentName, .targetName: self = .name
@@ -94,6 +94,9 @@ enum FilterType: Equatable {
         "symlink", "mkdir", "rmdir", "chmod", "chown", "truncate", "mount", "exec_map", "ptrace", "module_load", "bpf",
         "setuid", "policy_violation", "detection", "loss",
     ]
+
+    private static let errnos = (1...600).compactMap { errnoName($0).map { "\($0)" } }
+    private static let signals = (1...64).compactMap { signalName($0).map { "\($0)" } }
 
     /// What ECS allows.
     private static let categories = [

@@ -24,6 +24,9 @@ struct TraceCommand: ParsableCommand {
     @OptionGroup(title: "What to show")
     var selection: TraceSelection
 
+    @OptionGroup(title: "Conditions on events, by the fields of JSON: ebpfguard-filter(7)")
+    var conditions: FilterOptions
+
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
@@ -48,6 +51,7 @@ struct TraceCommand: ParsableCommand {
         options.scope = try scope.scope()
         options.kinds = try selection.kinds()
         try selection.apply(to: &options)
+        try conditions.apply(to: &options)
         try output.apply(to: &options)
         try bounds.apply(to: &options)
         options.strict = checks.strict

@@ -203,8 +203,8 @@ private struct Random {
             values[.eventOutcome] = .word(succeeds ? "success" : "failure")
             facts.set(WIRE_FACT_OUTCOME, Int64((succeeds ? WIRE_OUTCOME_SUCCESS : WIRE_OUTCOME_FAILURE).rawValue))
             if !succeeds {
-                // 33 has no name here.
-                let code = pick([1, 2, 13, 33] as [Int32])
+                // 41 has no name.
+                let code = pick([1, 2, 13, 41] as [Int32])
                 values[.ebpfguardErrno] = .integer(Int64(code))
                 values[.errorCode] = errnoName(code).map { .word($0) } ?? .absent
                 facts.set(WIRE_FACT_ERROR, Int64(code))
