@@ -18,11 +18,10 @@ package struct FilterError: Error, CustomStringConvertible {
         let before = Self.columns(text[max(0, offset - 400)..<offset].drop { offset > 400 && $0 & 0xc0 == 0x80 })
         let after = Self.columns(text[offset..<min(text.count, offset + 400)])
         // Fits a terminal that is 80 wide.
-        let cutsFront = before.count > 50
-        let cutsBack = after.count > 20 && before.count + after.count > 76
-        let front = (cutsFront ? ["…"] : []) + before.suffix(50)
-        excerpt =
-            String(String.UnicodeScalarView(front + after.prefix(cutsBack ? 20 : after.count))) + (cutsBack ? "…" : "")
+        let front = before.count > 50 ? ["…"] + before.suffix(50) : before
+        let room = 76 - front.count
+        let back = after.count > room ? after.prefix(room) + ["…"] : after[...]
+        excerpt = String(String.UnicodeScalarView(front + back))
         column = front.count
     }
 

@@ -88,9 +88,7 @@ enum FilterAtom {
         switch test.field {
         case .errorCode: return numbered(1...600, errnoName)
         case .ebpfguardSignal: return numbered(1...64, signalName)
-        case .syscallName:
-            guard !exists else { return [.min...Int64.max] }
-            return syscalls.flatMap { $0 { holds($0) } }.map { joined($0) }
+        case .syscallName: return syscalls.flatMap { $0 { exists || holds($0) } }.map { joined($0) }
         case _ where exists: return [.min...Int64.max]
         case .eventOutcome:
             let outcomes = [("failure", WIRE_OUTCOME_FAILURE), ("success", WIRE_OUTCOME_SUCCESS)]

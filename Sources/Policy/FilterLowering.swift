@@ -3,8 +3,8 @@
 package import CWire
 
 extension Filter {
-    /// The system calls whose names are wanted, as ranges of WIRE_SYSCALL_FACT(abi, number), each with all numbers that
-    /// user space would show under such a name; `nil` when that can't be told.
+    /// The system calls whose names are wanted, as ranges of WIRE_SYSCALL_FACT(abi, number): exactly those that user space
+    /// shows under such a name. A call that it has no name for is never wanted. `nil` when that can't be told.
     package typealias SyscallNumbers = (_ isWanted: (String) -> Bool) -> [ClosedRange<Int64>]?
 
     /// What of a filter the kernel programs can decide.

@@ -61,6 +61,9 @@ struct FilterParser {
                 help: "join two with and: event.duration > 1s and event.duration < 2s")
         case .word(let word) where Self.keywords[word.lowercased()] != nil:
             throw error("\"\(word)\" is not an operator", at: token, help: Self.keywords[word.lowercased()])
+        case .word(let unit) where Self.units.contains(unit):
+            guard index > 0, case .word(let number) = tokens[index - 1].kind, Self.isNumber(number) else { fallthrough }
+            throw error("a unit belongs to its number", at: token, help: "write \(number)\(unit)")
         default: throw error("here the expression should go on with and or or", at: token, help: nil)
         }
     }
@@ -111,6 +114,8 @@ struct FilterParser {
         "startswith": "write ~ \"text*\"", "endswith": "write ~ \"*text\"",
     ]
 
+    private static let units = ["ns", "us", "ms", "s", "m", "h", "d"]
+
     private mutating func comparison() throws(FilterError) -> FilterTest {
         let place = token
         let field = try fieldName()
@@ -158,10 +163,16 @@ struct FilterParser {
             if word.lowercased() == "not" {
                 throw error("\"\(word)\" is not an operator", at: place, help: "write not")
             }
-            let near = Field.suggestion(for: word).map { "did you mean \($0.name)?" }
-            throw error(
-                "there is no field \"\(word)\"", at: place, help: near ?? "--list-fields shows all there are")
+            throw error("there is no field \"\(word)\"", at: place, help: Self.help(instead: word))
         }
+    }
+
+    private static func help(instead word: String) -> String {
+        let below = Field.allCases.map(\.name).filter { $0.hasPrefix(word + ".") }
+        if !below.isEmpty {
+            return "below it are " + below.prefix(3).joined(separator: ", ") + (below.count > 3 ? " …" : "")
+        }
+        return Field.suggestion(for: word).map { "did you mean \($0.name)?" } ?? "--list-fields shows all there are"
     }
 
     private mutating func operation(behind field: Field) throws(FilterError) -> FilterOperation {

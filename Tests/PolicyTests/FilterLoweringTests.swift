@@ -77,7 +77,8 @@ struct FilterLoweringTests {
         }
         for (text, numbers) in [
             ("ebpfguard.syscall.name == 'write'", [1]), ("ebpfguard.syscall.name ~ 'open*'", [2, 257]),
-            ("ebpfguard.syscall.name != 'write'", [0, 2, 257]), ("ebpfguard.syscall.name in ('read', 'open')", [0, 2]),
+            ("ebpfguard.syscall.name != 'write'", [0, 2, 257]), ("ebpfguard.syscall.name exists", [0, 1, 2, 257]),
+            ("ebpfguard.syscall.name in ('read', 'open')", [0, 2]),
         ] as [(String, Set<Int64>)] {
             let lowered = try lowered(text)
             #expect(lowered.isExact)

@@ -201,6 +201,15 @@ struct FilterParserTests {
                 "process.pid > 1 < 3", "comparisons can't be chained", 16,
                 "join two with and: event.duration > 1s and event.duration < 2s"
             ),
+            ("event.duration > 10 ms", "a unit belongs to its number", 20, "write 10ms"),
+            ("process.pid exists ms", "here the expression should go on with and or or", 19, nil),
+            (
+                "user == 'root'", "there is no field \"user\"", 0, "below it are user.id, user.name, user.audit.id"
+            ),
+            (
+                "process == 'x'", "there is no field \"process\"", 0,
+                "below it are process.pid, process.vpid, process.entity_id …"
+            ),
             ("process.pid == 1 process.pid == 2", "here the expression should go on with and or or", 17, nil),
             // The caret counts characters, and a tab or newline is one.
             ("process.executable == '/é\u{1f600}' = 2", "\"=\" is not an operator", 28, "write =="),
@@ -232,7 +241,7 @@ struct FilterParserTests {
         let error = #expect(throws: FilterError.self) { try Filter(text) }
         #expect(error?.excerpt.hasPrefix("…") == true)
         #expect(error?.excerpt.hasSuffix("…") == true)
-        #expect((error?.excerpt.count ?? 99) <= 76)
+        #expect((error?.excerpt.count ?? 99) <= 77)
         let behind = error.map { $0.excerpt.dropFirst($0.column) }
         #expect(behind?.hasPrefix("proces.pid ==") == true)
     }
