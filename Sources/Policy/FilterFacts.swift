@@ -5,21 +5,45 @@ internal import Events
 
 /// A test in the kernel's terms.
 enum FilterAtom {
-    /// The fact is present and in one of the ranges.
-    case ranges(wire_fact, [ClosedRange<Int64>])
+    /// The fact is present and in one of the ranges. Not exact: that holds for more events than the test, or, of a test
+    /// that is negated, for fewer.
+    case ranges(wire_fact, [ClosedRange<Int64>], isExact: Bool)
     /// The name of the process is one of these, or with `differs` none of them. Every event in the kernel has a name.
     case names([[UInt8]], differs: Bool)
 
-    /// `nil` for what only user space knows.
-    init?(_ test: FilterTest, _ syscalls: Filter.SyscallNumbers?) {
+    /// `nil` for what only user space knows. `negated` says what the test is used for.
+    init?(_ test: FilterTest, negated: Bool, _ syscalls: Filter.SyscallNumbers?) {
         if test.field == .processName {
             guard case .texts(let names) = test.check else { return nil }
             // What has a NUL is never a name.
             self = .names(names.filter { !$0.contains(0) && $0.count < Int(WIRE_COMM_SIZE) }, differs: test.differs)
             return
         }
+        if test.field == .eventAction, case .texts(let words) = test.check {
+            self.init(actions: words, differs: test.differs, negated: negated)
+            return
+        }
         guard let fact = Self.fact(of: test.field), let ranges = Self.ranges(test, syscalls) else { return nil }
-        self = .ranges(fact, ranges)
+        self = .ranges(fact, ranges, isExact: true)
+    }
+
+    /// Kinds that have the action for sure, or those that may have it: whichever makes more events pass. A word that is
+    /// in neither table is not decided in the kernel, so that a new kind loses nothing.
+    private init?(actions words: [[UInt8]], differs: Bool, negated: Bool) {
+        var kinds: [ClosedRange<Int64>] = []
+        var isExact = true
+        for word in words.map({ String(decoding: $0, as: UTF8.self) }) {
+            if let known = Self.kinds[word] {
+                kinds += known.map { Int64($0.rawValue)...Int64($0.rawValue) }
+            } else if Self.calls.contains(word) {
+                isExact = false
+                if negated == differs { kinds.append(Int64(WIRE_SYSCALL.rawValue)...Int64(WIRE_SYSCALL.rawValue)) }
+            } else {
+                return nil
+            }
+        }
+        let ranges = joined(kinds)
+        self = .ranges(WIRE_FACT_ACTION, differs ? ranges.complement : ranges, isExact: isExact)
     }
 
     /// Where the programs know a field. `process.parent.pid` is not among them: user space has it from the ancestors that
@@ -88,26 +112,21 @@ enum FilterAtom {
         switch test.field {
         case .errorCode: return numbered(1...600, errnoName)
         case .ebpfguardSignal: return numbered(1...64, signalName)
-        case .syscallName: return syscalls.flatMap { $0 { exists || holds($0) } }.map { joined($0) }
+        case .syscallName where !exists:
+            let calls = syscalls.flatMap { $0 { test.check.accepts(Array($0.utf8).span) } }.map { joined($0) }
+            return test.differs ? calls?.complement : calls
         case _ where exists: return [.min...Int64.max]
         case .eventOutcome:
             let outcomes = [("failure", WIRE_OUTCOME_FAILURE), ("success", WIRE_OUTCOME_SUCCESS)]
             return joined(outcomes.filter { holds($0.0) }.map { Int64($0.1.rawValue)...Int64($0.1.rawValue) })
-        case .eventAction:
-            // A word without its kinds here is not decided in the kernel, so that a new kind loses nothing.
-            guard case .texts(let words) = test.check else { return nil }
-            var kinds: [ClosedRange<Int64>] = []
-            for word in words {
-                guard let known = Self.kinds[String(decoding: word, as: UTF8.self)] else { return nil }
-                kinds += known.map { Int64($0.rawValue)...Int64($0.rawValue) }
-            }
-            return test.differs ? joined(kinds).complement : joined(kinds)
         default: return nil
         }
     }
 
     private static let kinds: [String: [wire_kind]] = [
         "exec": [WIRE_EXEC, WIRE_EXEC_FAILED], "fork": [WIRE_FORK], "exit": [WIRE_EXIT], "existing": [WIRE_EXISTING],
-        "syscall": [WIRE_SYSCALL], "signal": [WIRE_SIGNAL], "oom": [WIRE_OOM],
+        "signal": [WIRE_SIGNAL], "oom": [WIRE_OOM],
     ]
+    /// What a system call is called by user space, which knows more about it than its kind.
+    private static let calls: Set<String> = ["syscall", "ptrace", "setuid", "mount", "module_load", "bpf"]
 }

@@ -4,7 +4,7 @@ package import CWire
 
 extension Filter {
     /// The system calls whose names are wanted, as ranges of WIRE_SYSCALL_FACT(abi, number): exactly those that user space
-    /// shows under such a name. A call that it has no name for is never wanted. `nil` when that can't be told.
+    /// shows under such a name, `syscall_500` included. `nil` when that can't be told.
     package typealias SyscallNumbers = (_ isWanted: (String) -> Bool) -> [ClosedRange<Int64>]?
 
     /// What of a filter the kernel programs can decide.
@@ -48,14 +48,15 @@ private struct Lowering {
     }
 
     private mutating func clauses(_ test: FilterTest, negated: Bool) -> [Clause] {
-        guard let atom = FilterAtom(test, syscalls) else {
+        guard let atom = FilterAtom(test, negated: negated, syscalls) else {
             isExact = false
             return []
         }
         let literals: Clause
         let oneByOne: Bool
         switch atom {
-        case .ranges(let fact, let ranges):
+        case .ranges(let fact, let ranges, let isExact):
+            if !isExact { self.isExact = false }
             oneByOne = negated
             literals = ranges.map { Self.literal(fact, $0.lowerBound, $0.upperBound, negated: negated) }
         case .names(let names, let differs):

@@ -32,6 +32,10 @@ struct FilterLoweringTests {
             ("(process.pid == 1 and user.id == 1) or (process.pid == 2 and user.id == 2)", 4, 8, true),
             ("event.action == 'exec'", 1, 1, true),
             ("event.action in ('exec', 'connect')", 0, 0, false),
+            ("event.action == 'syscall'", 1, 1, false),
+            ("not event.action == 'syscall'", 0, 0, false),
+            ("not event.action in ('exec', 'mount')", 1, 1, false),
+            ("event.action != 'syscall'", 1, 1, false),
             ("event.outcome == 'failure'", 1, 1, true),
             ("error.code == 'ENOENT'", 1, 1, true),
             ("error.code in ('EPERM', 'ENOENT', 'EACCES')", 1, 2, true),
@@ -179,6 +183,7 @@ private struct Random {
     private static let actions: [(StaticString, wire_kind)] = [
         ("exec", WIRE_EXEC), ("exec", WIRE_EXEC_FAILED), ("fork", WIRE_FORK), ("exit", WIRE_EXIT),
         ("syscall", WIRE_SYSCALL),
+        ("ptrace", WIRE_SYSCALL), ("bpf", WIRE_SYSCALL),
     ]
     private static let names = ["", "a", "curl", "fifteen-bytes-x"]
 
@@ -231,7 +236,7 @@ private struct Random {
         switch next(8) {
         case 0, 1: return pick(Self.numbers).0.name + number(["-1", "0", "1", "2", "0x3", "4", "9223372036854775807"])
         case 2: return pick(Self.identifiers).0.name + number(["0", "1", "'2'", "3", "18446744073709551615"])
-        case 3: return "event.action" + text(["exec", "fork", "exit", "syscall", "connect", "loss"])
+        case 3: return "event.action" + text(["exec", "fork", "exit", "syscall", "ptrace", "connect", "loss"])
         case 4: return "event.outcome" + text(["success", "failure"])
         case 5: return "error.code" + text(["EPERM", "ENOENT", "EACCES"])
         case 6: return "process.name" + text(Self.names)

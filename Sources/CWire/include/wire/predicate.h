@@ -10,7 +10,7 @@
 // space, and has that field's value; a fact that is present when the field is absent, or the other way round, loses
 // events.
 enum wire_fact {
-    WIRE_FACT_ACTION = 0,     // event.action: enum wire_kind. Of every event
+    WIRE_FACT_ACTION = 0,     // of every event: enum wire_kind. event.action may say more of a system call
     WIRE_FACT_OUTCOME = 1,    // event.outcome: enum wire_outcome
     WIRE_FACT_ERROR = 2,      // ebpfguard.errno, error.code: the positive errno
     WIRE_FACT_DURATION = 3,   // event.duration, ns
@@ -28,7 +28,7 @@ enum wire_fact {
     WIRE_FACT_EXIT_SIGNAL = 15, // process.exit_signal
     WIRE_FACT_SIGNAL = 16,    // ebpfguard.signal, as its number
     WIRE_FACT_RETURN = 17,    // ebpfguard.syscall.return
-    WIRE_FACT_SYSCALL = 18,   // of every system call, with a name or not: WIRE_SYSCALL_FACT(abi, number)
+    WIRE_FACT_SYSCALL = 18,   // ebpfguard.syscall.name: WIRE_SYSCALL_FACT(abi, number)
     WIRE_FACT_TARGET_PID = 19, // ebpfguard.target.pid
     WIRE_FACT_PORT = 20,      // destination.port
     WIRE_FACT_COMM = 21,      // process.name; not in `values` but in `comm`, and always there
