@@ -83,8 +83,14 @@ package struct SocketAddress: Sendable {
 }
 
 extension IPAddress {
-    /// 10.0.0.1, or IPv6 by RFC 5952.
+    /// 10.0.0.1, or IPv6 by RFC 5952; where that only carries IPv4, it ends like IPv4.
     func append(to text: inout ArgumentText) {
+        let carried = unmapped
+        if carried.count < count {
+            text.append("::ffff:")
+            carried.append(to: &text)
+            return
+        }
         if count == 4 {
             for index in 0..<4 {
                 if index > 0 { text.append(".") }
