@@ -25,10 +25,7 @@ OBJECTS := $(patsubst bpf/%.bpf.c,$(GENERATED)/%.bpf.o,$(wildcard bpf/*.bpf.c))
 BPF_FLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -std=gnu2x -ffreestanding -Wall -Werror \
 	-Ibpf/include -ISources/CWire/include -idirafter /usr/include/$(ARCH)-linux-gnu
 
-# libelf.a of newer distributions needs zstd.
-LIBELF := $(firstword $(wildcard /usr/lib/$(ARCH)-linux-gnu/libelf.a /usr/lib64/libelf.a /usr/lib/libelf.a))
-ZSTD := $(if $(LIBELF),$(if $(shell grep -l ZSTD_compress $(LIBELF)),-Xlinker -lzstd))
-RELEASE := -c release -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s $(ZSTD)
+RELEASE := -c release -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s
 # The linker warns of dlopen and of user databases in static executables; nothing here calls them.
 QUIET := 2>&1 | { grep -v -e 'statically linked applications requires' -e 'mktemp. is dangerous' || :; }
 SHELL := /bin/bash

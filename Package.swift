@@ -18,7 +18,10 @@ let c: [CSetting] = [
     .unsafeFlags(["-Wall", "-Wextra", "-Werror"])
 ]
 
-let libbpf: [LinkerSetting] = [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]
+/// In the order in which a static link needs them: newer versions of libelf compress with zstd.
+let libbpf: [LinkerSetting] = [
+    .linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z"), .linkedLibrary("zstd"),
+]
 
 let package = Package(
     name: "ebpfguard",
@@ -34,6 +37,7 @@ let package = Package(
             name: "CLibbpf",
             providers: [.apt(["libbpf-dev", "libelf-dev", "zlib1g-dev"])]
         ),
+        .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CLinux", cSettings: c),
         .target(name: "CWire", cSettings: c),
         .target(name: "CObjects", cSettings: c),
@@ -43,10 +47,11 @@ let package = Package(
         .target(name: "Enrichment", dependencies: ["Events", "CLinux"], swiftSettings: swift),
         .target(name: "Policy", dependencies: ["Events", "CWire"], swiftSettings: swift),
         .target(name: "Rendering", dependencies: ["CWire", "Events", "Enrichment"], swiftSettings: swift),
+        .target(name: "Recording", dependencies: ["CZstd"], swiftSettings: swift),
         .target(
             name: "Pipeline",
             dependencies: [
-                "BPFRuntime", "CLinux", "CWire", "Enrichment", "Events", "Policy", "Rendering",
+                "BPFRuntime", "CLinux", "CWire", "Enrichment", "Events", "Policy", "Recording", "Rendering",
             ],
             swiftSettings: swift
         ),
@@ -80,6 +85,10 @@ let package = Package(
         .testTarget(
             name: "RenderingTests", dependencies: ["CWire", "Enrichment", "Events", "Fixtures", "Rendering"],
             swiftSettings: swift
+        ),
+        .testTarget(
+            name: "RecordingTests", dependencies: ["CLinux", "Recording"], swiftSettings: swift,
+            linkerSettings: [.linkedLibrary("zstd")]
         ),
         .testTarget(
             name: "PipelineTests", dependencies: ["BPFRuntime", "Enrichment", "Pipeline", "Policy"],

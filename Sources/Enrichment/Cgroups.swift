@@ -8,13 +8,10 @@ internal import Glibc
 /// that were there before.
 package struct Cgroups {
     private var paths: [UInt64: Bytes] = [:]
-    /// The cgroup2 mount, "" when there is none.
-    private let mountPoint: String
-    private let mount: Int32
+    private let lookups: Lookups
 
-    package init() {
-        mountPoint = Self.findMount() ?? ""
-        mount = mountPoint.isEmpty ? -1 : unsafe open(mountPoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    package init(lookups: Lookups = Lookups()) {
+        self.lookups = lookups
     }
 
     /// A cgroup was made. Kept also after it is gone: events of its last processes may still come.
@@ -26,6 +23,27 @@ package struct Cgroups {
     /// The path from the hierarchy's root; `nil` when it is gone and was never told.
     package mutating func path(of id: UInt64) -> Bytes? {
         if let path = paths[id] { return path }
+        guard let path = lookups.cgroupPath(id) else { return nil }
+        add(id, path: path)
+        return path
+    }
+
+    /// The mount point of the first cgroup2 file system.
+    package static func findMount() -> String? { CgroupMount.find() }
+}
+
+/// The cgroup2 hierarchy of this host.
+struct CgroupMount {
+    /// "" when there is none.
+    private let mountPoint: String
+    private let mount: Int32
+
+    init() {
+        mountPoint = Self.find() ?? ""
+        mount = mountPoint.isEmpty ? -1 : unsafe open(mountPoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    }
+
+    func path(of id: UInt64) -> Bytes? {
         guard mount >= 0 else { return nil }
         let descriptor = clinux_open_cgroup(mount, id)
         guard descriptor >= 0 else { return nil }
@@ -37,13 +55,10 @@ package struct Cgroups {
         }
         guard count > 0, buffer[..<count].starts(with: mountPoint.utf8) else { return nil }
         let relative = buffer[mountPoint.utf8.count..<count]
-        let path = Bytes(relative.isEmpty ? [UInt8(ascii: "/")] : Array(relative))
-        add(id, path: path)
-        return path
+        return Bytes(relative.isEmpty ? [UInt8(ascii: "/")] : Array(relative))
     }
 
-    /// The mount point of the first cgroup2 file system.
-    package static func findMount() -> String? {
+    static func find() -> String? {
         guard let mounts = contents(ofFile: "/proc/self/mountinfo", limit: 1 << 20) else { return nil }
         for line in mounts.split(separator: UInt8(ascii: "\n")) {
             // 36 35 98:0 /root /mount/point options... - type source options

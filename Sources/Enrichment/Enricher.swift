@@ -5,14 +5,17 @@ package import Events
 
 /// Turns records into events: remembers processes, users and cgroups, and joins them.
 package struct Enricher {
-    private var tree = ProcessTree()
-    private var users = UserNames()
-    private var cgroups = Cgroups()
+    private var tree: ProcessTree
+    private var users: UserNames
+    private var cgroups: Cgroups
     private let host: Host
     /// Hook that failed execs come from, for `ebpfguard.hook`.
     private let failedExecHook: StaticString
 
-    package init(host: Host, failedExecHook: StaticString) {
+    package init(host: Host, failedExecHook: StaticString, lookups: Lookups = Lookups()) {
+        tree = ProcessTree(lookups: lookups)
+        users = UserNames(lookups: lookups)
+        cgroups = Cgroups(lookups: lookups)
         self.host = host
         self.failedExecHook = failedExecHook
     }

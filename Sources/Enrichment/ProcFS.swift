@@ -49,6 +49,9 @@ enum ProcFS {
         return ticks == key.start / nanosecondsPerTick
     }
 
+    /// Whether any process has this pid.
+    static func exists(_ pid: UInt32) -> Bool { kill(pid_t(bitPattern: pid), 0) == 0 || errno != ESRCH }
+
     /// USER_HZ is 100 on every architecture this runs on.
     private static let nanosecondsPerTick: UInt64 = 10_000_000
 }

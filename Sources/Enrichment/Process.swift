@@ -54,18 +54,26 @@ package final class Image {
     package internal(set) var record: ProcessRecord?
     private let knownExecutable: WalkedPath?
     private var knownArguments: TextList?
-    private var askedForArguments = false
+    /// Whom to ask for the arguments; `nil` when that was done, or is not needed.
+    private var lookups: Lookups?
 
-    init(_ record: ProcessRecord) {
+    init(_ record: ProcessRecord, _ lookups: Lookups) {
         key = record.task.key
         self.record = record
         knownExecutable = nil
+        if record.kind != WIRE_EXEC.rawValue { setLookups(lookups) }
     }
 
     /// From /proc, when no record told of it.
-    init(_ key: ProcessKey, executable: WalkedPath?) {
+    init(_ key: ProcessKey, executable: WalkedPath?, _ lookups: Lookups) {
         self.key = key
         knownExecutable = executable
+        setLookups(lookups)
+    }
+
+    private func setLookups(_ lookups: Lookups) {
+        self.lookups = lookups
+        if lookups.asksAtOnce { _ = arguments }
     }
 
     package var executable: WalkedPath? { record?.executable ?? knownExecutable }
@@ -80,9 +88,9 @@ package final class Image {
     /// first asked for.
     package var arguments: TextList? {
         if let exec { return exec.arguments.bytes.isEmpty ? nil : exec.arguments }
-        if !askedForArguments {
-            askedForArguments = true
-            knownArguments = ProcFS.arguments(of: key)
+        if let lookups {
+            self.lookups = nil
+            knownArguments = lookups.arguments(of: key)
         }
         return knownArguments
     }

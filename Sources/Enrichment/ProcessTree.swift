@@ -2,7 +2,6 @@
 
 package import CWire
 package import Events
-internal import Glibc
 
 /// All processes that are known, by pid. Filled by the iterator at start, kept by fork, exec and exit.
 ///
@@ -17,7 +16,11 @@ package struct ProcessTree {
     /// Sweep when there are more entries than this.
     private var sweepAbove = 20_000
 
-    package init() {}
+    private let lookups: Lookups
+
+    package init(lookups: Lookups = Lookups()) {
+        self.lookups = lookups
+    }
 
     package var count: Int { processes.count }
 
@@ -52,7 +55,7 @@ package struct ProcessTree {
     /// Takes in one that was there before us.
     @discardableResult
     package mutating func add(existing record: ProcessRecord) -> Process {
-        let process = Process(task: record.task, image: Image(record), ancestors: record.ancestors, parentImage: nil)
+        let process = Process(task: record.task, image: Image(record, lookups), ancestors: record.ancestors, parentImage: nil)
         insert(process)
         return process
     }
@@ -60,7 +63,7 @@ package struct ProcessTree {
     package mutating func exec(_ record: ProcessRecord) -> Process {
         let ancestors = record.ancestors
         let parentImage = ancestors.first.flatMap { image(of: $0) }
-        let process = Process(task: record.task, image: Image(record), ancestors: ancestors, parentImage: parentImage)
+        let process = Process(task: record.task, image: Image(record, lookups), ancestors: ancestors, parentImage: parentImage)
         insert(process)
         return process
     }
@@ -93,7 +96,7 @@ package struct ProcessTree {
         }
         let process = Process(
             task: record.task,
-            image: Image(record),
+            image: Image(record, lookups),
             ancestors: ancestors,
             parentImage: ancestors.first.flatMap { image(of: $0) }
         )
@@ -171,7 +174,7 @@ package struct ProcessTree {
 
     /// Drops those that are gone. Their end was not told: it was out of scope, or the event was lost.
     private mutating func sweep() {
-        for (pid, process) in processes where kill(pid_t(pid), 0) != 0 && errno == ESRCH { remove(process) }
+        for (pid, process) in processes where !lookups.exists(pid) { remove(process) }
         sweepAbove = max(20_000, processes.count * 2)
     }
 
@@ -181,7 +184,7 @@ package struct ProcessTree {
         ancestor.start = task.parent_start
         if let parent {
             ancestor.comm = parent.task.comm
-        } else if let name = ProcFS.name(of: task.parent_pid), ProcFS.isAlive(task.parentKey) {
+        } else if let name = lookups.name(of: task.parentKey) {
             unsafe withUnsafeMutableBytes(of: &ancestor.comm) { unsafe $0.copyBytes(from: name.slice.prefix(15)) }
         }
         return ancestor
@@ -192,12 +195,12 @@ package struct ProcessTree {
         if let known = process(ancestor.key) {
             if known.task.name == ancestor.name { return known.image }
         }
-        guard let executable = ProcFS.executable(of: ancestor.key) else { return process(ancestor.key)?.image }
+        guard let executable = lookups.executable(of: ancestor.key) else { return process(ancestor.key)?.image }
         if let known = process(ancestor.key), known.image?.executable?.string == executable.string {
             known.task.comm = ancestor.comm  // it only has another name
             return known.image
         }
-        let image = Image(ancestor.key, executable: executable)
+        let image = Image(ancestor.key, executable: executable, lookups)
         var task = wire_task()
         task.pid = ancestor.pid
         task.start = ancestor.start

@@ -31,13 +31,17 @@ package struct UserNames {
     private static let lifetime: UInt64 = 5_000_000_000
     private static let sizeLimit = 1 << 20
 
-    package init() {}
+    private let lookups: Lookups
+
+    package init(lookups: Lookups = Lookups()) {
+        self.lookups = lookups
+    }
 
     /// The name of `uid` for the process `pid`, whose root directory is `root`. `nil` when that root has no such user, or
     /// when the process was gone before its root was looked at for the first time.
     package mutating func name(of uid: UInt32, pid: UInt32, root: Root, now: UInt64) -> Bytes? {
         if let table = tables[root], now &- table.read < Self.lifetime { return table.names[uid] }
-        guard let names = Self.read(rootOf: pid) ?? tables[root]?.names else { return nil }
+        guard let names = lookups.users(ofRootOf: pid) ?? tables[root]?.names else { return nil }
         if tables.count >= 4096 { tables.removeAll() }
         tables[root] = Table(names: names, read: now)
         return names[uid]
@@ -45,7 +49,7 @@ package struct UserNames {
 
     /// A container decides what its /etc/passwd is, so: no symbolic link out of its root, nothing but a regular file,
     /// and a bound on its size.
-    private static func read(rootOf pid: UInt32) -> [UInt32: Bytes]? {
+    static func read(rootOf pid: UInt32) -> [UInt32: Bytes]? {
         let root = unsafe open("/proc/\(pid)/root", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard root >= 0 else { return nil }
         defer { close(root) }
@@ -68,6 +72,16 @@ package struct UserNames {
             names[uid] = Bytes(Array(fields[0]))
         }
         return names
+    }
+
+    /// What `parse` makes the same names from.
+    static func lines(_ names: [UInt32: Bytes]) -> Bytes {
+        var lines: [UInt8] = []
+        for (uid, name) in names.sorted(by: { $0.key < $1.key }) {
+            lines.append(contentsOf: name.slice)
+            lines.append(contentsOf: "::\(uid)\n".utf8)
+        }
+        return Bytes(lines)
     }
 
     /// The uid of a name in this host's passwd file, for options.

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Events
+
+/// A question to the system that a run watches. What the kernel programs do not tell is asked here, and nowhere else: so
+/// that a recording has the answers, and a replay asks nothing of the system that it happens to run on.
+package struct Question: Hashable, Sendable {
+    package enum Subject: UInt8, Sendable {
+        /// The users of the root directory of a process: "name::uid" lines.
+        case users = 1
+        /// The path of a cgroup.
+        case cgroup = 2
+        case executable = 3
+        case arguments = 4
+        case name = 5
+        /// Whether there is a process with this pid. The answer is empty.
+        case pid = 6
+    }
+
+    package let subject: Subject
+    /// A pid, or the id of a cgroup.
+    package let number: UInt64
+    /// Start time of the process, where that matters.
+    package let start: UInt64
+
+    package init(_ subject: Subject, _ number: UInt64, start: UInt64 = 0) {
+        self.subject = subject
+        self.number = number
+        self.start = start
+    }
+
+    fileprivate init(_ subject: Subject, _ key: ProcessKey) {
+        self.init(subject, UInt64(key.pid), start: key.start)
+    }
+}
+
+/// Answers: from the system, from the system and kept for a recording, or from a recording.
+package final class Lookups {
+    package enum Source: Sendable {
+        case system, systemForRecording, recording
+    }
+
+    private let source: Source
+    private lazy var cgroups = CgroupMount()
+    /// For a recording: what was answered since it took the last ones. For a replay: what the recording told so far.
+    private var answers: [Question: Bytes?] = [:]
+    private var bytes = 0
+
+    package init(_ source: Source = .system) {
+        self.source = source
+    }
+
+    /// Whether to ask at once what may be wanted later: a recording can't know which fields its readers will want.
+    var asksAtOnce: Bool { source != .system }
+
+    // MARK: For a recording and its replay
+
+    package var hasAnswers: Bool { !answers.isEmpty }
+
+    /// What was answered since the last call.
+    package func takeAnswers() -> [Question: Bytes?] {
+        defer { answers.removeAll(keepingCapacity: answers.count < 1024) }
+        return answers
+    }
+
+    /// An answer from a recording. It counts until there is another, or until there are too many.
+    package func learn(_ question: Question, _ answer: Bytes?) {
+        bytes += 64 + (answer?.count ?? 0)
+        if bytes > Self.bytesLimit {
+            answers.removeAll()
+            bytes = 0
+        }
+        answers[question] = .some(answer)
+    }
+
+    private static let bytesLimit = 16 << 20
+
+    // MARK: Questions
+
+    /// The command line, NUL-terminated strings, up to 32 KiB.
+    func arguments(of key: ProcessKey) -> TextList? {
+        answer(to: Question(.arguments, key)) { ProcFS.arguments(of: key)?.bytes }.map { TextList($0) }
+    }
+
+    /// The executable, in the form in which the kernel programs report paths.
+    func executable(of key: ProcessKey) -> WalkedPath? {
+        answer(to: Question(.executable, key)) { ProcFS.executable(of: key)?.bytes }.map { WalkedPath($0) }
+    }
+
+    /// The name of the process's main thread.
+    func name(of key: ProcessKey) -> Bytes? {
+        answer(to: Question(.name, key)) {
+            guard let name = ProcFS.name(of: key.pid), ProcFS.isAlive(key) else { return nil }
+            return name
+        }
+    }
+
+    /// Whether any process has this pid.
+    func exists(_ pid: UInt32) -> Bool {
+        answer(to: Question(.pid, UInt64(pid))) { ProcFS.exists(pid) ? Bytes([]) : nil } != nil
+    }
+
+    /// The path of a cgroup from the root of the default hierarchy.
+    func cgroupPath(_ id: UInt64) -> Bytes? {
+        answer(to: Question(.cgroup, id)) { cgroups.path(of: id) }
+    }
+
+    /// The users that the process's root directory has; `nil` when the process is gone.
+    func users(ofRootOf pid: UInt32) -> [UInt32: Bytes]? {
+        if source == .system { return UserNames.read(rootOf: pid) }
+        let lines = answer(to: Question(.users, UInt64(pid))) {
+            UserNames.read(rootOf: pid).map { UserNames.lines($0) }
+        }
+        return lines.map { UserNames.parse(Array($0.slice)) }
+    }
+
+    private func answer(to question: Question, _ ask: () -> Bytes?) -> Bytes? {
+        switch source {
+        case .system: return ask()
+        case .recording: return answers[question] ?? nil
+        case .systemForRecording:
+            // Asked twice for one record, it has one answer, as it will have in the replay.
+            if let known = answers[question] { return known }
+            let answer = ask()
+            answers[question] = .some(answer)
+            return answer
+        }
+    }
+}
