@@ -91,7 +91,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("zstd")]
         ),
         .testTarget(
-            name: "PipelineTests", dependencies: ["BPFRuntime", "Enrichment", "Pipeline", "Policy"],
+            name: "PipelineTests", dependencies: ["BPFRuntime", "Enrichment", "Events", "Pipeline", "Policy"],
             swiftSettings: swift,
             linkerSettings: libbpf
         ),

@@ -55,7 +55,8 @@ package struct ProcessTree {
     /// Takes in one that was there before us.
     @discardableResult
     package mutating func add(existing record: ProcessRecord) -> Process {
-        let process = Process(task: record.task, image: Image(record, lookups), ancestors: record.ancestors, parentImage: nil)
+        let process = Process(
+            task: record.task, image: Image(record, lookups), ancestors: record.ancestors, parentImage: nil)
         insert(process)
         return process
     }
@@ -63,7 +64,8 @@ package struct ProcessTree {
     package mutating func exec(_ record: ProcessRecord) -> Process {
         let ancestors = record.ancestors
         let parentImage = ancestors.first.flatMap { image(of: $0) }
-        let process = Process(task: record.task, image: Image(record, lookups), ancestors: ancestors, parentImage: parentImage)
+        let process = Process(
+            task: record.task, image: Image(record, lookups), ancestors: ancestors, parentImage: parentImage)
         insert(process)
         return process
     }

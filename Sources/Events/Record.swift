@@ -21,6 +21,15 @@ package enum Record {
     case signal(wire_signal)
     case oom(wire_oom)
 
+    /// When a record was made, by its header; 0 when it has none.
+    package static func time(of span: RawSpan) -> UInt64 { (try? span.load(wire_header.self))?.time ?? 0 }
+
+    /// Whether it is of a kind that is only told when it is asked for.
+    package static func isOptional(_ span: RawSpan) -> Bool {
+        guard let header = try? span.load(wire_header.self) else { return false }
+        return [WIRE_SYSCALL.rawValue, WIRE_SIGNAL.rawValue, WIRE_OOM.rawValue].contains(UInt32(header.kind))
+    }
+
     /// Decodes a whole record. The bytes are copied once, because what a process was started with is wanted again when
     /// it ends.
     package init(decoding span: RawSpan) throws(DecodeError) {

@@ -21,7 +21,10 @@ struct Footer {
     var startCPU: UInt64 = 0
     var ownCPU: UInt64 = 0
 
-    var lostTotal: UInt64 { lost.reduce(0) { $0 + $1.count } }
+    var lostTotal: UInt64 { lost.reduce(0) { $0 &+ $1.count } }
+
+    /// Lines about the recording that was read instead of this host; `nil` when it was this host.
+    var recording: [String]?
 
     func lines() -> [String] {
         var first = "watched \(durationText(watched)): \(grouped(seen)) events seen, \(grouped(printed)) printed"
@@ -29,8 +32,10 @@ struct Footer {
         if heldBack > 0 { first += ", \(grouped(heldBack)) held back (--max-rate)" }
         first += ", \(grouped(lostTotal)) lost"
         if lostTotal > 0 {
-            first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", "))); raise --buffer-size"
+            first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", ")))"
+            if recording == nil { first += "; raise --buffer-size" }
         }
+        if let recording { return [first] + recording + missing.map { "missing: \($0)" } }
         var lines = [first, "hooks: " + hooks.joined(separator: ";\n       ")]
         for reason in missing { lines.append("missing: \(reason)") }
         if taxesSystemCalls {

@@ -51,6 +51,9 @@ package struct HostCheck: ~Copyable {
         /// With the reason, unless they were not asked for.
         case none(String?)
 
+        /// Every name that a recording may have for it.
+        static let names: [StaticString] = ["fexit/sys_execve", "tracepoint/syscalls/sys_exit_execve", "none"]
+
         /// For the footer and `ebpfguard.hook`.
         var name: StaticString? {
             switch self {

@@ -12,14 +12,22 @@ package enum Trace {
     /// Runs to the end and gives the exit status.
     package static func run(_ options: TraceOptions) throws(Failure) -> ExitStatus {
         clinux_fill_standard_descriptors()
+        if let path = options.readsFrom { return try replay(path, options) }
         LibbpfLog.install(verbose: options.verbose)
         let host = Host.current()
         let sink = try Sink(options, host: host)
         var loop = EventLoop()
         let programPath = options.program.isEmpty ? nil : try Program.find(options.program[0])
+        let lookups = Lookups(options.recordsTo == nil ? .system : .systemForRecording)
+        var recorder: Recorder?
+        if let path = options.recordsTo { recorder = try Recorder(path: path, lookups: lookups) }
 
         let probes = try TraceProbes.attach(options)
-        var state = TraceState(options, host: host, sink: sink, probes: probes)
+        var state = TraceState(
+            options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
+            started: Host.boottime(), losses: probes.losses(), recorder: recorder.take()
+        )
+        try state.beginRecording(RecordingHeader(options, host, probes, started: state.started).values)
         for descriptor in probes.descriptors { loop.watchRing(descriptor) }
         loop.watchOutput(1)
         // Forked now, so that its life starts when it does; it waits to be marked.
@@ -31,10 +39,12 @@ package enum Trace {
             try probes.processes.mark([UInt32(child.pid)], UInt32(WIRE_TASK_STARTING))
             program = consume child
         }
-        state.takeExisting(try probes.processes.existing(), show: false)
+        state.takeExisting(try probes.processes.existing(), isScoped: false, show: false)
         try mark(scope, probes, &state)
-        // Again, because only now the programs know who is in scope.
-        if options.existing { state.takeExisting(try probes.processes.existing(), show: true) }
+        // Again, because only now the programs know who is in scope. A recording has them for whoever asks later.
+        if options.existing || options.recordsTo != nil {
+            state.takeExisting(try probes.processes.existing(), isScoped: true, show: options.existing)
+        }
         if !options.quiet {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
             note("watching programs on \(host.name), Linux \(kernelRelease())\(end)")
@@ -68,7 +78,7 @@ package enum Trace {
                 }
                 try probes.processes.mark(found, UInt32(mark))
                 marked.formUnion(found)
-                state.takeExisting(try probes.processes.existing(), show: false)
+                state.takeExisting(try probes.processes.existing(), isScoped: false, show: false)
             }
         }
     }
@@ -84,6 +94,7 @@ package enum Trace {
         while true {
             let count = probes.drain { state.take($0) }
             state.checkLosses(probes)
+            try state.flushRecording()
             if case .closed = try state.sink.flush(loop) { break }
             // The program's last events were in the ring before its end was told.
             if state.isComplete || programStatus != nil && count == 0 { break }
@@ -120,6 +131,7 @@ package enum Trace {
             if !probes.isEmpty { return 0 }
             if idle > 1 { timeout = 1000 }
         }
+        if state.recordingIsBehind { timeout = min(timeout, Recorder.patience) }
         guard let duration = options.duration else { return timeout }
         let elapsed = Host.boottime() - state.started
         let left = duration > elapsed ? (duration - elapsed) / 1_000_000 + 1 : 0
@@ -143,9 +155,11 @@ package enum Trace {
     ) throws(Failure) -> ExitStatus {
         let watched = Host.boottime() - state.started
         while !state.isComplete, probes.drain({ state.take($0) }) > 0 {
+            try state.flushRecording()
             guard case .done = try state.sink.flush(loop, isLast: true) else { break }
         }
         state.checkLosses(probes, isLast: true)
+        try state.finishRecording([("watched", String(watched))])
         _ = try state.sink.flush(loop, isLast: true)
         let cost = probes.cost()
         let footer = Footer(

@@ -58,6 +58,12 @@ package struct TraceOptions: Sendable {
     package var bufferSize = 8 << 20
     package var strict = false
     package var verbose = false
+    /// The file to record in, and the words of the command line for it.
+    package var recordsTo: String?
+    package var commandLine: [String] = []
+    package var toolVersion = ""
+    /// The recording to read, instead of watching this host.
+    package var readsFrom: String?
     /// The program behind `--` and its arguments, byte for byte.
     package var program: [[UInt8]] = []
 

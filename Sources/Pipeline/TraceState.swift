@@ -4,6 +4,7 @@ internal import CWire
 internal import Enrichment
 internal import Events
 internal import Policy
+internal import Recording
 
 /// What a run knows and counts: record in, line out.
 struct TraceState: ~Copyable {
@@ -31,24 +32,38 @@ struct TraceState: ~Copyable {
     /// Times that a program was skipped, and when that was asked for.
     private var skipped: UInt64 = 0
     private var skippedChecked: UInt64 = 0
+    /// What a recording told of losses, by kind, in the order of their first time.
+    private var recordedLosses: [(name: String, count: UInt64)] = []
     /// The run has printed what it was asked for.
     private(set) var isComplete = false
+    private var recorder: Recorder?
 
-    init(_ options: TraceOptions, host: Host, sink: consuming Sink, probes: borrowing TraceProbes) {
-        enricher = Enricher(host: host, failedExecHook: probes.processes.failedExecHook)
+    /// `losses` are the kernel's counters at the start; none for a replay.
+    init(
+        _ options: TraceOptions, host: Host, sink: consuming Sink, failedExecHook: StaticString, lookups: Lookups,
+        started: UInt64, losses: [UInt64] = [], recorder: consuming Recorder? = nil
+    ) {
+        enricher = Enricher(host: host, failedExecHook: failedExecHook, lookups: lookups)
         self.sink = sink
         self.host = host
+        self.started = started
+        self.losses = losses
+        self.recorder = recorder
         countLimit = options.count
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(failOn: options.failOn, expect: options.expect, host: host)
-        started = Host.boottime()
         startCPU = Footer.ownCPU()
-        losses = probes.losses()
     }
 
-    /// Takes one record from the ring. False when no more are wanted.
+    /// Takes one record from the ring. False when no more are wanted for now.
     mutating func take(_ bytes: RawSpan) -> Bool {
+        let goesOn = see(bytes)
+        recorder?.add(.record, bytes)
+        return goesOn && recorder?.hasWholeBlock != true
+    }
+
+    private mutating func see(_ bytes: RawSpan) -> Bool {
         guard let record = try? Record(decoding: bytes) else {
             undecodable += 1
             return true
@@ -59,24 +74,29 @@ struct TraceState: ~Copyable {
         return !isComplete && !sink.isFull
     }
 
-    /// Takes the records of an iterator over all processes: those that were there before us.
-    mutating func takeExisting(_ bytes: [UInt8], show: Bool) {
+    /// Takes the records of an iterator over all processes: those that were there before us. `isScoped` when the programs
+    /// that wrote them knew who is in scope.
+    mutating func takeExisting(_ bytes: [UInt8], isScoped: Bool, show: Bool) {
         var rest = unsafe bytes.span.bytes
         while rest.byteCount >= MemoryLayout<wire_header>.size {
             let length = unsafe Int(rest.unsafeLoadUnaligned(as: UInt32.self))
             guard length > 0, length <= rest.byteCount else { break }
             let span = rest.extracting(first: length)
             rest = rest.extracting(droppingFirst: length)
-            guard let record = try? Record(decoding: span) else {
-                undecodable += 1
-                continue
-            }
-            guard var event = enricher.event(for: record), show, !isComplete, let process = event.process else {
-                continue
-            }
-            guard event.record?.has(WIRE_PROCESS_IN_SCOPE) == true, process.key.start < started else { continue }
-            emit(&event)
+            takeExisting(span, show: show)
+            recorder?.add(isScoped ? .existing : .known, span)
         }
+    }
+
+    /// Takes one of them.
+    mutating func takeExisting(_ bytes: RawSpan, show: Bool) {
+        guard let record = try? Record(decoding: bytes) else {
+            undecodable += 1
+            return
+        }
+        guard var event = enricher.event(for: record), show, !isComplete, let process = event.process else { return }
+        guard event.record?.has(WIRE_PROCESS_IN_SCOPE) == true, process.key.start < started else { return }
+        emit(&event)
     }
 
     /// Whether there was a process with this pid at the last look.
@@ -98,16 +118,47 @@ struct TraceState: ~Copyable {
         if skippedNow > skipped { new.append(("skipped", skippedNow - skipped)) }
         swap(&losses, &counters)
         skipped = skippedNow
-        var event = Event(.loss, time: now, process: nil, lost: new, host: host)
+        emit(lost: new, time: now)
+        recorder?.add(lost: new, time: now)
+    }
+
+    /// Takes what a recording tells of losses.
+    mutating func take(_ loss: RecordedLoss) {
+        for (name, count) in loss.lost {
+            if let index = recordedLosses.firstIndex(where: { $0.name == name }) {
+                recordedLosses[index].count = recordedLosses[index].count.saturatingAdd(count)
+            } else if recordedLosses.count < 256 {
+                recordedLosses.append((name, count))
+            }
+        }
+        emit(lost: loss.lost, time: loss.time)
+    }
+
+    private mutating func emit(lost: [(name: String, count: UInt64)], time: UInt64) {
+        var event = Event(.loss, time: time, process: nil, lost: lost, host: host)
         seen += 1
         lossEvents += 1
         look(at: event)
         _ = sink.take(&event)
     }
 
+    /// The recording's part of a turn of the loop.
+    mutating func flushRecording() throws(Failure) { try recorder?.flush(now: Host.boottime()) }
+
+    /// Whether something is not yet in the recording's file.
+    var recordingIsBehind: Bool {
+        switch recorder {
+        case .some(let recorder): recorder.isBehind
+        case .none: false
+        }
+    }
+
+    mutating func beginRecording(_ values: [(String, String)]) throws(Failure) { try recorder?.begin(values) }
+    mutating func finishRecording(_ values: [(String, String)]) throws(Failure) { try recorder?.finish(values) }
+
     /// Everything lost so far, by kind.
     var lost: [(name: String, count: UInt64)] {
-        var result = Self.named(losses)
+        var result = losses.isEmpty ? recordedLosses : Self.named(losses)
         if skipped > 0 { result.append(("skipped", skipped)) }
         if undecodable > 0 { result.append(("undecodable", undecodable)) }
         return result
@@ -143,5 +194,12 @@ struct TraceState: ~Copyable {
             (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
         ]
         return names.compactMap { index, name in counters[index] > 0 ? (name, counters[index]) : nil }
+    }
+}
+
+extension UInt64 {
+    fileprivate func saturatingAdd(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }

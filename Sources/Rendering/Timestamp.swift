@@ -42,3 +42,11 @@ struct Timestamp {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 }
+
+/// A time of CLOCK_REALTIME for a message: RFC 3339 in UTC, to the second.
+package func timestampText(_ nanoseconds: UInt64) -> String {
+    var buffer = OutputBuffer(capacity: 32)
+    var timestamp = Timestamp()
+    timestamp.append(nanoseconds, to: &buffer)
+    return String(decoding: buffer.array().prefix(19), as: UTF8.self) + "Z"
+}

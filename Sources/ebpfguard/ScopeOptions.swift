@@ -32,6 +32,14 @@ struct ScopeOptions: ParsableArguments {
         help: ArgumentHelp("Processes in this cgroup (v2) or below it.", valueName: "path"))
     var cgroups: [String] = []
 
+    /// Which of them are given.
+    var given: [(option: String, isGiven: Bool)] {
+        [
+            ("--pid", !pids.isEmpty), ("--comm", !names.isEmpty), ("--exe", !executables.isEmpty),
+            ("--user", !users.isEmpty), ("--cgroup", !cgroups.isEmpty),
+        ]
+    }
+
     func scope() throws -> Scope {
         var scope = Scope()
         scope.pids = try pids.map { try term($0) { try ScopeLookup.pid($0) } }

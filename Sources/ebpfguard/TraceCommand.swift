@@ -30,6 +30,9 @@ struct TraceCommand: ParsableCommand {
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
+    @OptionGroup(title: "Record and replay")
+    var recording: RecordingOptions
+
     @OptionGroup(title: "Bounds")
     var bounds: BoundOptions
 
@@ -44,6 +47,11 @@ struct TraceCommand: ParsableCommand {
             listFields()
             return
         }
+        try recording.refuse(
+            scope.given + [
+                ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
+                ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
+            ])
         if checks.check {
             throw ExitCode(try Trace.check(json: output.format == .json).code)
         }
@@ -54,6 +62,7 @@ struct TraceCommand: ParsableCommand {
         try conditions.apply(to: &options)
         try output.apply(to: &options)
         try bounds.apply(to: &options)
+        try recording.apply(to: &options)
         options.strict = checks.strict
         options.verbose = checks.verbose
         if CommandLine.arguments.last == "--" {

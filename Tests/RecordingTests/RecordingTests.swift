@@ -11,7 +11,8 @@ struct RecordingTests {
             let size = Int.random(in: 0...40, using: &random) * Int.random(in: 0...40, using: &random)
             // Part of it repeats, as records do.
             let bytes = (0..<size).map { _ in UInt8.random(in: 0...7, using: &random) }
-            return Entry(kind: [.record, .known, .existing, .answer, .loss].randomElement(using: &random)!, bytes: bytes)
+            return Entry(
+                kind: [.record, .known, .existing, .answer, .loss].randomElement(using: &random)!, bytes: bytes)
         }
     }
 
