@@ -21,7 +21,7 @@ struct Test: Sendable {
 let allTests: [Test] = [
     selfTests, loopTests, argumentTests, imageTests, lifeTests, failureTests, userTests, namespaceTests, scopeTests,
     existingTests,
-    endTests, programTests, refusalTests, fieldTests, filterTests, textTests, latencyTests, stormTests,
+    endTests, programTests, refusalTests, fieldTests, filterTests, textTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }
 
 /// What `live-tests run` was told.

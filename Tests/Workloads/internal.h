@@ -24,7 +24,7 @@ extern char **environ;
 typedef int workload(int argc, char *const argv[]);
 
 workload run_exit, run_program, run_sleep, run_each, run_exec, run_arguments, run_expect_arguments, run_deep,
-    run_family, run_storm, run_codes, run_signals, run_lifetime, run_group_exit, run_leader_first, run_thread_exec,
+    run_family, run_storm, run_refused, run_codes, run_signals, run_lifetime, run_group_exit, run_leader_first, run_thread_exec,
     run_vfork_exec, run_failing, run_deleted, run_descriptor, run_memfd, run_overlay, run_as_user, run_in_cgroup,
     run_login, run_chroot, run_session, run_pid_namespace, run_no_new_privileges;
 

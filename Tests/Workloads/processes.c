@@ -51,6 +51,21 @@ int run_each(int argc, char *const argv[])
     _exit(0);
 }
 
+// refused COUNT: that many execs of a program that is not there.
+int run_refused(int argc, char *const argv[])
+{
+    long count = argc > 0 ? atol(argv[0]) : 0;
+    char number[24];
+    char *words[] = {"refused", number, 0};
+
+    for (long i = 0; i < count; i++) {
+        snprintf(number, sizeof number, "%ld", i);
+        if (!execve("/absent/program", words, environ) || errno != ENOENT)
+            die("execve");
+    }
+    return 0;
+}
+
 // storm COUNT: that many children that do nothing, at most four at a time; then says "over".
 int run_storm(int argc, char *const argv[])
 {

@@ -17,6 +17,7 @@ static const struct {
     {"deep", run_deep},
     {"family", run_family},
     {"storm", run_storm},
+    {"refused", run_refused},
     {"codes", run_codes},
     {"signals", run_signals},
     {"lifetime", run_lifetime},
