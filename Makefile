@@ -89,6 +89,8 @@ check: setup bpf
 
 bench: live-tests
 	Tests/Bench/bench --tool $(CURDIR)/$(EXECUTABLE)
+	$(SWIFT) build $(RELEASE) --product RecordingBench $(QUIET)
+	.build/release/RecordingBench
 
 # ---- packaging
 

@@ -102,6 +102,14 @@ let package = Package(
             path: "Tests/Fuzz/Records", swiftSettings: swift
         ),
         .target(
+            name: "FuzzRecordings", dependencies: ["CLinux", "Recording"], path: "Tests/Fuzz/Recordings",
+            swiftSettings: swift
+        ),
+        .executableTarget(
+            name: "RecordingBench", dependencies: ["Enrichment", "Fixtures", "Events", "Recording", "Rendering"],
+            path: "Tests/Bench/Recording", swiftSettings: swift, linkerSettings: [.linkedLibrary("zstd")]
+        ),
+        .target(
             name: "FuzzRedaction", dependencies: ["Events", "Rendering"], path: "Tests/Fuzz/Redaction",
             swiftSettings: swift
         ),

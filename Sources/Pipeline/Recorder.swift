@@ -72,7 +72,11 @@ struct Recorder: ~Copyable {
 
     mutating func finish(_ values: [(String, String)]) throws(Failure) {
         do throws(RecordingError) {
-            try writer.finish(values)
+            try writer.finish(
+                values + [
+                    ("records", String(writer.count(of: .record, .known, .existing))),
+                    ("answers", String(writer.count(of: .answer))), ("losses", String(writer.count(of: .loss))),
+                ])
         } catch {
             throw Self.failure(error, path)
         }

@@ -49,9 +49,11 @@ extension Trace {
             recording: ["from \(name): \(header.hostName), Linux \(header.kernel), \(header.time(header.started))"]
         )
         if !options.quiet { for line in footer.lines() { note(line) } }
+        for line in replay.state.findings.lines() { note(line) }
         if let end, let problem = problem(end, name, header.time(replay.last > 0 ? replay.last : header.started)) {
             throw problem
         }
+        if !replay.state.findings.isEmpty { return .finding }
         return options.strict && (footer.lostTotal > 0 || !header.missing.isEmpty) ? .incomplete : .success
     }
 

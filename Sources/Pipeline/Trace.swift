@@ -159,7 +159,7 @@ package enum Trace {
             guard case .done = try state.sink.flush(loop, isLast: true) else { break }
         }
         state.checkLosses(probes, isLast: true)
-        try state.finishRecording([("watched", String(watched))])
+        try state.finishRecording(watched: watched)
         _ = try state.sink.flush(loop, isLast: true)
         let cost = probes.cost()
         let footer = Footer(

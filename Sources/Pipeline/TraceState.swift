@@ -154,7 +154,15 @@ struct TraceState: ~Copyable {
     }
 
     mutating func beginRecording(_ values: [(String, String)]) throws(Failure) { try recorder?.begin(values) }
-    mutating func finishRecording(_ values: [(String, String)]) throws(Failure) { try recorder?.finish(values) }
+
+    /// The end mark, with the figures of the footer.
+    mutating func finishRecording(watched: UInt64) throws(Failure) {
+        let lost = lost.reduce(0) { $0 + $1.count }
+        try recorder?.finish([
+            ("watched", String(watched)), ("seen", String(seen)), ("printed", String(sink.printed)),
+            ("filtered", String(filtered)), ("lost", String(lost)),
+        ])
+    }
 
     /// Everything lost so far, by kind.
     var lost: [(name: String, count: UInt64)] {

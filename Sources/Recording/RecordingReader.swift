@@ -133,7 +133,7 @@ package struct RecordingReader: ~Copyable {
     }
 
     /// How many entries follow one another to the end of the block; `nil` when they do not.
-    private static func entryCount(_ block: [UInt8]) -> Int? {
+    static func entryCount(_ block: [UInt8]) -> Int? {
         var count = 0
         var start = 0
         while start < block.count {

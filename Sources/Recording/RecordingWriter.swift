@@ -13,6 +13,8 @@ package struct RecordingWriter: ~Copyable {
     /// Blocks that are made and not yet written.
     private var blocks: [UInt8] = []
     private var written: UInt64 = 0
+    /// Entries of each kind so far, by its number.
+    private var counts = [UInt64](repeating: 0, count: 256)
 
     /// Creates or empties the file, for nobody else to read: arguments hold secrets.
     package init(path: String) throws(RecordingError) {
@@ -40,6 +42,7 @@ package struct RecordingWriter: ~Copyable {
     /// Adds an entry. It is on its way after the next `flush`.
     package mutating func append(_ kind: EntryKind, _ bytes: RawSpan) {
         precondition(bytes.byteCount <= RecordingFormat.largestBlock / 2)
+        counts[Int(kind.rawValue)] += 1
         entries.append(kind.rawValue)
         entries.append(littleEndian: UInt32(bytes.byteCount))
         unsafe bytes.withUnsafeBytes { unsafe entries.append(contentsOf: $0) }
@@ -51,6 +54,8 @@ package struct RecordingWriter: ~Copyable {
     package var hasWholeBlock: Bool { !blocks.isEmpty }
     /// Whether anything is not yet in the file.
     package var isBehind: Bool { entryCount > 0 || !blocks.isEmpty }
+    /// Entries of these kinds so far.
+    package func count(of kinds: EntryKind...) -> UInt64 { kinds.reduce(0) { $0 + counts[Int($1.rawValue)] } }
     /// Bytes in the file.
     package var size: UInt64 { written }
 
@@ -102,4 +107,19 @@ package struct RecordingWriter: ~Copyable {
         entryCount = 0
         entries.removeAll(keepingCapacity: true)
     }
+}
+
+/// A recording with one block of these bytes, right in everything but what the bytes are. For tests of readers.
+package func sealedRecording(block: [UInt8]) -> [UInt8] {
+    func seal(_ kind: BlockHead.Kind, _ bytes: [UInt8], first: UInt64, count: UInt32) -> [UInt8] {
+        let stored = Compressor().compress(bytes.span)
+        let head = BlockHead(kind, storedSize: stored.count, size: bytes.count, firstEntry: first, entryCount: count)
+        return head.bytes(of: stored.span) + stored
+    }
+    var file = RecordingFormat.magic
+    file.append(littleEndian: RecordingFormat.major)
+    file.append(littleEndian: RecordingFormat.minor)
+    file.append(littleEndian: UInt32(0))
+    file += seal(.header, [], first: 0, count: 0)
+    return file + seal(.entries, block, first: 0, count: UInt32(RecordingReader.entryCount(block) ?? 1))
 }

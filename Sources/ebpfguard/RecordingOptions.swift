@@ -31,8 +31,14 @@ struct RecordingOptions: ParsableArguments {
     }
 
     /// What was decided when a recording was made can't be decided again: refused, not ignored.
-    func refuse(_ given: [(option: String, isGiven: Bool)]) throws {
+    func refuse(scope: [(option: String, isGiven: Bool)], _ given: [(option: String, isGiven: Bool)]) throws {
         guard read != nil else { return }
+        for (option, isGiven) in scope where isGiven {
+            throw Failure(
+                .usage, "\(option) has no meaning with --read: the kernel of the recorded run decided whom to watch",
+                help: "choose among what it saw with --filter, such as --filter 'process.name == \"sh\"'"
+            )
+        }
         for (option, isGiven) in given where isGiven {
             throw Failure(
                 .usage, "\(option) has no meaning with --read: a recording is of a run that is over",

@@ -48,7 +48,8 @@ struct TraceCommand: ParsableCommand {
             return
         }
         try recording.refuse(
-            scope.given + [
+            scope: scope.given,
+            [
                 ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
                 ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
             ])
