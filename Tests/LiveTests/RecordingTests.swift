@@ -69,8 +69,8 @@ let recordingTests = [
             let file = "\(t.scratch)/\(shows).rec"
             let options = ["-o", "json"] + (shows ? ["--existing"] : [])
             let child = try t.watch(options + ["-w", file])
-            let true_ = try Child(["/bin/true"])
-            true_.wait(milliseconds: 2000)
+            let program = try Child(["/bin/true"])
+            program.wait(milliseconds: 2000)
             _ = try t.stop(child)
             let same = try t.replay(file, options)
             t.expect(same.output == child.output, difference(child, same))
