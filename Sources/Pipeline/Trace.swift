@@ -93,6 +93,8 @@ package enum Trace {
         var tick: Int32 = 10
         while true {
             let count = probes.drain { state.take($0) }
+            // Full buffers stopped it: what is left in the ring is not waited for.
+            let isFull = state.isFull
             state.checkLosses(probes)
             try state.flushRecording()
             if case .closed = try state.sink.flush(loop) { break }
@@ -103,7 +105,7 @@ package enum Trace {
             // What wakes us after a pause is often a fork, and its exec is about to follow.
             tick = idle > 1 && count > 0 ? 1 : min(tick * 2, 10)
             idle = count > 0 ? 0 : idle + 1
-            let wakeup = loop.wait(milliseconds: pause(idle, tick, options, probes, state))
+            let wakeup = loop.wait(milliseconds: isFull ? 0 : pause(idle, tick, options, probes, state))
             if wakeup.outputIsGone { break }
             if wakeup.signals.contains(SIGWINCH) { state.sink.resize() }
             if wakeup.signals.contains(SIGCHLD), program != nil { programStatus = program!.wait() }

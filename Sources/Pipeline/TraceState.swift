@@ -145,6 +145,14 @@ struct TraceState: ~Copyable {
     /// The recording's part of a turn of the loop.
     mutating func flushRecording() throws(Failure) { try recorder?.flush(now: Host.boottime()) }
 
+    /// Whether there is enough to write that no more is taken before.
+    var isFull: Bool {
+        switch recorder {
+        case .some(let recorder): recorder.hasWholeBlock || sink.isFull
+        case .none: sink.isFull
+        }
+    }
+
     /// Whether something is not yet in the recording's file.
     var recordingIsBehind: Bool {
         switch recorder {
