@@ -19,7 +19,22 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct wire_syscalls syscalls SEC(".rodata.syscalls");
 
-// By thread. The least recently used goes when there are more: its call is told without duration.
+// The call that each CPU's current task is in. Much faster than a look into a map by thread, which is only needed when a
+// task is switched out in a call. Not from 7.0 on, where a program can be preempted halfway through writing here.
+struct current_call {
+    __u64 task; // its address; 0 for none
+    struct call call;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct current_call);
+} current_calls SEC(".maps");
+
+// Of threads that are switched out, or of all from 7.0 on. The least recently used goes when there are more: its call is
+// told without duration.
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 32768);
@@ -221,6 +236,43 @@ static __always_inline __u16 security_flag(__u32 rule)
     return rule & WIRE_RULE_SECURITY ? WIRE_SYSCALL_SECURITY : 0;
 }
 
+// Where the call that the current task now enters is kept.
+static __always_inline struct call *place_of_call(__u32 tid)
+{
+    struct current_call *current;
+    struct call fresh = {}, *call;
+    __u32 zero = 0;
+
+    if (!config.repeated) {
+        current = bpf_map_lookup_elem(&current_calls, &zero);
+        if (!current)
+            return 0;
+        current->task = bpf_get_current_task();
+        return &current->call;
+    }
+    call = bpf_map_lookup_elem(&calls, &tid);
+    if (call)
+        return call;
+    bpf_map_update_elem(&calls, &tid, &fresh, BPF_NOEXIST);
+    return bpf_map_lookup_elem(&calls, &tid);
+}
+
+// The call that the current task is in; 0 when it is not known. Valid until it is forgotten.
+static __always_inline struct call *call_under_way(__u32 tid)
+{
+    struct current_call *current;
+    struct call *call;
+    __u32 zero = 0;
+
+    if (!config.repeated) {
+        current = bpf_map_lookup_elem(&current_calls, &zero);
+        if (current && current->task == bpf_get_current_task() && current->call.start)
+            return &current->call;
+    }
+    call = bpf_map_lookup_elem(&calls, &tid);
+    return call && call->start ? call : 0;
+}
+
 static __always_inline int on_enter(__u64 *context, const int typed)
 {
     struct task_struct *task = current_task(typed);
@@ -246,16 +298,13 @@ static __always_inline int on_enter(__u64 *context, const int typed)
             tell(task, &fresh, rule, WIRE_SYSCALL_NO_RETURN | security_flag(rule), 0, TELLS_ENTRY, typed);
         return 0;
     }
-    call = bpf_map_lookup_elem(&calls, &tid);
-    if (!call) {
-        bpf_map_update_elem(&calls, &tid, &fresh, BPF_NOEXIST);
-        call = bpf_map_lookup_elem(&calls, &tid);
-        if (!call)
-            return 0;
-    }
+    call = place_of_call(tid);
+    if (!call)
+        return 0;
     call->number = number;
     call->abi = abi;
-    call_arguments(regs, abi, call->arguments);
+    if (!syscalls.is_counted)
+        call_arguments(regs, abi, call->arguments);
     call->start = bpf_ktime_get_boot_ns();
     return 0;
 }
@@ -284,8 +333,8 @@ static __always_inline int on_return(__u64 *context, const int typed)
     if (own.number != 0xffffffff && !(rule & (WIRE_RULE_WANTED | WIRE_RULE_SECURITY)))
         return 0;
     if (syscalls.sees_entry)
-        call = bpf_map_lookup_elem(&calls, &tid);
-    if (call && call->start) {
+        call = call_under_way(tid);
+    if (call) {
         // As they were on entry: a debugger may have changed the registers since, and an exec has cleared them.
         own = *call;
         call->start = 0;
@@ -311,22 +360,38 @@ int syscall_returned(__u64 *context)
     return config.has_typed_current ? on_return(context, 1) : on_return(context, 0);
 }
 
+// The next task needs the place. Only before 7.0.
+SEC("tp_btf/sched_switch")
+int task_switched(__u64 *context)
+{
+    struct current_call *current;
+    __u32 tid = bpf_get_current_pid_tgid();
+    __u32 zero = 0;
+
+    (void)context;
+    current = bpf_map_lookup_elem(&current_calls, &zero);
+    if (!current || !current->call.start || current->task != bpf_get_current_task())
+        return 0;
+    bpf_map_update_elem(&calls, &tid, &current->call, BPF_ANY);
+    current->call.start = 0;
+    return 0;
+}
+
 // A thread that is killed in a call never returns from it.
 static __always_inline int on_thread_exit(const int typed)
 {
     struct task_struct *task = current_task(typed);
     __u64 id = bpf_get_current_pid_tgid();
     __u32 tid = id;
-    struct call *call = bpf_map_lookup_elem(&calls, &tid);
+    struct call *call = call_under_way(tid);
     struct call own;
     __u32 rule;
 
     if (!call)
         return 0;
     own = *call;
+    call->start = 0;
     bpf_map_delete_elem(&calls, &tid);
-    if (!own.start)
-        return 0;
     rule = rule_of(own.abi, own.number);
     if (syscalls.is_counted)
         return count_call(task, id, &own, 0, 0, syscalls.counts_by, typed);
@@ -366,8 +431,7 @@ int call_executed(__u64 *context)
             bpf_map_delete_elem(&calls, &old_tid);
         }
     }
-    call = bpf_map_lookup_elem(&calls, &tid);
-    if (!call || !call->start || syscalls.is_counted)
+    if (!call_under_way(tid) || syscalls.is_counted)
         return 0;
     // Put together in the place of a program that can't run now: this task is in a call.
     record = bpf_map_lookup_elem(&call_records, &teller);

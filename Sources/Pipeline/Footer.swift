@@ -17,6 +17,8 @@ struct Footer {
     var missing: [String] = []
     var taxesSystemCalls = false
     var cost = ProgramStatistics()
+    /// Nanoseconds in which that was counted.
+    var measured: UInt64 = 0
     /// Nanoseconds of CPU: until the probes were attached, and in all.
     var startCPU: UInt64 = 0
     var ownCPU: UInt64 = 0
@@ -52,8 +54,11 @@ struct Footer {
     private func programCost() -> String {
         guard cost.runs > 0 else { return "of the programs: not measured" }
         let average = durationText(cost.nanoseconds / cost.runs)
-        return
-            "programs ran \(grouped(cost.runs)) times, \(average) each, \(percent(cost.nanoseconds, of: watched)) of a CPU"
+        // Where programs run at every system call, only a part of the time is measured.
+        let isPart = measured > 0 && measured < watched / 10 * 9
+        let part = isPart ? " in the \(durationText(measured)) that were measured" : ""
+        let share = percent(cost.nanoseconds, of: isPart ? measured : watched)
+        return "programs ran \(grouped(cost.runs)) times\(part), \(average) each, \(share) of a CPU"
     }
 
     /// Nanoseconds of CPU that this process has used.

@@ -20,7 +20,6 @@ struct ProcessProbes: ~Copyable {
     private static let repeatedPrograms = [
         "process_exit_2", "process_exec_2", "process_fork_2", "process_exit_3", "process_exec_3", "process_fork_3",
     ]
-    private let statisticsSwitch: StatisticsSwitch?
     let ring: BPFRing
     let object: BPFObject
     private let controlSection: Mapping
@@ -51,9 +50,7 @@ struct ProcessProbes: ~Copyable {
         config.type_task_struct = ids[0]
         config.type_linux_binprm = ids[1]
         config.type_cgroup = ids[2]
-        // Tracepoints leave preemption on from 7.0 on; see bpf/include/once.h. Nothing shows it but the version.
-        let isRepeated = kernelVersion().major >= 7
-        config.repeated = isRepeated ? 1 : 0
+        let isRepeated = config.repeated != 0
         for program in Self.repeatedPrograms { try object.setEnabled(isRepeated, program: program) }
         try object.setSection(".rodata.config", to: config)
         try object.setCapacity(UInt32(bufferSize), map: "ring")
@@ -64,7 +61,6 @@ struct ProcessProbes: ~Copyable {
         for program in HostCheck.failedExecPrograms where !failedExecs.loadedPrograms.contains(program) {
             try object.setEnabled(false, program: program)
         }
-        let statistics = try? StatisticsSwitch()
         try object.load()
         let control = try object.sharedSection(".data.control")
         let ring = try BPFRing(try object.map(named: "ring"), size: bufferSize)
@@ -98,7 +94,6 @@ struct ProcessProbes: ~Copyable {
         self.repeated = repeated
         self.isRepeated = isRepeated
         self.failed = failed
-        statisticsSwitch = statistics
         self.ring = ring
         self.object = object
         controlSection = control

@@ -12,7 +12,7 @@ internal import Policy
 struct SyscallProbes: ~Copyable {
     // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
     private let entry, result: BPFLink?
-    private let exit, exec: BPFLink?
+    private let exit, exec, switching: BPFLink?
     let ring: BPFRing
     let object: BPFObject
     private let controlSection: Mapping
@@ -53,6 +53,8 @@ struct SyscallProbes: ~Copyable {
         for program in ["syscall_entered", "thread_exited", "call_executed"] {
             try object.setEnabled(rules.needsEntry, program: program)
         }
+        let switches = rules.needsEntry && config.repeated == 0
+        try object.setEnabled(switches, program: "task_switched")
         try object.load()
         let control = try object.sharedSection(".data.control")
         let ring = try BPFRing(
@@ -61,17 +63,20 @@ struct SyscallProbes: ~Copyable {
         var result: BPFLink?
         var exec: BPFLink?
         var exit: BPFLink?
+        var switching: BPFLink?
         var entry: BPFLink?
         // Returns before entries: a call that is under way now is told too, without its duration.
         if rules.wantsCalls { result = try object.attach("syscall_returned") }
         if rules.needsEntry {
             exec = try object.attach("call_executed")
             exit = try object.attach("thread_exited")
+            if switches { switching = try object.attach("task_switched") }
             entry = try object.attach("syscall_entered")
         }
         self.entry = entry
         self.result = result
         self.exit = exit
+        self.switching = switching
         self.exec = exec
         self.ring = ring
         self.object = object

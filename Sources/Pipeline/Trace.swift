@@ -23,6 +23,7 @@ package enum Trace {
         if let path = options.recordsTo { recorder = try Recorder(path: path, lookups: lookups) }
 
         let probes = try TraceProbes.attach(options)
+        var meter = CostMeter(isSampled: probes.watchesCalls)
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
             started: Host.boottime(), losses: probes.losses(), recorder: recorder.take()
@@ -53,8 +54,8 @@ package enum Trace {
         }
         try program?.start()
 
-        let programStatus = try watch(options, probes, &loop, &state, &program)
-        return try finish(options, probes, loop, &state, programStatus)
+        let programStatus = try watch(options, probes, &loop, &state, &program, &meter)
+        return try finish(options, probes, loop, &state, programStatus, meter.measured)
     }
 
     /// Marks the processes that `--pid` names and all that descend from them.
@@ -86,7 +87,7 @@ package enum Trace {
     /// The loop. Gives the status of the program behind `--` when it ended.
     private static func watch(
         _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: inout EventLoop,
-        _ state: inout TraceState, _ program: inout Program?
+        _ state: inout TraceState, _ program: inout Program?, _ meter: inout CostMeter
     ) throws(Failure) -> Int32? {
         var programStatus: Int32?
         var idle = 0  // looks in a row at an empty ring
@@ -96,6 +97,7 @@ package enum Trace {
             // Full buffers stopped it: what is left in the ring is not waited for.
             let isFull = state.isFull
             state.checkLosses(probes)
+            meter.update()
             try state.flushRecording()
             if case .closed = try state.sink.flush(loop) { break }
             // The program's last events were in the ring before its end was told.
@@ -105,7 +107,8 @@ package enum Trace {
             // What wakes us after a pause is often a fork, and its exec is about to follow.
             tick = idle > 1 && count > 0 ? 1 : min(tick * 2, 10)
             idle = count > 0 ? 0 : idle + 1
-            let wakeup = loop.wait(milliseconds: isFull ? 0 : pause(idle, tick, options, probes, state))
+            let pause = isFull ? 0 : pause(idle, tick, options, probes, state)
+            let wakeup = loop.wait(milliseconds: min(pause, meter.patience))
             if wakeup.outputIsGone { break }
             if wakeup.signals.contains(SIGWINCH) { state.sink.resize() }
             if wakeup.signals.contains(SIGCHLD), program != nil { programStatus = program!.wait() }
@@ -153,7 +156,7 @@ package enum Trace {
 
     private static func finish(
         _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: borrowing EventLoop,
-        _ state: inout TraceState, _ programStatus: Int32?
+        _ state: inout TraceState, _ programStatus: Int32?, _ measured: UInt64
     ) throws(Failure) -> ExitStatus {
         let watched = Host.boottime() - state.started
         while !state.isComplete, probes.drain({ state.take($0) }) > 0 {
@@ -167,8 +170,8 @@ package enum Trace {
         let footer = Footer(
             watched: watched, seen: state.seen, printed: state.sink.printed, filtered: state.filtered,
             heldBack: state.heldBack, lost: state.lost, hooks: probes.hooks, missing: probes.missing,
-            taxesSystemCalls: probes.processes.taxesSystemCalls, cost: cost, startCPU: state.startCPU,
-            ownCPU: Footer.ownCPU()
+            taxesSystemCalls: probes.processes.taxesSystemCalls, cost: cost, measured: measured,
+            startCPU: state.startCPU, ownCPU: Footer.ownCPU()
         )
         if !options.quiet { for line in footer.lines() { note(line) } }
         for line in state.findings.lines() { note(line) }
