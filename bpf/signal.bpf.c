@@ -4,6 +4,7 @@
 
 #include "common.h"
 
+#include "facts.h"
 #include "ring.h"
 #include "scope.h"
 #include "task.h"
@@ -21,6 +22,22 @@ struct kernel_siginfo {
 // In place of a pointer to siginfo (include/linux/sched/signal.h).
 #define SEND_SIG_NOINFO 0 // kill(2) without details
 #define SEND_SIG_PRIV 1   // the kernel itself
+
+static __always_inline int signal_passes(const struct wire_signal *record)
+{
+    __u32 user = FACTS_SIGNAL;
+    struct facts_place *place;
+
+    if (!predicate.literal_count)
+        return 1;
+    place = bpf_map_lookup_elem(&facts_map, &user);
+    if (!place)
+        return 1;
+    task_facts(&place->facts, WIRE_SIGNAL, &record->task);
+    if (record->signal < 32) // those behind have no name
+        set_fact(&place->facts, WIRE_FACT_SIGNAL, record->signal);
+    return facts_pass(place);
+}
 
 static __always_inline int in_scope_of(struct task_struct *task)
 {
@@ -54,7 +71,8 @@ int signal_sent(__u64 *context)
         record.code = BPF_CORE_READ((struct kernel_siginfo *)info, si_code);
     record.result = context[4];
     record.unused = 0;
-    emit(&record, sizeof(record), WIRE_SIGNAL);
+    if (signal_passes(&record))
+        emit(&record, sizeof(record), WIRE_SIGNAL);
     return 0;
 }
 

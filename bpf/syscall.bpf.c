@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "count.h"
+#include "facts.h"
 #include "ring.h"
 #include "scope.h"
 #include "security.h"
@@ -53,9 +54,9 @@ struct call_record {
 
 // Programs that tell of calls; one may interrupt another, so each has its own place.
 enum call_teller {
-    TELLS_ENTRY,
-    TELLS_RETURN,
-    TELLS_EXIT,
+    TELLS_ENTRY = FACTS_ENTRY,
+    TELLS_RETURN = FACTS_RETURN,
+    TELLS_EXIT = FACTS_EXIT,
     CALL_TELLERS,
 };
 
@@ -219,6 +220,12 @@ static __always_inline int tell(struct task_struct *task, const struct call *cal
         record->fixed.header.flags &= ~WIRE_SYSCALL_SECURITY;
     }
     fill_task(&record->fixed.task, task, typed);
+    // Numbers without a rule have made-up names, which the predicate does not know.
+    if (call->number < WIRE_NUMBERS_MAX && !call_passes(&record->fixed, !(rule & WIRE_RULE_REGISTER), teller))
+        return 0;
+    if (syscalls.is_counted)
+        return count_call(task, call, result, flags & WIRE_SYSCALL_NO_RETURN ? 0 : record->fixed.header.time,
+                          syscalls.counts_by, typed);
     if (rule & WIRE_RULE_EXEC && !result) {
         tid = record->fixed.task.tid;
         path = bpf_map_lookup_elem(&exec_paths, &tid);
@@ -229,6 +236,12 @@ static __always_inline int tell(struct task_struct *task, const struct call *cal
     record->fixed.header.length = end;
     emit(record, end, WIRE_SYSCALL);
     return 0;
+}
+
+// Where calls are counted and no filter asks who makes them, no record is needed.
+static __always_inline int counts_all(void)
+{
+    return syscalls.is_counted && !predicate.literal_count;
 }
 
 static __always_inline __u16 security_flag(__u32 rule)
@@ -292,8 +305,8 @@ static __always_inline int on_enter(__u64 *context, const int typed)
         fresh.number = number;
         fresh.abi = abi;
         call_arguments(regs, abi, fresh.arguments);
-        if (syscalls.is_counted)
-            count_call(task, id, &fresh, 0, 0, syscalls.counts_by, typed);
+        if (counts_all())
+            count_call(task, &fresh, 0, 0, syscalls.counts_by, typed);
         else
             tell(task, &fresh, rule, WIRE_SYSCALL_NO_RETURN | security_flag(rule), 0, TELLS_ENTRY, typed);
         return 0;
@@ -349,8 +362,8 @@ static __always_inline int on_return(__u64 *context, const int typed)
     }
     if (own.abi == WIRE_ABI_COMPAT)
         result = (__s32)result;
-    if (syscalls.is_counted)
-        return count_call(task, id, &own, result, bpf_ktime_get_boot_ns(), syscalls.counts_by, typed);
+    if (counts_all())
+        return count_call(task, &own, result, bpf_ktime_get_boot_ns(), syscalls.counts_by, typed);
     return tell(task, &own, rule, flags | security_flag(rule), result, TELLS_RETURN, typed);
 }
 
@@ -393,8 +406,8 @@ static __always_inline int on_thread_exit(const int typed)
     call->start = 0;
     bpf_map_delete_elem(&calls, &tid);
     rule = rule_of(own.abi, own.number);
-    if (syscalls.is_counted)
-        return count_call(task, id, &own, 0, 0, syscalls.counts_by, typed);
+    if (counts_all())
+        return count_call(task, &own, 0, 0, syscalls.counts_by, typed);
     return tell(task, &own, rule, WIRE_SYSCALL_NO_RETURN | security_flag(rule), 0, TELLS_EXIT, typed);
 }
 

@@ -6,6 +6,7 @@
 
 #include "common.h"
 
+#include "facts.h"
 #include "ring.h"
 #include "scope.h"
 #include "task.h"
@@ -380,7 +381,7 @@ static __always_inline int on_submit(__u64 req, __u64 ring)
         __u32 length = request->fixed.header.length;
 
         request->fixed.header.flags = WIRE_SYSCALL_NO_RETURN;
-        if (length > sizeof(*request))
+        if (length > sizeof(*request) || !call_passes(&request->fixed, 1, FACTS_URING))
             return 0;
         emit(request, length, WIRE_SYSCALL);
     }
@@ -398,7 +399,8 @@ static __always_inline void complete(struct wire_syscall *record, __u32 most, __
     BARRIER(length);
     if (length > most)
         length = most;
-    emit(record, length, WIRE_SYSCALL);
+    if (call_passes(record, 1, FACTS_URING))
+        emit(record, length, WIRE_SYSCALL);
     record->header.time = now; // of the next completion, where there is one, the start
 }
 

@@ -13,7 +13,8 @@ struct SignalProbes: ~Copyable {
 
     /// Loads and attaches. `wanted` has bit n - 1 for signal n.
     init(
-        wanted: UInt64, _ config: wire_config, _ types: KernelTypes, sharing processes: borrowing BPFObject
+        wanted: UInt64, _ predicate: wire_predicate, _ config: wire_config, _ types: KernelTypes,
+        sharing processes: borrowing BPFObject
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_signal, types: types)
         var config = config
@@ -21,6 +22,7 @@ struct SignalProbes: ~Copyable {
         config.type_task_struct = ids[0]
         config.type_cgroup = ids[1]
         try object.setSection(".rodata.config", to: config)
+        try object.setSection(".rodata.predicate", to: predicate)
         try object.setSection(".rodata.signals", to: wanted)
         for map in ["ring", "task_scope", ".data.control"] {
             try object.share(try processes.map(named: map), map: map)
@@ -32,6 +34,9 @@ struct SignalProbes: ~Copyable {
         self.victims = victims
         self.object = object
     }
+
+    /// Events that the filter kept in the kernel.
+    func dropped() -> UInt64 { FilteredCount.dropped(in: object) }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 }

@@ -26,7 +26,8 @@ struct SyscallProbes: ~Copyable {
 
     /// Loads and attaches. `scope` is the map of marks that the programs of processes keep.
     init(
-        _ rules: SyscallRules, _ config: wire_config, _ types: KernelTypes, scope: BPFMap, bufferSize: Int,
+        _ rules: SyscallRules, _ predicate: wire_predicate, _ config: wire_config, _ types: KernelTypes, scope: BPFMap,
+        bufferSize: Int,
         counts: SyscallCounts.Grouping?
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_syscall, types: types)
@@ -37,6 +38,7 @@ struct SyscallProbes: ~Copyable {
         config.type_cgroup = ids[2]
         config.type_pt_regs = ids[3]
         try object.setSection(".rodata.config", to: config)
+        try object.setSection(".rodata.predicate", to: predicate)
         try object.setSection(
             ".rodata.syscalls", words: rules.lowered(counts: counts?.wire, seesEntry: rules.needsEntry))
         try object.share(scope, map: "task_scope")
@@ -86,6 +88,9 @@ struct SyscallProbes: ~Copyable {
             !rules.wantsCalls
             ? nil : rules.needsEntry ? "system calls by tp_btf/sys_enter, sys_exit" : "system calls by tp_btf/sys_exit"
     }
+
+    /// Events that the filter kept in the kernel.
+    func dropped() -> UInt64 { FilteredCount.dropped(in: object) }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 

@@ -167,8 +167,10 @@ package enum Trace {
         try state.finishRecording(watched: watched)
         _ = try state.sink.flush(loop, isLast: true)
         let cost = probes.cost()
+        let dropped = probes.dropped()
         let footer = Footer(
-            watched: watched, seen: state.seen, printed: state.sink.printed, filtered: state.filtered,
+            watched: watched, seen: state.seen + dropped, printed: state.sink.printed,
+            filtered: state.filtered + dropped,
             heldBack: state.heldBack, lost: state.lost, hooks: probes.hooks, missing: probes.missing,
             taxesSystemCalls: probes.processes.taxesSystemCalls, cost: cost, measured: measured,
             startCPU: state.startCPU, ownCPU: Footer.ownCPU()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CWire
 package import Events
 package import Policy
 
@@ -78,6 +79,15 @@ package struct TraceOptions: Sendable {
         if security { asked.insert(.security) }
         if signals != 0 { asked.formUnion([.signal, .oom]) }
         return asked.isEmpty ? nil : asked
+    }
+
+    /// What the kernel programs of system calls and signals may decide of the filter. (Those of processes send everything:
+    /// what one event shows is known from others.) A recording has what was captured, whatever was shown of it.
+    var predicate: wire_predicate {
+        guard !filters.isEmpty, recordsTo == nil else { return wire_predicate() }
+        // These look at all events.
+        let others = (until.map { [$0] } ?? []) + failOn + expect
+        return Filter.any([Filter.all(filters)] + others).lowered(syscalls: SyscallTable.facts).predicate
     }
 
     /// Whether failed execs are wanted, which cost every system call where they can't be had by fexit.

@@ -49,6 +49,7 @@ struct TraceProbes: ~Copyable {
         _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
+        let predicate = options.predicate
         let processes = try ProcessProbes(config, types, tracks, options.bufferSize, failedExecs)
         var syscalls: SyscallProbes?
         var uring: URingProbes?
@@ -56,12 +57,12 @@ struct TraceProbes: ~Copyable {
         if options.syscalls != nil || options.security {
             let rules = SyscallRules(options.syscalls, security: options.security)
             let calls = try SyscallProbes(
-                rules, config, types, scope: try processes.object.map(named: "task_scope"),
+                rules, predicate, config, types, scope: try processes.object.map(named: "task_scope"),
                 bufferSize: options.bufferSize, counts: options.syscallCounts)
             if rules.wantsURing && options.syscallCounts == nil {
                 if let programs = URingProbes.Programs(types) {
                     uring = try URingProbes(
-                        programs, rules: rules.lowered(counts: nil, seesEntry: true), config, types,
+                        programs, rules: rules.lowered(counts: nil, seesEntry: true), predicate, config, types,
                         sharing: calls.object)
                 } else {
                     missing.append("operations of io_uring are not seen: this kernel's tracepoints do not name them")
@@ -71,7 +72,7 @@ struct TraceProbes: ~Copyable {
         }
         var signals: SignalProbes?
         if options.signals != 0 {
-            signals = try SignalProbes(wanted: options.signals, config, types, sharing: processes.object)
+            signals = try SignalProbes(wanted: options.signals, predicate, config, types, sharing: processes.object)
         }
         self.missing = missing
         var hooks = processes.hooks
@@ -191,6 +192,9 @@ struct TraceProbes: ~Copyable {
 
     /// Times that a program was skipped, an upper bound of what is missing; see `ProcessProbes.skipped`.
     func skipped() -> UInt64 { processes.skipped() + others().recursionMisses }
+
+    /// Events that the programs did not send, because the filter rules them out.
+    func dropped() -> UInt64 { (syscalls?.dropped() ?? 0) + (uring?.dropped() ?? 0) + (signals?.dropped() ?? 0) }
 
     /// What all programs cost so far.
     func cost() -> ProgramStatistics {

@@ -41,7 +41,7 @@ struct URingProbes: ~Copyable {
 
     /// Loads and attaches. `calls` is the object of the system calls.
     init(
-        _ programs: Programs, rules: [UInt32], _ config: wire_config, _ types: KernelTypes,
+        _ programs: Programs, rules: [UInt32], _ predicate: wire_predicate, _ config: wire_config, _ types: KernelTypes,
         sharing calls: borrowing BPFObject
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_uring, types: types)
@@ -50,6 +50,7 @@ struct URingProbes: ~Copyable {
         config.type_task_struct = ids[0]
         config.type_cgroup = ids[1]
         try object.setSection(".rodata.config", to: config)
+        try object.setSection(".rodata.predicate", to: predicate)
         try object.setSection(".rodata.syscalls", words: rules)
         for map in ["ring", "task_scope", ".data.control"] {
             try object.share(try calls.map(named: map), map: map)
@@ -68,6 +69,9 @@ struct URingProbes: ~Copyable {
         self.object = object
         hooks = "io_uring by tp_btf/\(programs.tracepoint), io_uring_complete"
     }
+
+    /// Events that the filter kept in the kernel.
+    func dropped() -> UInt64 { FilteredCount.dropped(in: object) }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 }

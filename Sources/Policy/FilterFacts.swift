@@ -47,7 +47,7 @@ enum FilterAtom {
     }
 
     /// Where the programs know a field. `process.parent.pid` is not among them: user space has it from the ancestors that
-    /// it shows, which end at the container's first process.
+    /// it shows, which end at the container's first process; nor what is behind a call's arguments.
     private static func fact(of field: Field) -> wire_fact? {
         switch field {
         case .eventAction: WIRE_FACT_ACTION
@@ -69,8 +69,6 @@ enum FilterAtom {
         case .ebpfguardSignal: WIRE_FACT_SIGNAL
         case .syscallReturn: WIRE_FACT_RETURN
         case .syscallName: WIRE_FACT_SYSCALL
-        case .targetPID: WIRE_FACT_TARGET_PID
-        case .destinationPort: WIRE_FACT_PORT
         default: nil
         }
     }

@@ -62,6 +62,7 @@ package struct SyscallRules: Sendable {
         if Self.execs.contains(name) { rule |= UInt32(WIRE_RULE_EXEC) }
         if Self.forks.contains(name) { rule |= UInt32(WIRE_RULE_CHILD) }
         let shape = SyscallTable.shape(abi, number)
+        if case .register = shape.returns { rule |= UInt32(WIRE_RULE_REGISTER) }
         rule |= UInt32(shape.strings) << UInt32(WIRE_RULE_STRINGS_SHIFT)
         func setAddress(_ address: UInt8, _ length: UInt8) {
             rule |= UInt32(address + 1) << UInt32(WIRE_RULE_ADDRESS_SHIFT)

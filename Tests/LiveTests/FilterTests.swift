@@ -42,6 +42,34 @@ let filterTests = [
         t.equal(fields.text, "/bin/true one\n", "the fields")
     },
 
+    Test("filter: the kernel decides as ebpfguard does", dependsOnKernel: true) { t in
+        let conditions = [
+            "error.code == 'ENOENT'", "error.code in ('ENOENT', 'EBADF') or ebpfguard.syscall.name == 'close'",
+            "ebpfguard.syscall.name ~ 'open*' and event.outcome == 'failure'", "not ebpfguard.syscall.return >= 0",
+            "ebpfguard.syscall.return > 0 and not ebpfguard.syscall.name in ('mmap', 'brk')", "ebpfguard.errno exists",
+            "event.action == 'syscall' and process.name == 'cat'", "process.name != 'cat'", "user.id == 0",
+            "event.outcome != 'success'", "process.thread.id exists or ebpfguard.syscall.name == 'exit_group'",
+            "ebpfguard.syscall.args ~ '*missing*' and ebpfguard.errno == 2", "event.duration exists",
+        ]
+        func calls(_ options: [String], _ condition: String) throws -> [String] {
+            let run = try t.trace(
+                ["--syscalls=%file,close,exit_group", "--filter", condition] + options,
+                ["cat", "/missing", "/dev/null"],
+                status: nil)
+            return run.events.map {
+                "\($0["ebpfguard.syscall.name"]?.string ?? "") \($0["ebpfguard.syscall.return"]?.integer ?? 0)"
+            }
+        }
+        // A recording has everything, so there nothing is decided in the kernel.
+        for condition in conditions.prefix(t.settings.isSlow ? 4 : conditions.count) {
+            let inKernel = try calls([], condition)
+            t.equal(inKernel, try calls(["-w", "\(t.scratch)/recording"], condition), "the calls with \(condition)")
+            t.equal(
+                inKernel.isEmpty, ["process.name != 'cat'"].contains(condition),
+                "whether there is any with \(condition)")
+        }
+    },
+
     Test("filter: --until ends with the event that matches", dependsOnKernel: false) { t in
         let program = ["sh", "-c", "/bin/true one; /bin/true two; /bin/true three; /bin/sleep 60"]
         let run = try t.trace(

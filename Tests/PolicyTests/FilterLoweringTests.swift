@@ -175,7 +175,7 @@ private struct Random {
 
     private static let numbers: [(Field, wire_fact)] = [
         (.processPID, WIRE_FACT_PID), (.processVPID, WIRE_FACT_VPID), (.processExitCode, WIRE_FACT_EXIT_CODE),
-        (.eventDuration, WIRE_FACT_DURATION), (.syscallReturn, WIRE_FACT_RETURN), (.destinationPort, WIRE_FACT_PORT),
+        (.eventDuration, WIRE_FACT_DURATION), (.syscallReturn, WIRE_FACT_RETURN),
     ]
     private static let identifiers: [(Field, wire_fact)] = [
         (.userID, WIRE_FACT_EUID), (.userAuditID, WIRE_FACT_LOGIN_UID), (.ebpfguardCgroupID, WIRE_FACT_CGROUP),

@@ -31,8 +31,8 @@ struct {
     __type(value, struct wire_count_owner);
 } count_owners SEC(".maps");
 
-static __always_inline struct wire_count *count_of_owner(struct task_struct *task, __u64 id, const struct call *call,
-                                                         __u32 by, const int typed)
+static __always_inline struct wire_count *count_of_owner(struct task_struct *task, const struct call *call, __u32 by,
+                                                         const int typed)
 {
     struct wire_count_key key = {.number = call->number, .abi = call->abi};
     struct wire_count none = {};
@@ -40,7 +40,7 @@ static __always_inline struct wire_count *count_of_owner(struct task_struct *tas
 
     if (by == WIRE_COUNT_BY_PROCESS) {
         key.who = GET(task, group_leader, start_boottime);
-        key.pid = id >> 32;
+        key.pid = bpf_get_current_pid_tgid() >> 32;
     } else {
         key.who = GET(task, cgroups, dfl_cgrp, kn, id);
     }
@@ -62,8 +62,8 @@ static __always_inline struct wire_count *count_of_owner(struct task_struct *tas
 }
 
 // `now` is 0 for a call that did not return.
-static __always_inline int count_call(struct task_struct *task, __u64 id, const struct call *call, __s64 result, __u64 now,
-                                      __u32 by, const int typed)
+static __always_inline int count_call(struct task_struct *task, const struct call *call, __s64 result, __u64 now, __u32 by,
+                                      const int typed)
 {
     struct wire_count *count;
 
@@ -73,7 +73,7 @@ static __always_inline int count_call(struct task_struct *task, __u64 id, const 
 
         count = bpf_map_lookup_elem(&counts, &index);
     } else {
-        count = count_of_owner(task, id, call, by, typed);
+        count = count_of_owner(task, call, by, typed);
     }
     if (!count)
         return 0;

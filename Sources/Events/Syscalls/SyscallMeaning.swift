@@ -5,7 +5,9 @@ internal import CWire
 /// What a call is to an event.
 extension SyscallRecord {
     /// The name, or `syscall_500` when the call is newer than the lists.
-    package var shownName: Bytes { name ?? Bytes("syscall_\(number)") }
+    package var shownName: Bytes { name ?? Bytes(Self.madeUpName(number)) }
+
+    package static func madeUpName(_ number: UInt32) -> String { "syscall_\(number)" }
 
     /// `nil` when the call did not return, or has no result.
     package var result: Int64? { has(WIRE_SYSCALL_NO_RETURN) ? nil : fixed.result }

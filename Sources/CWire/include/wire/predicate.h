@@ -29,10 +29,8 @@ enum wire_fact {
     WIRE_FACT_SIGNAL = 16,    // ebpfguard.signal, as its number
     WIRE_FACT_RETURN = 17,    // ebpfguard.syscall.return
     WIRE_FACT_SYSCALL = 18,   // ebpfguard.syscall.name: WIRE_SYSCALL_FACT(abi, number)
-    WIRE_FACT_TARGET_PID = 19, // ebpfguard.target.pid
-    WIRE_FACT_PORT = 20,      // destination.port
-    WIRE_FACT_COMM = 21,      // process.name; not in `values` but in `comm`, and always there
-    WIRE_FACT_COUNT = 22,
+    WIRE_FACT_COMM = 19,      // process.name; not in `values` but in `comm`, and always there
+    WIRE_FACT_COUNT = 20,
 };
 
 // Room for more facts, and a power of two: an index is masked, so that the verifier knows its bounds.

@@ -28,6 +28,7 @@ enum wire_check {
     WIRE_CHECK_PRCTL = 3,  // argument 0 changes capabilities or who may trace
     WIRE_CHECK_BPF = 4,    // argument 0 loads or attaches
 };
+#define WIRE_RULE_REGISTER (1u << 24) // its result is whatever a register had, so never an errno
 // A bit for each argument that is a path or a name.
 #define WIRE_RULE_STRINGS_SHIFT 8
 // Numbers, from 1, of the argument that is a socket address and of its length; 0 for none.
