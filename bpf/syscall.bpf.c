@@ -435,6 +435,8 @@ int call_executed(__u64 *context)
         if (marks & WIRE_TASK_STARTING)
             scope_set_marks(pid, marks & ~WIRE_TASK_STARTING);
     }
+    if (!syscalls.sees_entry)
+        return 0;
     if (old_tid != tid) {
         call = bpf_map_lookup_elem(&calls, &old_tid);
         if (call) {

@@ -147,6 +147,12 @@ enum {
     OP_LINKAT = 39,
 };
 
+#if defined(__TARGET_ARCH_x86)
+#define O_LARGEFILE 0100000ull
+#else
+#define O_LARGEFILE 0400000ull
+#endif
+
 #define CQE_F_MORE 2 // this request will complete again
 
 // What a request is known by. Before 5.18 a completion names only its ring and the number that the program chose.
@@ -267,7 +273,8 @@ static __always_inline __u32 read_operation(struct named_request *request, __u64
     case OP_OPENAT:
     case OP_OPENAT2:
         arguments[0] = (__s64)NUMBER(int, io_open, dfd);
-        arguments[1] = NUMBER(__u64, io_open, how.flags);
+        // The kernel adds one, as it does to every open.
+        arguments[1] = NUMBER(__u64, io_open, how.flags) & ~O_LARGEFILE;
         return add_name(request, 0, 1, FILENAME(io_open, filename));
     case OP_STATX:
         arguments[0] = (__s64)NUMBER(int, io_statx, dfd);

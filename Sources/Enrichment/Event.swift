@@ -142,6 +142,7 @@ package struct Event {
         case .ebpfguardHostPath: executable.map(Self.hostPath) ?? .absent
         case .ebpfguardCgroupID: .identifier(task.cgroup)
         case .ebpfguardSignal: (signal?.signal ?? exitSignal).flatMap(signalName).map { .word($0) } ?? .absent
+        case .ebpfguardSignalResult: signal.flatMap { signalResult($0.result) }.map { .word($0) } ?? .absent
         case .ebpfguardCoreDump: exitCode.map { $0 & 0x80 != 0 } == true ? .bool(true) : .absent
         case .syscallName: .init(call?.shownName)
         case .syscallABI: call?.abi.map { .word($0.name()) } ?? .absent

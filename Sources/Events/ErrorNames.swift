@@ -192,6 +192,52 @@ package func signalName(_ number: Int32) -> StaticString? {
     case 29: "SIGIO"
     case 30: "SIGPWR"
     case 31: "SIGSYS"
+    // As kill -l names them: the C libraries keep two for themselves.
+    case 32: "SIG32"
+    case 33: "SIG33"
+    case 34: "SIGRTMIN"
+    case 35: "SIGRTMIN+1"
+    case 36: "SIGRTMIN+2"
+    case 37: "SIGRTMIN+3"
+    case 38: "SIGRTMIN+4"
+    case 39: "SIGRTMIN+5"
+    case 40: "SIGRTMIN+6"
+    case 41: "SIGRTMIN+7"
+    case 42: "SIGRTMIN+8"
+    case 43: "SIGRTMIN+9"
+    case 44: "SIGRTMIN+10"
+    case 45: "SIGRTMIN+11"
+    case 46: "SIGRTMIN+12"
+    case 47: "SIGRTMIN+13"
+    case 48: "SIGRTMIN+14"
+    case 49: "SIGRTMIN+15"
+    case 50: "SIGRTMAX-14"
+    case 51: "SIGRTMAX-13"
+    case 52: "SIGRTMAX-12"
+    case 53: "SIGRTMAX-11"
+    case 54: "SIGRTMAX-10"
+    case 55: "SIGRTMAX-9"
+    case 56: "SIGRTMAX-8"
+    case 57: "SIGRTMAX-7"
+    case 58: "SIGRTMAX-6"
+    case 59: "SIGRTMAX-5"
+    case 60: "SIGRTMAX-4"
+    case 61: "SIGRTMAX-3"
+    case 62: "SIGRTMAX-2"
+    case 63: "SIGRTMAX-1"
+    case 64: "SIGRTMAX"
+    default: nil
+    }
+}
+
+/// What became of a signal that was sent: enum TRACE_SIGNAL_* of the kernel.
+package func signalResult(_ number: Int32) -> StaticString? {
+    switch number {
+    case 0: "delivered"
+    case 1: "ignored"
+    case 2: "pending"
+    case 3: "overflow"
+    case 4: "info_lost"
     default: nil
     }
 }

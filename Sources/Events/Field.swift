@@ -20,7 +20,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case hostName
     case ebpfguardSchema, ebpfguardHook, ebpfguardErrno, ebpfguardScript, ebpfguardInterpreter
     case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardExecArgsTruncated, ebpfguardHostPath, ebpfguardCgroupID,
-        ebpfguardSignal, ebpfguardCoreDump
+        ebpfguardSignal, ebpfguardSignalResult, ebpfguardCoreDump
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardLost
@@ -115,6 +115,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.cgroup_id", .text, "id of the cgroup (v2)"),
         .init(
             "ebpfguard.signal", .text, "name of process.exit_signal, or of the signal that was sent, such as SIGKILL"),
+        .init(
+            "ebpfguard.signal_result", .text,
+            "delivered, ignored, pending (it already was), overflow (queue full) or info_lost: what became of a signal"),
         .init("ebpfguard.core_dump", .boolean, "true when the process left a core dump"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),

@@ -52,7 +52,10 @@ struct SyscallProbes: ~Copyable {
                 try object.setCapacity(SyscallCounts.limit, map: "count_owners")
             }
         }
-        for program in ["syscall_entered", "thread_exited", "call_executed"] {
+        // An exec is the first call of a program that we start.
+        let watchesExecs = rules.needsEntry || (rules.wantsCalls && config.tree != 0)
+        try object.setEnabled(watchesExecs, program: "call_executed")
+        for program in ["syscall_entered", "thread_exited"] {
             try object.setEnabled(rules.needsEntry, program: program)
         }
         let switches = rules.needsEntry && config.repeated == 0
@@ -69,8 +72,8 @@ struct SyscallProbes: ~Copyable {
         var entry: BPFLink?
         // Returns before entries: a call that is under way now is told too, without its duration.
         if rules.wantsCalls { result = try object.attach("syscall_returned") }
+        if watchesExecs { exec = try object.attach("call_executed") }
         if rules.needsEntry {
-            exec = try object.attach("call_executed")
             exit = try object.attach("thread_exited")
             if switches { switching = try object.attach("task_switched") }
             entry = try object.attach("syscall_entered")

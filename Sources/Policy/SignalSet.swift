@@ -25,7 +25,7 @@ package enum SignalSet {
 
     private static func number(_ name: String) throws(ScopeError) -> Int32 {
         if let number = Int32(name), (1...64).contains(number) { return number }
-        let names = (Int32(1)...31).compactMap { number in signalName(number).map { (number, "\($0)") } }
+        let names = (Int32(1)...64).compactMap { number in signalName(number).map { (number, "\($0)") } }
         let full = name.uppercased().hasPrefix("SIG") ? name.uppercased() : "SIG" + name.uppercased()
         if let known = names.first(where: { $0.1 == full }) { return known.0 }
         let near = names.min { editDistance($0.1, full) < editDistance($1.1, full) }

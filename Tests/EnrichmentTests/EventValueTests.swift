@@ -173,11 +173,11 @@ struct EventValueTests {
             fields(Self.common, Self.image, Self.exit, [.processExitCode: "7"]))
     }
 
-    /// A real-time signal has a number and no name.
+    /// A real-time signal counts from the first that the C library leaves to programs.
     @Test func exitByRealTimeSignal() throws {
-        let event = try exit(code: 34, after: Fixture.exec.process)
-        #expect(describe(event.value(of: .processExitSignal)) == "34")
-        #expect(describe(event.value(of: .ebpfguardSignal)) == nil)
+        let event = try exit(code: 37, after: Fixture.exec.process)
+        #expect(describe(event.value(of: .processExitSignal)) == "37")
+        #expect(describe(event.value(of: .ebpfguardSignal)) == "SIGRTMIN+3")
         #expect(describe(event.value(of: .ebpfguardCoreDump)) == nil)
     }
 

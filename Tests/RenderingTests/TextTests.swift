@@ -188,7 +188,8 @@ struct TextLineTests {
 
     @Test(
         arguments: [
-            (0, "exited 0"), (3 << 8, "exited 3"), (9, "killed by SIGKILL"), (34, "killed by signal 34"),
+            (0, "exited 0"), (3 << 8, "exited 3"), (9, "killed by SIGKILL"), (34, "killed by SIGRTMIN"),
+            (65, "killed by signal 65"),
             (0x86, "killed by SIGABRT (core dumped)"),
         ] as [(UInt32, String)])
     func exit(_ code: UInt32, _ expected: String) throws {
