@@ -74,6 +74,8 @@ let package = Package(
             resources: [
                 .embedInCode("exec.hex"), .embedInCode("exec_failed.hex"), .embedInCode("existing.hex"),
                 .embedInCode("fork.hex"), .embedInCode("exit.hex"), .embedInCode("cgroup.hex"),
+                .embedInCode("syscall.hex"), .embedInCode("connect.hex"), .embedInCode("signal.hex"),
+                .embedInCode("oom.hex"),
             ],
             swiftSettings: swift
         ),

@@ -181,6 +181,82 @@ struct EventValueTests {
         #expect(describe(event.value(of: .ebpfguardCoreDump)) == nil)
     }
 
+    // MARK: Calls, signals, OOM kills
+
+    private func call(_ fixture: Fixture, after record: ProcessRecord) throws -> Event {
+        let call = try fixture.call
+        var tree = ProcessTree()
+        _ = tree.exec(record)
+        return Event(
+            .syscall, time: call.time, process: tree.acting(call.task), task: call.task, call: call,
+            userName: Bytes("alice"), cgroup: Bytes("/system.slice/demo.service"), lineage: Lineage(Self.ancestors),
+            hook: "tp_btf/sys_exit", host: Fixture.host)
+    }
+
+    private static let acting: [Field: String] = [
+        .timestamp: "1700001000500000000", .eventType: "info",
+    ]
+
+    @Test func syscall() throws {
+        expect(
+            try call(.syscall, after: Fixture.exec.process),
+            fields(
+                Self.common, Self.image, Self.acting,
+                [
+                    .eventCategory: "file", .eventAction: "syscall", .eventOutcome: "failure", .eventDuration: "24256",
+                    .errorCode: "ENOENT", .processName: "cat", .processThreadID: "5000007",
+                    .filePath: "/srv/missing", .ebpfguardHook: "tp_btf/sys_exit", .ebpfguardErrno: "2",
+                    .syscallName: "openat", .syscallABI: "x86-64", .syscallArgs: "AT_FDCWD|/srv/missing|O_RDONLY",
+                    .syscallReturn: "-2",
+                ]))
+    }
+
+    @Test func connect() throws {
+        expect(
+            try call(.connect, after: Fixture.exec.process),
+            fields(
+                Self.common, Self.image, Self.acting,
+                [
+                    .eventCategory: "network", .eventAction: "syscall", .eventOutcome: "failure",
+                    .eventDuration: "24256", .errorCode: "ECONNREFUSED", .processName: "bash",
+                    .destinationIP: "127.0.0.1", .destinationPort: "1", .ebpfguardHook: "tp_btf/sys_exit",
+                    .ebpfguardErrno: "111", .syscallName: "connect", .syscallABI: "x86-64",
+                    .syscallArgs: "3|127.0.0.1:1|16", .syscallReturn: "-111",
+                ]))
+    }
+
+    private func act(_ action: Event.Action, _ fixture: Fixture) throws -> Event {
+        let (task, target, time, signal) = try fixture.act
+        var tree = ProcessTree()
+        let record = try Fixture.exec.process
+        _ = tree.exec(record)
+        return Event(
+            action, time: time, process: tree.acting(task), task: task, signal: signal,
+            target: .init(task: target, process: tree.process(record.task.key)), userName: Bytes("alice"),
+            cgroup: Bytes("/system.slice/demo.service"), lineage: Lineage(Self.ancestors), hook: "a hook",
+            host: Fixture.host)
+    }
+
+    private static let target: [Field: String] = [
+        .processName: "sender", .targetPID: "5000002", .targetEntityID: "999600000000/5000002",
+        .targetName: "receiver", .targetExecutable: "/usr/bin/bash", .ebpfguardHook: "a hook",
+    ]
+
+    @Test func signal() throws {
+        expect(
+            try act(.signal, .signal),
+            fields(
+                Self.common, Self.image, Self.acting, Self.target,
+                [.eventAction: "signal", .ebpfguardSignal: "SIGUSR2", .ebpfguardSignalResult: "ignored"]))
+    }
+
+    @Test func oom() throws {
+        expect(
+            try act(.oom, .oom),
+            fields(
+                Self.common, Self.image, Self.acting, Self.target, [.eventAction: "oom", .eventType: "end"]))
+    }
+
     @Test func loss() {
         let event = Event(
             .loss, time: 1_000_000_000, process: nil, lost: [("exec", 3), ("fork", 1)], host: Fixture.host)

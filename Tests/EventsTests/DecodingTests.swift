@@ -124,4 +124,43 @@ struct DecodingTests {
         unsafe withUnsafeMutableBytes(of: &ancestor.comm) { unsafe $0.copyBytes(from: "0123456789abcdef".utf8) }
         #expect(ancestor.name.string == "0123456789abcdef")
     }
+
+    @Test func syscall() throws {
+        let call = try Fixture.syscall.call
+        #expect(call.time == 1_000_500_000_000)
+        #expect(call.task.key == ProcessKey(pid: 5_000_001, start: 999_500_000_000))
+        #expect(call.task.tid == 5_000_007)
+        #expect(call.task.name.string == "cat")
+        #expect(call.duration == 24_256)
+        #expect((call.abi, call.number) == (.native, 257))
+        #expect(call.result == -2)
+        #expect(call.error == 2)
+        #expect(call.fixed.target_pid == 0)
+        #expect(call.path?.string == "/srv/missing")
+    }
+
+    @Test func connect() throws {
+        let call = try Fixture.connect.call
+        #expect(call.shownName.string == "connect")
+        #expect(call.destination?.port == 1)
+        #expect(call.error == 111)
+        #expect(call.argumentTexts.strings == ["3", "127.0.0.1:1", "16"])
+    }
+
+    @Test func signal() throws {
+        let (task, target, time, signal) = try Fixture.signal.act
+        #expect(time == 1_000_500_000_000)
+        #expect(task.name.string == "sender")
+        #expect(target.name.string == "receiver")
+        #expect(target.key == ProcessKey(pid: 5_000_002, start: 999_600_000_000))
+        #expect(target.vpid == 9)
+        #expect([signal?.signal, signal?.code, signal?.result] == [12, 0, 1])
+    }
+
+    @Test func oom() throws {
+        let (task, target, time, _) = try Fixture.oom.act
+        #expect(time == 1_000_500_000_000)
+        #expect(task.pid == 5_000_001)
+        #expect(target.key == ProcessKey(pid: 5_000_002, start: 999_600_000_000))
+    }
 }

@@ -9,6 +9,9 @@ import Testing
 struct MalformedTests {
     /// Reads everything that a record has.
     private func touch(_ record: Record) {
+        if case .syscall(let call) = record {
+            _ = (call.argumentTexts.strings, call.path, call.destination, call.targetPID, call.resultText, call.action)
+        }
         guard case .process(let process) = record else { return }
         for path in [process.executable, process.directory, process.at] {
             path?.forEachHostComponent { _ in }

@@ -6,7 +6,7 @@ package import Events
 
 /// The records in this folder: one of each kind, as the kernel programs write them.
 package enum Fixture: CaseIterable, Sendable {
-    case exec, failedExec, existing, fork, exit, cgroup
+    case exec, failedExec, existing, fork, exit, cgroup, syscall, connect, signal, oom
 
     package var bytes: [UInt8] {
         switch self {
@@ -16,6 +16,10 @@ package enum Fixture: CaseIterable, Sendable {
         case .fork: Self.parse(PackageResources.fork_hex)
         case .exit: Self.parse(PackageResources.exit_hex)
         case .cgroup: Self.parse(PackageResources.cgroup_hex)
+        case .syscall: Self.parse(PackageResources.syscall_hex)
+        case .connect: Self.parse(PackageResources.connect_hex)
+        case .signal: Self.parse(PackageResources.signal_hex)
+        case .oom: Self.parse(PackageResources.oom_hex)
         }
     }
 
@@ -38,6 +42,25 @@ package enum Fixture: CaseIterable, Sendable {
         get throws {
             switch try record {
             case .fork(let task, let time), .exit(let task, _, let time): (task, time)
+            default: throw OtherKind()
+            }
+        }
+    }
+
+    /// The record of a system call.
+    package var call: SyscallRecord {
+        get throws {
+            guard case .syscall(let call) = try record else { throw OtherKind() }
+            return call
+        }
+    }
+
+    /// The record of a signal or of an OOM kill: who acted, and on whom.
+    package var act: (task: wire_task, target: wire_task, time: UInt64, signal: wire_signal?) {
+        get throws {
+            switch try record {
+            case .signal(let signal): (signal.task, signal.target, signal.header.time, signal)
+            case .oom(let oom): (oom.task, oom.target, oom.header.time, nil)
             default: throw OtherKind()
             }
         }

@@ -84,6 +84,47 @@ struct GoldenTests {
         #expect(String(decoding: json(try Sample.exit.event), as: UTF8.self) == expected)
     }
 
+    private static let actor = #""start":"2023-11-14T22:29:59.500000000Z","#
+    private static let actingUser =
+        #""real_user":{"id":"1000"},"real_group":{"id":"1000"},"session_leader":{"pid":5000000}},"#
+        + #""user":{"id":"1000","name":"alice","audit":{"id":"1000"}},"group":{"id":"1000"},"#
+
+    @Test func syscallJSON() throws {
+        let expected =
+            #"{"@timestamp":"2023-11-14T22:30:00.500000000Z","event":{"kind":"event","category":["file"],"#
+            + #""type":["info"],"action":"syscall","outcome":"failure","duration":24256,"sequence":7},"#
+            + #""error":{"code":"ENOENT"},"#
+            + #""process":{"pid":5000001,"entity_id":"0123456789ab-e8b6d7ab00-5000001","name":"cat","# + Self.actor
+            + #""thread":{"id":5000007},"# + Self.actingUser + #""file":{"path":"/srv/missing"},"# + Self.host
+            + #","ebpfguard":{"schema":1,"hook":"a hook","errno":2,"cgroup_id":"4242","#
+            + #""syscall":{"name":"openat","abi":"x86-64","args":["AT_FDCWD","/srv/missing","O_RDONLY"],"#
+            + #""return":-2}}}"# + "\n"
+        #expect(String(decoding: json(try Sample.syscall.event), as: UTF8.self) == expected)
+    }
+
+    @Test func signalJSON() throws {
+        let expected =
+            #"{"@timestamp":"2023-11-14T22:30:00.500000000Z","event":{"kind":"event","category":["process"],"#
+            + #""type":["info"],"action":"signal","sequence":7},"#
+            + #""process":{"pid":5000001,"entity_id":"0123456789ab-e8b6d7ab00-5000001","name":"sender","# + Self.actor
+            + Self.actingUser + Self.host
+            + #","ebpfguard":{"schema":1,"hook":"a hook","cgroup_id":"4242","signal":"SIGUSR2","#
+            + #""signal_result":"ignored","target":{"pid":5000002,"#
+            + #""entity_id":"0123456789ab-e8bccd8c00-5000002","name":"receiver"}}}"# + "\n"
+        #expect(String(decoding: json(try Sample.signal.event), as: UTF8.self) == expected)
+    }
+
+    @Test func oomJSON() throws {
+        let expected =
+            #"{"@timestamp":"2023-11-14T22:30:00.500000000Z","event":{"kind":"event","category":["process"],"#
+            + #""type":["end"],"action":"oom","sequence":7},"#
+            + #""process":{"pid":5000001,"entity_id":"0123456789ab-e8b6d7ab00-5000001","name":"sender","# + Self.actor
+            + Self.actingUser + Self.host
+            + #","ebpfguard":{"schema":1,"hook":"a hook","cgroup_id":"4242","target":{"pid":5000002,"#
+            + #""entity_id":"0123456789ab-e8bccd8c00-5000002","name":"receiver"}}}"# + "\n"
+        #expect(String(decoding: json(try Sample.oom.event), as: UTF8.self) == expected)
+    }
+
     @Test func lossJSON() throws {
         let expected =
             #"{"@timestamp":"2023-11-14T22:30:04.000000000Z","event":{"kind":"pipeline_error","action":"loss","#
@@ -101,6 +142,10 @@ struct GoldenTests {
         (.existing, " 5000001 alice    running 2.5 s  [memfd] /memfd:payload"),
         (.fork, " 5000001 alice    sshd forked"),
         (.exit, " 5000001 alice    run.sh killed by SIGSEGV (core dumped) after 3.7 s"),
+        (.syscall, " 5000001 alice    cat openat(AT_FDCWD, /srv/missing, O_RDONLY) = ENOENT  24.2 us"),
+        (.connect, " 5000001 alice    bash connect(3, 127.0.0.1:1, 16) = ECONNREFUSED  24.2 us"),
+        (.signal, " 5000001 alice    sender SIGUSR2 to 5000002 receiver (ignored)"),
+        (.oom, " 5000001 alice    OOM killer chose 5000002 receiver when sender asked for memory"),
         (.loss, " LOST 4 events: exec 3 fork 1"),
     ])
     func textLine(_ sample: Sample, _ expected: String) throws {

@@ -8,7 +8,7 @@ import Rendering
 
 /// The event of each fixture, as a run would make it.
 enum Sample: CaseIterable {
-    case exec, failedExec, existing, fork, exit, loss
+    case exec, failedExec, existing, fork, exit, syscall, connect, signal, oom, loss
 
     var event: Event {
         get throws {
@@ -27,6 +27,10 @@ enum Sample: CaseIterable {
                         let (task, time) = try Fixture.exit.task
                         return make(.exit(code: 0x8b), tree.exit(task), time: time)
                     }()
+                case .syscall: try act(.syscall, call: Fixture.syscall.call)
+                case .connect: try act(.syscall, call: Fixture.connect.call)
+                case .signal: try act(.signal, on: Fixture.signal.act)
+                case .oom: try act(.oom, on: Fixture.oom.act)
                 case .loss:
                     Event(
                         .loss, time: 1_004_000_000_000, process: nil, lost: [("exec", 3), ("fork", 1)],
@@ -39,6 +43,23 @@ enum Sample: CaseIterable {
 
     private func make(_ action: Event.Action, _ process: Process, _ record: ProcessRecord) -> Event {
         make(action, process, record, time: record.time)
+    }
+
+    private func act(_ action: Event.Action, call: SyscallRecord) throws -> Event {
+        var tree = ProcessTree()
+        return Event(
+            action, time: call.time, process: tree.acting(call.task), task: call.task, call: call,
+            userName: Bytes("alice"), hook: "a hook", host: Fixture.host)
+    }
+
+    private func act(
+        _ action: Event.Action, on act: (task: wire_task, target: wire_task, time: UInt64, signal: wire_signal?)
+    ) throws -> Event {
+        var tree = ProcessTree()
+        return Event(
+            action, time: act.time, process: tree.acting(act.task), task: act.task, signal: act.signal,
+            target: .init(task: act.target, process: nil), userName: Bytes("alice"), hook: "a hook",
+            host: Fixture.host)
     }
 
     private func make(
