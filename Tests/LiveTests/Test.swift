@@ -21,7 +21,8 @@ struct Test: Sendable {
 let allTests: [Test] = [
     selfTests, loopTests, argumentTests, imageTests, lifeTests, failureTests, userTests, namespaceTests, scopeTests,
     existingTests,
-    endTests, programTests, refusalTests, fieldTests, filterTests, textTests, latencyTests, stormTests, recordingTests,
+    endTests, programTests, callTests, ringTests, securityTests, signalTests, refusalTests, fieldTests, filterTests,
+    textTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }
 
 /// What `live-tests run` was told.

@@ -161,3 +161,27 @@ int run_family(int argc, char *const argv[])
         say("done %s", names[generation]);
     }
 }
+
+// wait-for-input: reads one byte, which does not come, until its input ends.
+int run_wait_for_input(int, char *const[])
+{
+    char byte;
+    _exit(read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 1);
+}
+
+// many-calls COUNT: ten children that call getppid, COUNT times in all; then says "over".
+int run_many_calls(int argc, char *const argv[])
+{
+    long count = argc > 0 ? atol(argv[0]) / 10 : 100;
+    for (int i = 0; i < 10; i++) {
+        pid_t pid = fork_or_die();
+        if (pid == 0) {
+            for (long call = 0; call < count; call++)
+                syscall(SYS_getppid);
+            _exit(0);
+        }
+        reap(pid);
+    }
+    say("over");
+    _exit(0);
+}

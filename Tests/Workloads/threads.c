@@ -91,3 +91,30 @@ int run_group_exit(int argc, char *const argv[])
     }
     _exit(0);
 }
+
+static void *read_for_ever(void *file)
+{
+    char byte;
+    return read(*(int *)file, &byte, 1) == 1 ? file : NULL;
+}
+
+// killed-in-call: a process that is killed while it reads, and then a thread that reads when its process ends.
+int run_killed_in_call(int, char *const[])
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        die("pipe");
+    pid_t pid = fork();
+    if (pid < 0)
+        die("fork");
+    if (pid == 0) {
+        read_for_ever(&ends[0]);
+        _exit(1);
+    }
+    start(read_for_ever, &ends[0]);
+    // Long enough for both to be asleep.
+    nanosleep(&(struct timespec){.tv_nsec = 200 * 1000000}, NULL);
+    kill(pid, SIGKILL);
+    reap(pid);
+    _exit(0);
+}

@@ -37,6 +37,17 @@ static const struct {
     {"session", run_session},
     {"pid-namespace", run_pid_namespace},
     {"no-new-privileges", run_no_new_privileges},
+    {"calls", run_calls},
+    {"abis", run_abis},
+    {"ring", run_ring},
+    {"ring-polled", run_ring_polled},
+    {"security", run_security},
+    {"kills", run_kills},
+    {"signal", run_signal},
+    {"consume", run_consume},
+    {"wait-for-input", run_wait_for_input},
+    {"killed-in-call", run_killed_in_call},
+    {"many-calls", run_many_calls},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations of io_uring, by its system calls alone.
+#include "internal.h"
+
+#include <arpa/inet.h>
+#include <linux/io_uring.h>
+#include <linux/stat.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+enum { ENTRIES = 128 };
+
+struct ring {
+    int file;
+    bool polls; // a thread of the kernel takes what is submitted
+    unsigned *head, *tail, *array, *flags, mask;
+    unsigned *done_head, *done_tail, done_mask;
+    struct io_uring_sqe *entries;
+    struct io_uring_cqe *done;
+    unsigned queued;
+};
+
+static void *map(int file, size_t size, off_t offset)
+{
+    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file, offset);
+    if (start == MAP_FAILED)
+        die("mmap of a ring");
+    return start;
+}
+
+// Exits with 77 where there is no io_uring.
+static struct ring open_ring(unsigned flags)
+{
+    struct io_uring_params setup = {.flags = flags, .sq_thread_idle = 100};
+    int file = (int)syscall(SYS_io_uring_setup, ENTRIES, &setup);
+    if (file < 0 && (errno == ENOSYS || errno == EPERM))
+        _exit(77);
+    if (file < 0)
+        die("io_uring_setup");
+    char *queue = map(file, setup.sq_off.array + setup.sq_entries * sizeof(unsigned), IORING_OFF_SQ_RING);
+    char *results = map(file, setup.cq_off.cqes + setup.cq_entries * sizeof(struct io_uring_cqe), IORING_OFF_CQ_RING);
+    return (struct ring){
+        .file = file,
+        .polls = flags & IORING_SETUP_SQPOLL,
+        .tail = (unsigned *)(queue + setup.sq_off.tail),
+        .array = (unsigned *)(queue + setup.sq_off.array),
+        .flags = (unsigned *)(queue + setup.sq_off.flags),
+        .mask = setup.sq_entries - 1,
+        .done_head = (unsigned *)(results + setup.cq_off.head),
+        .done_tail = (unsigned *)(results + setup.cq_off.tail),
+        .done_mask = setup.cq_entries - 1,
+        .entries = map(file, setup.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES),
+        .done = (struct io_uring_cqe *)(results + setup.cq_off.cqes),
+    };
+}
+
+static struct io_uring_sqe *queue(struct ring *ring, __u8 operation, int file, const void *address)
+{
+    unsigned place = (*ring->tail + ring->queued) & ring->mask;
+    struct io_uring_sqe *entry = &ring->entries[place];
+    *entry = (struct io_uring_sqe){
+        .opcode = operation, .fd = file, .addr = (__u64)address, .user_data = ring->queued};
+    ring->array[place] = place;
+    ring->queued++;
+    return entry;
+}
+
+// Submits what is queued and says its results in the order of the queue: "done RESULT...".
+static void submit(struct ring *ring)
+{
+    unsigned count = ring->queued;
+    int results[ENTRIES];
+    char line[ENTRIES * 8] = "done";
+    __atomic_store_n(ring->tail, *ring->tail + count, __ATOMIC_RELEASE);
+    ring->queued = 0;
+    unsigned flags = IORING_ENTER_GETEVENTS;
+    if (ring->polls && __atomic_load_n(ring->flags, __ATOMIC_ACQUIRE) & IORING_SQ_NEED_WAKEUP)
+        flags |= IORING_ENTER_SQ_WAKEUP;
+    for (unsigned seen = 0, submitted = 0; seen < count;) {
+        unsigned given = ring->polls ? 0 : count - submitted;
+        long taken = syscall(SYS_io_uring_enter, ring->file, given, 1, flags, NULL, 0);
+        if (taken < 0 && errno != EINTR)
+            die("io_uring_enter");
+        submitted += taken > 0 && !ring->polls ? (unsigned)taken : 0;
+        for (; *ring->done_head != __atomic_load_n(ring->done_tail, __ATOMIC_ACQUIRE); seen++) {
+            struct io_uring_cqe *entry = &ring->done[*ring->done_head & ring->done_mask];
+            results[entry->user_data] = entry->res;
+            __atomic_store_n(ring->done_head, *ring->done_head + 1, __ATOMIC_RELEASE);
+        }
+    }
+    for (unsigned i = 0, length = 4; i < count; i++)
+        length += (unsigned)snprintf(line + length, sizeof line - length, " %d", results[i]);
+    if (strlen(line) < 400)
+        say("%s", line);
+}
+
+// ring DIRECTORY: one submission for each operation, then a linked pair whose first fails, then a hundred at once.
+int run_ring(int argc, char *const argv[])
+{
+    struct statx facts;
+    struct ring ring = open_ring(0);
+    if (argc < 1 || chdir(argv[0]) != 0)
+        die("chdir");
+    struct sockaddr_in nobody = {
+        .sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int sender = socket(AF_INET, SOCK_STREAM, 0);
+
+    queue(&ring, IORING_OP_OPENAT, AT_FDCWD, "/dev/null");
+    submit(&ring);
+    queue(&ring, IORING_OP_OPENAT, AT_FDCWD, "missing");
+    submit(&ring);
+    queue(&ring, IORING_OP_CONNECT, sender, &nobody)->off = sizeof nobody;
+    submit(&ring);
+    queue(&ring, IORING_OP_NOP, -1, NULL);
+    submit(&ring);
+    struct io_uring_sqe *entry = queue(&ring, IORING_OP_STATX, AT_FDCWD, "/dev/null");
+    entry->len = STATX_SIZE;
+    entry->off = (__u64)&facts;
+    submit(&ring);
+    queue(&ring, IORING_OP_MKDIRAT, AT_FDCWD, "made")->len = 0700;
+    submit(&ring);
+    entry = queue(&ring, IORING_OP_RENAMEAT, AT_FDCWD, "made");
+    entry->off = (__u64) "renamed";
+    entry->len = (__u32)AT_FDCWD;
+    submit(&ring);
+    queue(&ring, IORING_OP_UNLINKAT, AT_FDCWD, "renamed")->unlink_flags = AT_REMOVEDIR;
+    submit(&ring);
+
+    queue(&ring, IORING_OP_OPENAT, AT_FDCWD, "first of a pair")->flags = IOSQE_IO_LINK;
+    queue(&ring, IORING_OP_OPENAT, AT_FDCWD, "second of a pair");
+    submit(&ring);
+
+    static char names[100][16];
+    for (int i = 0; i < 100; i++) {
+        snprintf(names[i], sizeof names[i], "missing %d", i);
+        queue(&ring, IORING_OP_OPENAT, AT_FDCWD, names[i]);
+    }
+    submit(&ring);
+    _exit(0);
+}
+
+// ring-polled: as above, but a thread of the kernel submits.
+int run_ring_polled(int, char *const[])
+{
+    struct ring ring = open_ring(IORING_SETUP_SQPOLL);
+    queue(&ring, IORING_OP_OPENAT, AT_FDCWD, "/missing/polled");
+    submit(&ring);
+    queue(&ring, IORING_OP_OPENAT, AT_FDCWD, "/dev/null");
+    submit(&ring);
+    _exit(0);
+}
