@@ -76,8 +76,14 @@ package struct Enricher {
     private func target(of call: SyscallRecord) -> Event.Target? {
         let pid =
             call.fixed.target_pid != 0 ? call.fixed.target_pid : call.task.vpid == call.task.pid ? call.targetPID : nil
-        guard let pid, let task = tree.task(ofPID: pid) else { return nil }
-        return .init(task: task, process: tree.process(task.key))
+        guard let pid else { return nil }
+        if let task = tree.task(ofPID: pid) { return .init(task: task, process: tree.process(task.key)) }
+        // Nothing but its pid is known of a process out of scope that started after us. And a call that failed may have
+        // named one that does not exist.
+        guard call.fixed.target_pid != 0 || call.error == nil else { return nil }
+        var task = wire_task()
+        task.pid = pid
+        return .init(task: task, process: nil)
     }
 
     private mutating func event(

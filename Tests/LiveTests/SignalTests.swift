@@ -63,6 +63,22 @@ let signalTests = [
         t.equal(sent.told.first?["ebpfguard.target.executable"], .string(ownPath), "the target's executable")
     },
 
+    Test("signal: a process out of scope that started later is known by its pid") { t in
+        let file = "\(t.scratch)/pid"
+        let script = "while [ ! -s \(file) ]; do sleep 0.05; done; kill -WINCH $(cat \(file))"
+        let child = try t.start(["-o", "json", "--syscalls=kill"], ["sh", "-c", script])
+        child.wait(milliseconds: t.allow(milliseconds: 5000)) { $0.errorText.contains("watching") }
+        let stranger = try Child(workload("wait-for-input"))
+        try write("\(stranger.pid)", to: "\(file).new")
+        unsafe rename("\(file).new", file)
+        let run = try t.finish(child, milliseconds: 5000)
+        let event = try t.require(run.told.first, "kill")
+        t.equal(event["ebpfguard.syscall.args"], JSON(["\(stranger.pid)", "SIGWINCH"]), "the arguments")
+        t.equal(event["ebpfguard.target.pid"], .integer(stranger.pid), "ebpfguard.target.pid")
+        t.equal(event["ebpfguard.target.entity_id"], nil, "ebpfguard.target.entity_id")
+        t.equal(run.told.count, 1, "the number of calls")
+    },
+
     Test("signal: an OOM kill in a cgroup") { t in
         let mount = cgroupMount() ?? ""
         let controllers = (contents(of: "\(mount)/cgroup.controllers") ?? "").split { " \n".contains($0) }
