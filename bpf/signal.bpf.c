@@ -34,8 +34,7 @@ static __always_inline int signal_passes(const struct wire_signal *record)
     if (!place)
         return 1;
     task_facts(&place->facts, WIRE_SIGNAL, &record->task);
-    if (record->signal < 32) // those behind have no name
-        set_fact(&place->facts, WIRE_FACT_SIGNAL, record->signal);
+    set_fact(&place->facts, WIRE_FACT_SIGNAL, record->signal);
     return facts_pass(place);
 }
 
