@@ -22,9 +22,9 @@ struct {
 
 // When each thread entered its call.
 struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 32768);
-    __type(key, __u32);
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
     __type(value, __u64);
 } starts SEC(".maps");
 
@@ -33,11 +33,11 @@ const volatile int takes_time = 0;
 SEC("tp_btf/sys_enter")
 int entered(__u64 *context)
 {
-    __u32 tid = bpf_get_current_pid_tgid();
-    __u64 now = bpf_ktime_get_ns();
+    __u64 *start = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
     (void)context;
-    bpf_map_update_elem(&starts, &tid, &now, BPF_ANY);
+    if (start)
+        *start = bpf_ktime_get_ns();
     return 0;
 }
 
@@ -54,8 +54,7 @@ int returned(__u64 *context)
     if ((__s64)context[1] < 0)
         count->errors++;
     if (takes_time) {
-        __u32 tid = bpf_get_current_pid_tgid();
-        __u64 *start = bpf_map_lookup_elem(&starts, &tid);
+        __u64 *start = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), 0, 0);
 
         if (start)
             count->time += bpf_ktime_get_ns() - *start;
