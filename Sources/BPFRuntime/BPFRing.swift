@@ -26,8 +26,10 @@ package struct BPFRing: ~Copyable {
     package init(_ map: BPFMap, size: Int) throws(BPFError) {
         let page = Int(getpagesize())
         let consumer = try Mapping(map.descriptor, offset: 0, length: page, writable: true)
-        // The data is mapped twice in a row, so a record that wraps round is still contiguous.
-        let producer = try Mapping(map.descriptor, offset: page, length: page + 2 * size, writable: false)
+        // The kernel has the data twice in a row, so a record that wraps round is still contiguous. Of the second time only
+        // what the largest record may need: all that is mapped counts as memory of this process.
+        let overlap = min(size, Self.largestRecord)
+        let producer = try Mapping(map.descriptor, offset: page, length: page + size + overlap, writable: false)
         consumerPage = consumer
         producerPages = producer
         descriptor = map.descriptor
@@ -67,6 +69,7 @@ package struct BPFRing: ~Copyable {
                     return count
                 }
                 let length = Int(header & ~(Self.busy | Self.discarded))
+                precondition(length < Self.largestRecord, "a record as no program writes it")
                 if header & Self.discarded == 0 {
                     let bytes = unsafe UnsafeRawBufferPointer(start: record + 8, count: length)
                     let verdict = unsafe body(bytes.bytes)
@@ -83,6 +86,8 @@ package struct BPFRing: ~Copyable {
         return count
     }
 
+    /// Bytes, more than any program writes at once.
+    private static let largestRecord = 1 << 17
     private static let busy: UInt32 = 1 << 31
     private static let discarded: UInt32 = 1 << 30
 }
