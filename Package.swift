@@ -93,7 +93,10 @@ let package = Package(
             linkerSettings: [.linkedLibrary("zstd")]
         ),
         .testTarget(
-            name: "PipelineTests", dependencies: ["BPFRuntime", "Enrichment", "Events", "Pipeline", "Policy"],
+            name: "PipelineTests",
+            dependencies: [
+                "BPFRuntime", "CWire", "Enrichment", "Events", "Fixtures", "Pipeline", "Policy", "Rendering",
+            ],
             swiftSettings: swift,
             linkerSettings: libbpf
         ),

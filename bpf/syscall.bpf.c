@@ -223,9 +223,6 @@ static __always_inline int tell(struct task_struct *task, const struct call *cal
     // Numbers without a rule have made-up names, which the predicate does not know.
     if (call->number < WIRE_NUMBERS_MAX && !call_passes(&record->fixed, !(rule & WIRE_RULE_REGISTER), teller))
         return 0;
-    if (syscalls.is_counted)
-        return count_call(task, call, result, flags & WIRE_SYSCALL_NO_RETURN ? 0 : record->fixed.header.time,
-                          syscalls.counts_by, typed);
     if (rule & WIRE_RULE_EXEC && !result) {
         tid = record->fixed.task.tid;
         path = bpf_map_lookup_elem(&exec_paths, &tid);
@@ -236,12 +233,6 @@ static __always_inline int tell(struct task_struct *task, const struct call *cal
     record->fixed.header.length = end;
     emit(record, end, WIRE_SYSCALL);
     return 0;
-}
-
-// Where calls are counted and no filter asks who makes them, no record is needed.
-static __always_inline int counts_all(void)
-{
-    return syscalls.is_counted && !predicate.literal_count;
 }
 
 static __always_inline __u16 security_flag(__u32 rule)
@@ -305,7 +296,7 @@ static __always_inline int on_enter(__u64 *context, const int typed)
         fresh.number = number;
         fresh.abi = abi;
         call_arguments(regs, abi, fresh.arguments);
-        if (counts_all())
+        if (syscalls.is_counted)
             count_call(task, &fresh, 0, 0, syscalls.counts_by, typed);
         else
             tell(task, &fresh, rule, WIRE_SYSCALL_NO_RETURN | security_flag(rule), 0, TELLS_ENTRY, typed);
@@ -362,7 +353,7 @@ static __always_inline int on_return(__u64 *context, const int typed)
     }
     if (own.abi == WIRE_ABI_COMPAT)
         result = (__s32)result;
-    if (counts_all())
+    if (syscalls.is_counted)
         return count_call(task, &own, result, bpf_ktime_get_boot_ns(), syscalls.counts_by, typed);
     return tell(task, &own, rule, flags | security_flag(rule), result, TELLS_RETURN, typed);
 }
@@ -406,7 +397,7 @@ static __always_inline int on_thread_exit(const int typed)
     call->start = 0;
     bpf_map_delete_elem(&calls, &tid);
     rule = rule_of(own.abi, own.number);
-    if (counts_all())
+    if (syscalls.is_counted)
         return count_call(task, &own, 0, 0, syscalls.counts_by, typed);
     return tell(task, &own, rule, WIRE_SYSCALL_NO_RETURN | security_flag(rule), 0, TELLS_EXIT, typed);
 }

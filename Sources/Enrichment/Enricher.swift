@@ -24,6 +24,12 @@ package struct Enricher {
 
     package func knows(_ pid: UInt32) -> Bool { tree.knows(pid) }
 
+    /// What a process runs, as long as it does.
+    package func executable(of key: ProcessKey) -> WalkedPath? { tree.process(key)?.image?.executable }
+
+    /// Its path in the default hierarchy, where that can be had.
+    package mutating func path(ofCgroup id: UInt64) -> Bytes? { cgroups.path(of: id) }
+
     /// See `ProcessTree.descendants`.
     package func descendants(of pids: Set<UInt32>) -> Set<UInt32> { tree.descendants(of: pids) }
 

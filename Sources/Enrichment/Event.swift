@@ -16,6 +16,8 @@ package struct Event {
         /// Also one that does nothing (ignored, blocked, pending already).
         case signal
         case oom
+        /// A row of a summary: not something that happened, but numbers of what did.
+        case summary
         case loss
     }
 
@@ -42,6 +44,10 @@ package struct Event {
     package let host: Host
     /// Set when the event is printed.
     package var sequence: UInt64 = 0
+    /// How many events like this one were not printed, this last one included, and in what time, nanoseconds.
+    package var repeats: (count: UInt64, time: UInt64) = (0, 0)
+    /// What a row of a summary has.
+    private var row: [Field: FieldValue] = [:]
 
     /// The process that a signal, a ptrace or the OOM killer is about.
     package struct Target {
@@ -78,6 +84,12 @@ package struct Event {
         self.lost = lost
         self.hook = hook
         self.host = host
+    }
+
+    /// A row of a summary.
+    package init(summary row: [Field: FieldValue], time: UInt64, host: Host) {
+        self.init(.summary, time: time, process: nil, host: host)
+        self.row = row
     }
 
     /// Version of the fields and their meaning.
@@ -152,20 +164,24 @@ package struct Event {
         case .targetEntityID: target.flatMap { $0.task.start == 0 ? nil : .entity($0.task.key) } ?? .absent
         case .targetName: target.flatMap { $0.task.name.isEmpty ? nil : .name($0.task.name) } ?? .absent
         case .targetExecutable: .init(target?.process?.image?.executable)
-        case .ebpfguardLost: .absent
+        case .ebpfguardRepeats: repeats.count == 0 ? .absent : .integer(Int64(clamping: repeats.count))
+        case .summaryBy, .summaryGroup, .summaryCalls, .summaryErrors, .summaryTime, .summaryAverage, .summaryStarts,
+            .summaryFailures, .summaryExits, .summaryFailedExits, .summaryKilled, .summaryRunning,
+            .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .ebpfguardLost:
+            .absent
         }
     }
 
     private func valueWithoutProcess(of field: Field) -> FieldValue {
         switch field {
         case .timestamp: .time(host.realtime(time))
-        case .eventKind: .word("pipeline_error")
+        case .eventKind: .word(action == .summary ? "metric" : "pipeline_error")
         case .eventAction: .word(actionName)
         case .eventSequence: sequence == 0 ? .absent : .integer(Int64(sequence))
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardLost: lost.isEmpty ? .absent : .counts(lost)
-        default: .absent
+        default: row[field] ?? .absent
         }
     }
 
@@ -183,6 +199,7 @@ package struct Event {
         case .syscall: call?.action ?? "syscall"
         case .signal: "signal"
         case .oom: "oom"
+        case .summary: "summary"
         case .loss: "loss"
         }
     }
@@ -191,7 +208,7 @@ package struct Event {
         switch action {
         case .exec, .execFailed, .fork: ["start"]
         case .exit: ["end"]
-        case .existing, .syscall, .signal, .loss: ["info"]
+        case .existing, .syscall, .signal, .summary, .loss: ["info"]
         case .oom: ["end"]
         }
     }

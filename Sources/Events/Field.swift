@@ -23,6 +23,12 @@ package enum Field: Int, CaseIterable, Sendable {
         ebpfguardSignal, ebpfguardSignalResult, ebpfguardCoreDump
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
+    case ebpfguardRepeats
+    case summaryBy, summaryGroup
+    case summaryCalls, summaryErrors, summaryTime, summaryAverage
+    case summaryStarts, summaryFailures, summaryExits, summaryFailedExits, summaryKilled, summaryRunning,
+        summaryLifetimeAverage, summaryLifetimeLongest
+    case summarySignals
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.
@@ -54,12 +60,12 @@ package enum Field: Int, CaseIterable, Sendable {
     /// In the order of the cases.
     private static let table: [Description] = [
         .init("@timestamp", .time, "when it happened, UTC"),
-        .init("event.kind", .text, "event, or pipeline_error for losses"),
+        .init("event.kind", .text, "event, metric for a row of a summary, or pipeline_error for losses"),
         .init("event.category", .textList, "process; for system calls also file or network"),
         .init("event.type", .textList, "start, end or info"),
         .init(
             "event.action", .text,
-            "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf or loss"),
+            "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, summary or loss"),
         .init("event.outcome", .text, "success or failure of an exec or a system call"),
         .init(
             "event.duration", .number,
@@ -127,6 +133,22 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.target.entity_id", .text, "entity id of whom it was done to"),
         .init("ebpfguard.target.name", .text, "name of whom it was done to"),
         .init("ebpfguard.target.executable", .text, "program of whom it was done to"),
+        .init("ebpfguard.repeats", .number, "how many events like this one were not printed, this last one included"),
+        .init("ebpfguard.summary.by", .text, "what the rows of a summary are about: executable, process, syscall and so on"),
+        .init("ebpfguard.summary.group", .text, "what this row is about, as text shows it; (others) for all the rest"),
+        .init("ebpfguard.summary.calls", .number, "system calls"),
+        .init("ebpfguard.summary.errors", .number, "of those, the ones that failed"),
+        .init("ebpfguard.summary.time", .number, "nanoseconds that they took together"),
+        .init("ebpfguard.summary.average", .number, "nanoseconds that one took on average"),
+        .init("ebpfguard.summary.starts", .number, "programs that began to run"),
+        .init("ebpfguard.summary.failures", .number, "attempts to run the program that failed"),
+        .init("ebpfguard.summary.exits", .number, "processes that ended"),
+        .init("ebpfguard.summary.failed_exits", .number, "of those, the ones that gave a status other than 0"),
+        .init("ebpfguard.summary.killed", .number, "of those, the ones that a signal killed"),
+        .init("ebpfguard.summary.running", .number, "processes that were there already"),
+        .init("ebpfguard.summary.lifetime_average", .number, "nanoseconds that those which ended lived on average"),
+        .init("ebpfguard.summary.lifetime_longest", .number, "nanoseconds that the one lived that lived longest"),
+        .init("ebpfguard.summary.signals", .number, "signals that were sent, or OOM kills"),
         .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
     ]
 

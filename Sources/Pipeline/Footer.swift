@@ -12,6 +12,11 @@ struct Footer {
     var filtered: UInt64 = 0
     /// Held back by `--max-rate`.
     var heldBack: UInt64 = 0
+    /// Repeats that `--dedup` did not print one by one.
+    var folded: UInt64 = 0
+    /// What went into a summary instead of being printed, and system calls that the kernel counted.
+    var summarised: UInt64 = 0
+    var callsCounted: UInt64 = 0
     var lost: [(name: String, count: UInt64)] = []
     var hooks: [String] = []
     var missing: [String] = []
@@ -31,6 +36,9 @@ struct Footer {
     func lines() -> [String] {
         var first = "watched \(durationText(watched)): \(grouped(seen)) events seen, \(grouped(printed)) printed"
         if filtered > 0 { first += ", \(grouped(filtered)) filtered" }
+        if summarised > 0 { first += ", \(grouped(summarised)) summed up" }
+        if callsCounted > 0 { first += ", \(grouped(callsCounted)) calls counted" }
+        if folded > 0 { first += ", \(grouped(folded)) folded (--dedup)" }
         if heldBack > 0 { first += ", \(grouped(heldBack)) held back (--max-rate)" }
         first += ", \(grouped(lostTotal)) lost"
         if lostTotal > 0 {
@@ -83,15 +91,4 @@ struct Footer {
         let hundredths = UInt64(Double(part) / Double(whole) * 10_000)
         return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) %"
     }
-}
-
-/// 1,234,567
-func grouped(_ number: UInt64) -> String {
-    let digits = Array(String(number))
-    var result = ""
-    for (index, digit) in digits.enumerated() {
-        if index > 0 && (digits.count - index) % 3 == 0 { result.append(",") }
-        result.append(digit)
-    }
-    return result
 }

@@ -37,15 +37,16 @@ extension Trace {
         loop.watchOutput(1)
         if !options.quiet, let line = replay.state.sink.header { note(line) }
         let end = try read(&reader, &replay, &loop)
-        _ = try replay.state.sink.flush(loop, isLast: true)
-
         let recorded = reader.footer.first { $0.name == "watched" }.flatMap { UInt64($0.value) }
         let watched = recorded ?? (replay.last > header.started ? replay.last - header.started : 0)
+        replay.state.end(counted: [], time: header.started &+ watched)
+        _ = try replay.state.sink.flush(loop, isLast: true)
+
         let footer = Footer(
             watched: min(watched, replay.end.map { $0 - header.started } ?? watched), seen: replay.state.seen,
             printed: replay.state.sink.printed, filtered: replay.state.filtered,
-            heldBack: replay.state.heldBack, lost: replay.state.lost,
-            missing: header.missing,
+            heldBack: replay.state.heldBack, folded: replay.state.folded, summarised: replay.state.summarised,
+            lost: replay.state.lost, missing: header.missing,
             recording: ["from \(name): \(header.hostName), Linux \(header.kernel), \(header.time(header.started))"]
         )
         if !options.quiet { for line in footer.lines() { note(line) } }

@@ -11,6 +11,10 @@ struct Sink: ~Copyable {
     /// What became of an event.
     enum Outcome {
         case printed, filtered, heldBack
+        /// The same as one before: only counted, by `--dedup`.
+        case folded
+        /// In the summary, and printed nowhere.
+        case summarised
     }
 
     private enum Form {
@@ -34,6 +38,15 @@ struct Sink: ~Copyable {
     private var second: UInt64 = 0
     private var inSecond: UInt64 = 0
     private(set) var printed: UInt64 = 0
+    /// Events for `--count`: without losses, rows and what tells of repeats.
+    private(set) var counted: UInt64 = 0
+
+    private var folding: Folding?
+    private var summary: Summary?
+    private let host: Host
+    private let format: OutputFormat
+    private let cutsLines: Bool
+    private let colors: Bool
 
     /// What to print on standard error above the first event; `nil` for none.
     let header: String?
@@ -44,6 +57,10 @@ struct Sink: ~Copyable {
         showsMarkedExecs = options.security
         kinds = options.shownKinds ?? (options.format == .json || options.fields != nil ? all : TraceKind.textDefault)
         maxRate = options.maxRate
+        folding = options.dedup.map { Folding(length: $0, host: host) }
+        summary = options.summary.map { Summary(options, $0) }
+        self.host = host
+        format = options.format
         let isTerminal = isatty(1) == 1
         let colors: Bool
         switch options.color {
@@ -55,6 +72,9 @@ struct Sink: ~Copyable {
             let isDumb = unsafe getenv("TERM").map { unsafe strcmp($0, "dumb") == 0 } ?? false
             colors = isTerminal && !noColor && !isDumb
         }
+        self.colors = colors
+        cutsLines = isTerminal && options.format != .wide
+        let hasHeader = options.summary?.mode != .only
         switch options.format {
         case .json:
             form = .json(
@@ -67,7 +87,7 @@ struct Sink: ~Copyable {
                 form = .fields(renderer)
             } else {
                 let wide = options.format == .wide
-                header = TextRenderer.header(wide: wide)
+                header = hasHeader ? TextRenderer.header(wide: wide) : nil
                 form = .text(
                     TextRenderer(
                         options: .init(
@@ -84,12 +104,21 @@ struct Sink: ~Copyable {
 
     /// Renders the event, or not.
     mutating func take(_ event: inout Event) -> Outcome {
-        var kind = TraceKind(event)
-        if showsMarkedExecs, kind == .exec, event.isMarked { kind = .security }
-        let shows = kind.map(kinds.contains) ?? true
-        let files = fileForm != nil && (kind.map(fileKinds.contains) ?? true)
+        let (shows, files) = places(of: event)
         if !shows { skip(event) }
         guard shows || files else { return .filtered }
+        if event.action != .loss {
+            summary?.add(event)
+            if summary?.options.mode == .only {
+                counted += 1
+                return .summarised
+            }
+            closeWindows(until: event.time)
+            if folding?.folds(event) == true {
+                skip(event)
+                return .folded
+            }
+        }
         if let maxRate, event.action != .loss {
             let now = event.time / 1_000_000_000
             if now != second {
@@ -99,6 +128,19 @@ struct Sink: ~Copyable {
             guard inSecond < maxRate else { return .heldBack }
             inSecond += 1
         }
+        if event.action != .loss { counted += 1 }
+        render(&event, shows: shows, files: files)
+        return .printed
+    }
+
+    /// Whether the chosen kinds have it on standard output, and in the file.
+    private func places(of event: Event) -> (shows: Bool, files: Bool) {
+        var kind = TraceKind(event)
+        if showsMarkedExecs, kind == .exec, event.isMarked { kind = .security }
+        return (kind.map(kinds.contains) ?? true, fileForm != nil && (kind.map(fileKinds.contains) ?? true))
+    }
+
+    private mutating func render(_ event: inout Event, shows: Bool, files: Bool) {
         printed += 1
         event.sequence = printed
         if shows {
@@ -116,7 +158,42 @@ struct Sink: ~Copyable {
             }
         }
         if files { fileForm?.append(event, to: &fileBuffer) }
-        return .printed
+    }
+
+    /// Tells of the repeats of those windows of `--dedup` that end by `time`.
+    mutating func closeWindows(until time: UInt64) {
+        guard var closed = folding?.close(until: time) else { return }
+        for index in closed.indices {
+            let (shows, files) = places(of: closed[index])
+            render(&closed[index], shows: shows, files: files)
+        }
+    }
+
+    /// Adds calls that the kernel has counted to the summary.
+    mutating func add(_ entry: SyscallCounts.Entry, of group: SummaryGroup) {
+        summary?.add(entry, of: group)
+    }
+
+    /// Prints the summary, where one was asked for.
+    mutating func printSummary(time: UInt64) {
+        guard let summary else { return }
+        let top = summary.options.top
+        var rows = summary.tables(top: top, parts: nil).flatMap(\.rows).map {
+            Event(summary: $0, time: time, host: host)
+        }
+        guard case .text = form else {
+            for index in rows.indices { render(&rows[index], shows: true, files: fileForm != nil) }
+            return
+        }
+        for index in rows.indices where fileForm != nil { render(&rows[index], shows: false, files: true) }
+        let isWide = format == .wide
+        let renderer = TableRenderer(columns: cutsLines ? Self.terminalColumns() : nil, colors: colors)
+        let tables = summary.tables(
+            top: top ?? SummaryOptions.defaultTop, parts: isWide ? nil : top ?? SummaryOptions.defaultParts)
+        for (index, table) in tables.enumerated() {
+            if index > 0 || buffer.count > 0 || printed > 0 { buffer.append("\n") }
+            renderer.append(table.table, to: &buffer)
+        }
     }
 
     /// Takes note of an event that is not shown: what a process does next is indented by it.
@@ -169,7 +246,7 @@ extension TraceKind {
         case .syscall: self = event.call?.isSecurity == true ? .security : .syscall
         case .signal: self = .signal
         case .oom: self = .oom
-        case .existing, .loss: return nil
+        case .existing, .summary, .loss: return nil
         }
     }
 }

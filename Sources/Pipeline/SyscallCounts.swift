@@ -51,9 +51,15 @@ enum SyscallCounts {
             var ownerKey = key
             ownerKey.number = 0
             ownerKey.abi = 0
-            let owner = owners.value(of: ownerKey, initial: wire_count_owner())
+            var owner = owners.value(of: ownerKey, initial: wire_count_owner())?.task
+            if owner == nil, key.pid != 0 {
+                // There was no room for more than that.
+                owner = wire_task()
+                owner?.pid = key.pid
+                owner?.start = key.who
+            }
             entries.append(
-                Entry(abi: key.abi, number: UInt32(key.number), count: count, who: key.who, owner: owner?.task))
+                Entry(abi: key.abi, number: UInt32(key.number), count: count, who: key.who, owner: owner))
         }
         return entries
     }

@@ -100,6 +100,8 @@ package enum Trace {
             meter.update()
             try state.flushRecording()
             if case .closed = try state.sink.flush(loop) { break }
+            // Whoever wrote a record of that time has done so.
+            if count == 0 { state.sink.closeWindows(until: Host.boottime() - 200_000_000) }
             // The program's last events were in the ring before its end was told.
             if state.isComplete || programStatus != nil && count == 0 { break }
             if let duration = options.duration, Host.boottime() - state.started >= duration { break }
@@ -164,16 +166,17 @@ package enum Trace {
             guard case .done = try state.sink.flush(loop, isLast: true) else { break }
         }
         state.checkLosses(probes, isLast: true)
+        state.end(counted: try probes.counted(), time: state.started + watched)
         try state.finishRecording(watched: watched)
         _ = try state.sink.flush(loop, isLast: true)
         let cost = probes.cost()
         let dropped = probes.dropped()
         let footer = Footer(
             watched: watched, seen: state.seen + dropped, printed: state.sink.printed,
-            filtered: state.filtered + dropped,
-            heldBack: state.heldBack, lost: state.lost, hooks: probes.hooks, missing: probes.missing,
-            taxesSystemCalls: probes.processes.taxesSystemCalls, cost: cost, measured: measured,
-            startCPU: state.startCPU, ownCPU: Footer.ownCPU()
+            filtered: state.filtered + dropped, heldBack: state.heldBack, folded: state.folded,
+            summarised: state.summarised, callsCounted: state.callsCounted, lost: state.lost, hooks: probes.hooks,
+            missing: probes.missing, taxesSystemCalls: probes.processes.taxesSystemCalls, cost: cost,
+            measured: measured, startCPU: state.startCPU, ownCPU: Footer.ownCPU()
         )
         if !options.quiet { for line in footer.lines() { note(line) } }
         for line in state.findings.lines() { note(line) }

@@ -33,8 +33,9 @@ package struct TraceOptions: Sendable {
     package var security = false
     /// Bit n - 1 for signal n.
     package var signals: UInt64 = 0
-    /// How system calls are counted in the kernel instead of told.
-    var syscallCounts: SyscallCounts.Grouping?
+    package var summary: SummaryOptions?
+    /// Nanoseconds in which equal events are folded.
+    package var dedup: UInt64?
     /// An event is shown when all of these match.
     package var filters: [Filter] = []
     /// The run ends with the first event that matches. Like the next two it is about all events in scope.

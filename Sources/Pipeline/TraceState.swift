@@ -12,6 +12,7 @@ struct TraceState: ~Copyable {
     var sink: Sink
     private let host: Host
     private let countLimit: UInt64?
+    private let groupsByPod: Bool
     /// What is shown; `nil` for all.
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
@@ -22,10 +23,12 @@ struct TraceState: ~Copyable {
     let startCPU: UInt64
 
     private(set) var seen: UInt64 = 0
-    /// Of those, the ones that tell of losses; they do not count for `--count`.
-    private var lossEvents: UInt64 = 0
     private(set) var filtered: UInt64 = 0
     private(set) var heldBack: UInt64 = 0
+    private(set) var folded: UInt64 = 0
+    private(set) var summarised: UInt64 = 0
+    /// System calls that the kernel counted.
+    private(set) var callsCounted: UInt64 = 0
     private var undecodable: UInt64 = 0
     /// The kernel's counters at the last look.
     private var losses: [UInt64]
@@ -50,6 +53,7 @@ struct TraceState: ~Copyable {
         self.losses = losses
         self.recorder = recorder
         countLimit = options.count
+        groupsByPod = options.summary?.grouping == .pod
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(failOn: options.failOn, expect: options.expect, host: host)
@@ -137,7 +141,6 @@ struct TraceState: ~Copyable {
     private mutating func emit(lost: [(name: String, count: UInt64)], time: UInt64) {
         var event = Event(.loss, time: time, process: nil, lost: lost, host: host)
         seen += 1
-        lossEvents += 1
         look(at: event)
         _ = sink.take(&event)
     }
@@ -189,10 +192,31 @@ struct TraceState: ~Copyable {
             return
         }
         switch sink.take(&event) {
-        case .printed: if let countLimit, sink.printed - lossEvents >= countLimit { isComplete = true }
+        case .printed: break
         case .filtered: filtered += 1
         case .heldBack: heldBack += 1
+        case .folded: folded += 1
+        case .summarised: summarised += 1
         }
+        if let countLimit, sink.counted >= countLimit { isComplete = true }
+    }
+
+    /// What is told when the run ends: repeats whose window is open, and the summary, with calls that the kernel counted.
+    /// `time` is that of the end.
+    mutating func end(counted entries: [SyscallCounts.Entry], time: UInt64) {
+        sink.closeWindows(until: .max)
+        for entry in entries {
+            callsCounted += entry.count.calls
+            sink.add(entry, of: group(of: entry))
+        }
+        sink.printSummary(time: time)
+    }
+
+    /// Whose calls these are.
+    private mutating func group(of entry: SyscallCounts.Entry) -> SummaryGroup {
+        if let task = entry.owner { return .process(task, executable: enricher.executable(of: task.key)) }
+        guard entry.who != 0 else { return .all }
+        return .workload(enricher.path(ofCgroup: entry.who), cgroup: entry.who, byPod: groupsByPod)
     }
 
     /// What is asked of all events, whether they are shown or not.

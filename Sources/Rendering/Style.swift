@@ -36,3 +36,14 @@ package func durationText(_ nanoseconds: UInt64) -> String {
         return "\(minutes / 60 / 24) d \(minutes / 60 % 24) h"
     }
 }
+
+/// 1,234,567
+package func grouped(_ number: UInt64) -> String {
+    let digits = Array(String(number))
+    var result = ""
+    for (index, digit) in digits.enumerated() {
+        if index > 0 && (digits.count - index) % 3 == 0 { result.append(",") }
+        result.append(digit)
+    }
+    return result
+}

@@ -100,18 +100,23 @@ package struct TextRenderer {
     // MARK: What happened
 
     private mutating func appendWhat(_ event: Event, _ process: Process, to line: inout Line) {
-        let depth = depth(of: event)
+        let isRepeat = event.repeats.count > 0
+        let depth = isRepeat ? 0 : depth(of: event)
+        if isRepeat { appendRepeats(event, to: &line) }
         if depth > 0 {
             for _ in 0..<depth { line.buffer.append("  ") }
         }
         switch event.action {
+        case .exec where isRepeat:
+            appendMarks(event, to: &line)
+            line.write(.strong) { appendCommand(event, process, to: &$0) }
         case .exec:
             shown.insert(process.key)
             appendParent(event, depth, to: &line)
             appendMarks(event, to: &line)
             line.write(.strong) { appendCommand(event, process, to: &$0) }
         case .existing:
-            shown.insert(process.key)
+            if !isRepeat { shown.insert(process.key) }
             line.write(.faint) {
                 $0.append(string: "running \(durationText(event.time - min(event.time, process.key.start)))  ")
             }
@@ -122,7 +127,7 @@ package struct TextRenderer {
             line.buffer.append(" ")
             line.write(.bad) { appendFailure(event, to: &$0) }
         case .fork:
-            shown.insert(process.key)
+            if !isRepeat { shown.insert(process.key) }
             line.write(.faint) { buffer in
                 appendName(event.ancestors.first?.name ?? process.task.name, to: &buffer)
                 buffer.append(" forked")
@@ -140,7 +145,21 @@ package struct TextRenderer {
                 appendName(event.task.name, to: &buffer)
                 buffer.append(" asked for memory")
             }
-        case .loss: break
+        case .summary, .loss: break
+        }
+    }
+
+    /// In front of the last of some events that are the same and were not printed.
+    private func appendRepeats(_ event: Event, to line: inout Line) {
+        line.write(.warning) { buffer in
+            buffer.append("… repeated ")
+            if event.repeats.count == 1 {
+                buffer.append("once")
+            } else {
+                buffer.append(decimal: event.repeats.count)
+                buffer.append(" times")
+            }
+            buffer.append(string: " in \(durationText(event.repeats.time)): ")
         }
     }
 

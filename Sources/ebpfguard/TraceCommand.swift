@@ -30,6 +30,9 @@ struct TraceCommand: ParsableCommand {
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
+    @OptionGroup(title: "Summary")
+    var summary: SummaryArguments
+
     @OptionGroup(title: "Record and replay")
     var recording: RecordingOptions
 
@@ -62,6 +65,7 @@ struct TraceCommand: ParsableCommand {
         try selection.apply(to: &options)
         try conditions.apply(to: &options)
         try output.apply(to: &options)
+        try summary.apply(to: &options)
         try bounds.apply(to: &options)
         try recording.apply(to: &options)
         options.strict = checks.strict
@@ -70,6 +74,7 @@ struct TraceCommand: ParsableCommand {
             throw Failure(.usage, "there is no program behind --", help: "write ebpfguard trace -- PROGRAM ARGS...")
         }
         options.program = rawArguments(last: program.count)
+        if let mistake = options.summaryMistake { throw mistake }
         let status = try Trace.run(options)
         throw ExitCode(status.code)
     }

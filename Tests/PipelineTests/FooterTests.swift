@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BPFRuntime
+import Rendering
 import Testing
 
 @testable import Pipeline

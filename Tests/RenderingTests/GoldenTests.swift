@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Enrichment
+import Events
+import Fixtures
 import Rendering
 import Testing
 
@@ -130,6 +133,35 @@ struct GoldenTests {
             #"{"@timestamp":"2023-11-14T22:30:04.000000000Z","event":{"kind":"pipeline_error","action":"loss","#
             + #""sequence":7},"# + Self.host + #","ebpfguard":{"schema":1,"lost":{"exec":3,"fork":1}}}"# + "\n"
         #expect(String(decoding: json(try Sample.loss.event), as: UTF8.self) == expected)
+    }
+
+    @Test func summaryJSON() throws {
+        let row: [Field: FieldValue] = [
+            .summaryBy: .text(Bytes("executable")), .summaryGroup: .text(Bytes("/bin/a\u{1b}")),
+            .processExecutable: .text(Bytes("/bin/a\u{1b}")), .summaryStarts: .integer(500), .summaryExits: .integer(0),
+        ]
+        var event = Event(summary: row, time: 1_004_000_000_000, host: Fixture.host)
+        event.sequence = 7
+        let expected =
+            #"{"@timestamp":"2023-11-14T22:30:04.000000000Z","event":{"kind":"metric","action":"summary","sequence":7},"#
+            + #""process":{"executable":"/bin/a\u001b"},"# + Self.host
+            + #","ebpfguard":{"schema":1,"summary":{"by":"executable","group":"/bin/a\u001b","starts":500,"exits":0}}}"#
+            + "\n"
+        #expect(String(decoding: json(event), as: UTF8.self) == expected)
+    }
+
+    @Test(arguments: [
+        (Sample.exec, 1, "… repeated once in 2.5 s: [upper_layer setuid] /usr/bin/bash"),
+        (.exec, 214, "… repeated 214 times in 2.5 s: [upper_layer setuid] /usr/bin/bash"),
+        (.failedExec, 2, "… repeated 2 times in 2.5 s: bash could not execute tool: ENOENT"),
+        (.fork, 2, "… repeated 2 times in 2.5 s: sshd forked"),
+        (.exit, 2, "… repeated 2 times in 2.5 s: run.sh killed by SIGSEGV"),
+    ])
+    func repeats(_ sample: Sample, _ count: UInt64, _ expected: String) throws {
+        var event = try sample.event
+        event.repeats = (count, 2_500_000_000)
+        #expect(withoutClock(text(event))[0].hasPrefix(" 5000001 alice    " + expected))
+        #expect(String(decoding: json(event), as: UTF8.self).contains(#""repeats":\#(count)"#))
     }
 
     @Test(arguments: [

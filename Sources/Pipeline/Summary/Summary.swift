@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+internal import Enrichment
+internal import Events
+
+/// What `--summary` counts: events by group, and system calls that the kernel has counted.
+struct Summary {
+    /// A system call in one table of numbers.
+    struct Call: Hashable {
+        let abi: UInt16
+        let number: UInt32
+    }
+
+    let options: SummaryOptions
+    /// Whether system calls were watched from their entry on, so that there are times.
+    let hasTimes: Bool
+    /// Tables that are shown though nothing was counted.
+    let showsProcesses, showsCalls, showsSignals: Bool
+    let showsRunning: Bool
+
+    private(set) var processes: SummaryGroups<ProcessCounts>
+    private(set) var otherProcesses = ProcessCounts()
+    private(set) var calls: SummaryGroups<[Call: CallCounts]>
+    private(set) var otherCalls = CallCounts()
+    private(set) var signals: SummaryGroups<SignalCounts>
+    private(set) var otherSignals = SignalCounts()
+    /// Pairs of group and call.
+    private var pairs = 0
+
+    init(_ options: TraceOptions, _ summary: SummaryOptions, limit: Int = 10_000) {
+        self.options = summary
+        hasTimes = options.syscalls != nil
+        let kinds = options.shownKinds
+        showsProcesses = kinds?.isDisjoint(with: [.exec, .failed, .fork, .exit]) != true
+        showsCalls = kinds.map { !$0.isDisjoint(with: [.syscall, .security]) } ?? false
+        showsSignals = kinds.map { !$0.isDisjoint(with: [.signal, .oom]) } ?? false
+        showsRunning = options.existing
+        processes = SummaryGroups(limit: limit)
+        calls = SummaryGroups(limit: limit)
+        signals = SummaryGroups(limit: limit)
+    }
+
+    /// What the table of processes is by.
+    var processGrouping: SummaryGrouping {
+        guard let grouping = options.grouping, grouping != .syscall else { return .executable }
+        return grouping
+    }
+
+    /// What calls are grouped by; `syscall` when they are not.
+    var callGrouping: SummaryGrouping { options.grouping ?? .syscall }
+
+    /// Counts an event that passed everything that was asked for.
+    mutating func add(_ event: Event) {
+        switch event.action {
+        case .exec: count(event) { $0.starts += 1 }
+        case .execFailed: count(event) { $0.failures += 1 }
+        case .existing: count(event) { $0.running += 1 }
+        case .exit(let code):
+            let lifetime = event.time - min(event.time, event.task.start)
+            count(event) { $0.addExit(code: code, lifetime: lifetime) }
+        case .syscall:
+            guard let call = event.call else { return }
+            let isError = call.result.map { (-4095 ... -1).contains($0) } ?? false
+            let counts = CallCounts(calls: 1, errors: isError ? 1 : 0, time: call.duration ?? 0)
+            let group = callGrouping == .syscall ? .all : group(of: event, by: callGrouping)
+            count(Call(abi: call.fixed.abi, number: call.number), counts, group)
+        case .signal, .oom:
+            let counted = signals.update(receiver(of: event), initial: SignalCounts()) { $0.signals += 1 }
+            if !counted { otherSignals.signals += 1 }
+        case .fork, .summary, .loss: break
+        }
+    }
+
+    /// Counts calls that the kernel has counted.
+    mutating func add(_ entry: SyscallCounts.Entry, of group: SummaryGroup) {
+        let counts = CallCounts(calls: entry.count.calls, errors: entry.count.errors, time: entry.count.time)
+        count(Call(abi: entry.abi, number: entry.number), counts, group)
+    }
+
+    private mutating func count(_ event: Event, _ body: (inout ProcessCounts) -> Void) {
+        let group = group(of: event, by: processGrouping)
+        if !processes.update(group, initial: ProcessCounts(), body) { body(&otherProcesses) }
+    }
+
+    private mutating func count(_ call: Call, _ counts: CallCounts, _ group: SummaryGroup) {
+        var isFull = false
+        let counted = calls.update(group, initial: [:]) { known in
+            if known[call] == nil {
+                isFull = pairs >= Int(SyscallCounts.limit)
+                if isFull { return }
+                pairs += 1
+            }
+            known[call, default: CallCounts()].add(counts)
+        }
+        if !counted || isFull { otherCalls.add(counts) }
+    }
+
+    // MARK: Groups
+
+    private func group(of event: Event, by grouping: SummaryGrouping) -> SummaryGroup {
+        switch grouping {
+        case .executable, .syscall: .executable(program(of: event), name: event.task.name)
+        case .process: .process(event.task, executable: event.executable)
+        case .user: .user(event.task.euid, name: event.userName)
+        case .container: .workload(event.cgroup, cgroup: event.task.cgroup, byPod: false)
+        case .pod: .workload(event.cgroup, cgroup: event.task.cgroup, byPod: true)
+        }
+    }
+
+    /// The absolute path of the program that runs, or of the one that a failed exec asked for.
+    private func program(of event: Event) -> [UInt8]? {
+        if event.action == .execFailed, case .joinedPath(let directory, let path) = event.value(of: .ebpfguardExecPath) {
+            guard path.slice.first != UInt8(ascii: "/") else { return Array(path.slice) }
+            return (directory.map(Self.bytes) ?? []) + [UInt8(ascii: "/")] + path.slice
+        }
+        return event.executable.map(Self.bytes)
+    }
+
+    private static func bytes(of path: WalkedPath) -> [UInt8] {
+        var bytes: [UInt8] = []
+        path.forEachComponent { range in
+            bytes.append(UInt8(ascii: "/"))
+            bytes.append(contentsOf: path.bytes.storage[range])
+        }
+        return bytes
+    }
+
+    /// Signals are grouped by what was sent and who got it: by name, or each process for itself.
+    private func receiver(of event: Event) -> SummaryGroup {
+        let signal = event.signal.map { signalName($0.signal).map { "\($0)" } ?? "signal \($0.signal)" } ?? "OOM kill"
+        var fields: [Field: FieldValue] = [:]
+        let name = event.value(of: .ebpfguardSignal)
+        if case .absent = name {} else { fields[.ebpfguardSignal] = name }
+        var label = Array("\(signal) to ".utf8)
+        if let target = event.target {
+            if options.grouping == .process {
+                label += Array("\(target.task.pid) ".utf8)
+                fields[.targetPID] = .integer(Int64(target.task.pid))
+                if target.task.start != 0 { fields[.targetEntityID] = .entity(target.task.key) }
+            }
+            label += target.task.name.array
+            if !target.task.name.isEmpty { fields[.targetName] = .name(target.task.name) }
+        }
+        return SummaryGroup(.text(label), label: Bytes(label), fields)
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Numbers that add up.
+protocol SummaryCounts {
+    init()
+    mutating func add(_ other: Self)
+}
+
+/// What became of programs and processes.
+struct ProcessCounts: SummaryCounts, Equatable {
+    var starts: UInt64 = 0
+    var failures: UInt64 = 0
+    var exits: UInt64 = 0
+    /// Of the exits, those with a status other than 0.
+    var failedExits: UInt64 = 0
+    /// Of the exits, those by a signal.
+    var killed: UInt64 = 0
+    var running: UInt64 = 0
+    /// Nanoseconds, of all that ended.
+    var lifetime: UInt64 = 0
+    var longestLifetime: UInt64 = 0
+
+    mutating func add(_ other: ProcessCounts) {
+        starts += other.starts
+        failures += other.failures
+        exits += other.exits
+        failedExits += other.failedExits
+        killed += other.killed
+        running += other.running
+        lifetime &+= other.lifetime
+        longestLifetime = max(longestLifetime, other.longestLifetime)
+    }
+
+    /// `code` is as wait(2) reports it.
+    mutating func addExit(code: UInt32, lifetime: UInt64) {
+        add(
+            ProcessCounts(
+                exits: 1, failedExits: code & 0x7f == 0 && code >> 8 & 0xff != 0 ? 1 : 0,
+                killed: code & 0x7f != 0 ? 1 : 0, lifetime: lifetime, longestLifetime: lifetime))
+    }
+}
+
+/// What became of system calls.
+struct CallCounts: SummaryCounts, Equatable {
+    var calls: UInt64 = 0
+    var errors: UInt64 = 0
+    /// Nanoseconds.
+    var time: UInt64 = 0
+
+    mutating func add(_ other: CallCounts) {
+        calls += other.calls
+        errors += other.errors
+        time &+= other.time
+    }
+}
+
+/// How often a signal was sent.
+struct SignalCounts: SummaryCounts, Equatable {
+    var signals: UInt64 = 0
+
+    mutating func add(_ other: SignalCounts) { signals += other.signals }
+}
