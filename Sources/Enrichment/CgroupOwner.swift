@@ -13,7 +13,8 @@ package struct CgroupOwner {
 
     /// In nested runtimes (a Kubernetes node that is a container) the innermost counts.
     package init(path: Bytes) {
-        var container, pod: Range<Int>?
+        var container: Range<Int>?
+        var pod: Range<Int>?
         var containerEnd = 0
         var podEnd = 0
         var inPods = false

@@ -65,7 +65,8 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("event.type", .textList, "start, end or info"),
         .init(
             "event.action", .text,
-            "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, summary or loss"),
+            "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, summary or loss"
+        ),
         .init("event.outcome", .text, "success or failure of an exec or a system call"),
         .init(
             "event.duration", .number,
@@ -134,7 +135,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.target.name", .text, "name of whom it was done to"),
         .init("ebpfguard.target.executable", .text, "program of whom it was done to"),
         .init("ebpfguard.repeats", .number, "how many events like this one were not printed, this last one included"),
-        .init("ebpfguard.summary.by", .text, "what the rows of a summary are about: executable, process, syscall and so on"),
+        .init(
+            "ebpfguard.summary.by", .text,
+            "what the rows of a summary are about: executable, process, syscall and so on"),
         .init("ebpfguard.summary.group", .text, "what this row is about, as text shows it; (others) for all the rest"),
         .init("ebpfguard.summary.calls", .number, "system calls"),
         .init("ebpfguard.summary.errors", .number, "of those, the ones that failed"),

@@ -82,7 +82,7 @@ struct Folding: ~Copyable {
         var closed: [Event] = []
         while oldest < order.count, let window = windows[order[oldest]] {
             let isOver = window.start + length <= time
-            guard isOver || windows.count >= limit || kept > Self.keptLimit else { break }
+            guard isOver || windows.count > limit || kept > Self.keptLimit else { break }
             if let event = closeOldest(window) { closed.append(event) }
         }
         if oldest > 1024, oldest > order.count / 2 {

@@ -23,7 +23,8 @@ package struct Table {
         /// Indented under the row before.
         package let isPart: Bool
 
-        package init(_ cells: [Cell], _ label: Bytes, isPath: Bool = false, style: Style = .plain, isPart: Bool = false) {
+        package init(_ cells: [Cell], _ label: Bytes, isPath: Bool = false, style: Style = .plain, isPart: Bool = false)
+        {
             self.cells = cells
             self.label = label
             self.isPath = isPath

@@ -70,14 +70,15 @@ struct FoldingTests {
         #expect(told(events) == ["1", "3", "4", "2 x1 in 1"])
     }
 
-    /// The oldest window makes room, and says what it has.
+    /// With one window too many the oldest ends, and says what it has.
     @Test func bounded() throws {
         var events: [(UInt64, Event)] = []
         for number in UInt64(0)..<5 {
             events.append((1, try event(.exec, time: 1, arguments: ["\(number)"])))
             events.append((1, try event(.exec, time: 1, arguments: ["\(number)"])))
         }
-        #expect(told(events, limit: 2, ends: false) == ["1", "1", "1 x1 in 0", "1", "1 x1 in 0", "1", "1 x1 in 0", "1"])
+        #expect(
+            told(events, limit: 2, ends: false) == ["1", "1", "1", "1 x1 in 0", "1", "1 x1 in 0", "1", "1 x1 in 0"])
     }
 
     /// Nothing is lost: what is printed without a number, and the numbers, make up all events.

@@ -52,7 +52,8 @@ struct SummaryTests {
         var summary = summary()
         for pid in UInt32(1)...3 {
             summary.add(try event(.exec, pid, executable: "/usr/bin/a"))
-            summary.add(try event(.exit(code: pid == 3 ? 256 : 0), pid, time: 1000 + UInt64(pid), executable: "/usr/bin/a"))
+            summary.add(
+                try event(.exit(code: pid == 3 ? 256 : 0), pid, time: 1000 + UInt64(pid), executable: "/usr/bin/a"))
         }
         summary.add(try event(.exec, 4, executable: "/usr/bin/b"))
         summary.add(try event(.exit(code: 0x8b), 4, time: 2_001_000, executable: "/usr/bin/b"))
@@ -132,7 +133,7 @@ struct SummaryTests {
     // MARK: System calls
 
     private func entry(
-        _ abi: UInt16 = 0, _ number: UInt32, calls: UInt64, errors: UInt64 = 0, time: UInt64 = 0
+        _ number: UInt32, abi: UInt16 = 0, calls: UInt64, errors: UInt64 = 0, time: UInt64 = 0
     ) -> SyscallCounts.Entry {
         var count = wire_count()
         count.calls = calls
@@ -147,7 +148,7 @@ struct SummaryTests {
         var summary = summary { $0.syscalls = try? SyscallSet("all") }
         summary.add(entry(0, calls: 1000, errors: 10, time: 3_000_000), of: .all)
         summary.add(entry(1, calls: 10, time: 1_000_000), of: .all)
-        summary.add(entry(1, 1, calls: 1), of: .all)
+        summary.add(entry(1, abi: 1, calls: 1), of: .all)
         let tables = summary.tables(top: nil, parts: nil)
         #expect(tables.count == 1)
         #expect(

@@ -11,7 +11,8 @@ struct TableTests {
             .init(
                 [.share(3, of: 4), .duration(3_000_000), .duration(1500), .count(2000), .count(7)], Bytes("futex"),
                 style: .strong),
-            .init([.share(1, of: 4), .duration(999), .none, .count(1_234_567), .count(0)], Bytes("read"), isPart: true),
+            .init(
+                [.share(1, of: 4), .duration(999), .none, .count(1_234_567), .count(0)], Bytes("read"), isPart: true),
         ])
 
     @Test func aligned() {

@@ -110,7 +110,8 @@ struct Summary {
 
     /// The absolute path of the program that runs, or of the one that a failed exec asked for.
     private func program(of event: Event) -> [UInt8]? {
-        if event.action == .execFailed, case .joinedPath(let directory, let path) = event.value(of: .ebpfguardExecPath) {
+        if event.action == .execFailed, case .joinedPath(let directory, let path) = event.value(of: .ebpfguardExecPath)
+        {
             guard path.slice.first != UInt8(ascii: "/") else { return Array(path.slice) }
             return (directory.map(Self.bytes) ?? []) + [UInt8(ascii: "/")] + path.slice
         }

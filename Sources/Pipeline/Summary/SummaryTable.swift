@@ -96,7 +96,9 @@ extension Summary {
         let others = otherCalls == CallCounts() ? nil : otherCalls
         let columns = hasTimes ? ["TIME %", "TIME", "AVERAGE", "CALLS", "ERRORS"] : ["CALLS", "ERRORS"]
         if callGrouping == .syscall {
-            let items = (calls.entries[.all]?.counts ?? [:]).map { Item(group: Self.group(of: $0.key), counts: $0.value) }
+            let items = (calls.entries[.all]?.counts ?? [:]).map {
+                Item(group: Self.group(of: $0.key), counts: $0.value)
+            }
             let ranking = Ranking(items, others: others, top: top, by: Self.isBefore)
             return lay(
                 ranking, by: "syscall", columns: columns, cells: { cells($0, of: ranking.total) }, fields: fields)
@@ -107,10 +109,7 @@ extension Summary {
             return Item(group: entry.group, counts: sum, calls: entry.counts)
         }
         let ranking = Ranking(items, others: others, top: top, by: Self.isBefore)
-        return lay(
-            ranking, by: callGrouping.rawValue, columns: columns, cells: { cells($0, of: ranking.total) },
-            fields: fields
-        ) { item in
+        func rows(of item: Item<CallCounts>) -> [Part] {
             let calls = Ranking(
                 item.calls.map { Item(group: Self.group(of: $0.key), counts: $0.value) }, others: nil, top: parts,
                 by: Self.isBefore)
@@ -121,6 +120,9 @@ extension Summary {
             let others = SummaryGroup(.all, label: Bytes(calls.restLabel), [:])
             return rows + [Part(group: others, cells: cells(rest, of: ranking.total), fields: fields(rest))]
         }
+        return lay(
+            ranking, by: callGrouping.rawValue, columns: columns, cells: { cells($0, of: ranking.total) },
+            fields: fields, parts: rows)
     }
 
     private static func isBefore(_ a: CallCounts, _ b: CallCounts) -> Bool { (a.time, a.calls) > (b.time, b.calls) }
