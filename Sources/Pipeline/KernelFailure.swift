@@ -13,7 +13,8 @@ extension Failure {
                 help: "a security policy of this host forbids it; ebpfguard trace --check shows what is allowed",
                 details: error.verifierLog
             )
-        case EINVAL where error.verifierLog == nil, ENOTSUP where error.verifierLog == nil:
+        case EINVAL where error.verifierLog == nil, ENOTSUP where error.verifierLog == nil,
+            ENOENT where error.verifierLog == nil:
             self.init(
                 .unsupported, "this kernel (\(kernelRelease())) can't do it: \(error)",
                 help: "ebpfguard trace --check shows what is missing", details: error.verifierLog

@@ -10,7 +10,7 @@ extension Trace {
         LibbpfLog.install(verbose: false)
         var check = HostCheck()
         let findings = check.findings()
-        let hook = check.failedExecHook()
+        let hooks = TraceHook.all(check.types, failedExecs: check.failedExecHook())
         let works = !findings.contains { $0.isRequired && !$0.support.isYes }
         var text = ""
         if json {
@@ -20,12 +20,10 @@ extension Trace {
                     "{\"name\":\(quoted(finding.subject)),\"support\":\"\(finding.answer)\",\"required\":\(finding.isRequired),"
                     + "\"use\":\(quoted(finding.note))\(reason)}"
             }
-            let failed = hook.name.map { quoted("\($0)") } ?? "null"
+            let places = hooks.map { "\"\($0.kind)\":\($0.hook.map(quoted) ?? "null")" }
             text =
                 "{\"kernel\":\(quoted(kernelRelease())),\"supported\":\(works),\"features\":["
-                + features.joined(separator: ",")
-                + "],\"hooks\":{\"exec\":\"tp_btf/sched_process_exec\",\"fork\":\"tp_btf/sched_process_fork\","
-                + "\"exit\":\"tp_btf/sched_process_exit\",\"exec_failed\":\(failed)}}\n"
+                + features.joined(separator: ",") + "],\"hooks\":{" + places.joined(separator: ",") + "}}\n"
         } else {
             text = "kernel \(kernelRelease())\n"
             for finding in findings {
@@ -34,7 +32,7 @@ extension Trace {
                 text += "        \(finding.note)\n"
                 if let reason = finding.reason { text += "        \(reason)\n" }
             }
-            text += "failed execs: \(hook.name.map { "\($0)" } ?? hook.reason ?? "not seen")\n"
+            for hook in hooks { text += "\(hook.subject): \(hook.hook ?? "not seen: \(hook.reason ?? "")")\n" }
             text += works ? "trace works here\n" : "trace can't work here\n"
         }
         let bytes = Array(text.utf8)

@@ -17,8 +17,13 @@ struct URingProbes: ~Copyable {
         let tracepoint: String
 
         init?(_ types: KernelTypes) {
-            let counts = types.parameterCounts(
-                ofTracepoints: ["io_uring_submit_req", "io_uring_submit_sqe", "io_uring_complete"])
+            self.init(
+                types.parameterCounts(
+                    ofTracepoints: ["io_uring_submit_req", "io_uring_submit_sqe", "io_uring_complete"]))
+        }
+
+        /// From how many parameters the tracepoints have.
+        init?(_ counts: [String: Int]) {
             if counts["io_uring_submit_req"] != nil {
                 submission = "request_submitted"
                 tracepoint = "io_uring_submit_req"

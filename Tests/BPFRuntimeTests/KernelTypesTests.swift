@@ -18,6 +18,10 @@ struct KernelTypesTests {
         // A name is looked for among types of its kind only.
         #expect(types.functions(["task_struct"]) == [:])
         #expect(types.typedefs(["pid_t"]).count == 1)
+        // Parent and child.
+        #expect(
+            types.parameterCounts(ofTracepoints: ["sched_process_fork", "no_such_tracepoint"])
+                == ["sched_process_fork": 2])
     }
 
     /// int, file { int f_mode at 0; int f_flags at 32 }, pointer to it, prototype, two functions, typedef of a short name.

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+
+/// Where this kernel lets each kind of event be seen, for `--check`.
+struct TraceHook {
+    let kind: String
+    /// For a person.
+    let subject: String
+    /// `nil` when there is none.
+    let hook: String?
+    let reason: String?
+
+    /// All, in the order of `--check`. `failedExecs` is what was found for those.
+    static func all(_ types: KernelTypes?, failedExecs: HostCheck.FailedExecHook) -> [TraceHook] {
+        let names = [
+            "sched_process_exec", "sched_process_fork", "sched_process_exit", "sys_enter", "sys_exit",
+            "signal_generate",
+            "mark_victim",
+        ]
+        let counts = types?.parameterCounts(ofTracepoints: Set(names)) ?? [:]
+        func tracepoint(_ kind: String, _ subject: String, _ names: String...) -> TraceHook {
+            let absent = names.first { counts[$0] == nil }
+            return TraceHook(
+                kind: kind, subject: subject,
+                hook: absent == nil ? "tp_btf/" + names.joined(separator: ", ") : nil,
+                reason: absent.map { "this kernel has no tracepoint \($0)" })
+        }
+        let ring = types.flatMap { URingProbes.Programs($0) }
+        return [
+            tracepoint("exec", "programs that start", "sched_process_exec"),
+            tracepoint("fork", "forks", "sched_process_fork"), tracepoint("exit", "exits", "sched_process_exit"),
+            TraceHook(
+                kind: "exec_failed", subject: "failed execs", hook: failedExecs.name.map { "\($0)" },
+                reason: failedExecs.reason),
+            tracepoint("syscall", "system calls (--syscalls)", "sys_enter", "sys_exit"),
+            TraceHook(
+                kind: "io_uring", subject: "io_uring (--syscalls)",
+                hook: ring.map { "tp_btf/\($0.tracepoint), io_uring_complete" },
+                reason: ring == nil ? "this kernel's tracepoints do not name its operations" : nil),
+            tracepoint("security", "security events (--security)", "sys_exit"),
+            tracepoint("signal", "signals (--signals)", "signal_generate"),
+            tracepoint("oom", "OOM kills (--signals)", "mark_victim"),
+        ]
+    }
+}
