@@ -21,7 +21,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile struct wire_syscalls syscalls SEC(".rodata.syscalls");
 
 // The call that each CPU's current task is in. Much faster than a look into a map by thread, which is only needed when a
-// task is switched out in a call. Not from 7.0 on, where a program can be preempted halfway through writing here.
+// task is switched out in a call.
 struct current_call {
     __u64 task; // its address; 0 for none
     struct call call;
@@ -34,8 +34,7 @@ struct {
     __type(value, struct current_call);
 } current_calls SEC(".maps");
 
-// Of threads that are switched out, or of all from 7.0 on. The least recently used goes when there are more: its call is
-// told without duration.
+// Of threads that are switched out. The least recently used goes when there are more: its call is told without duration.
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 32768);
@@ -241,38 +240,26 @@ static __always_inline __u16 security_flag(__u32 rule)
 }
 
 // Where the call that the current task now enters is kept.
-static __always_inline struct call *place_of_call(__u32 tid)
+static __always_inline struct call *place_of_call(void)
 {
-    struct current_call *current;
-    struct call fresh = {}, *call;
     __u32 zero = 0;
+    struct current_call *current = bpf_map_lookup_elem(&current_calls, &zero);
 
-    if (!config.repeated) {
-        current = bpf_map_lookup_elem(&current_calls, &zero);
-        if (!current)
-            return 0;
-        current->task = bpf_get_current_task();
-        return &current->call;
-    }
-    call = bpf_map_lookup_elem(&calls, &tid);
-    if (call)
-        return call;
-    bpf_map_update_elem(&calls, &tid, &fresh, BPF_NOEXIST);
-    return bpf_map_lookup_elem(&calls, &tid);
+    if (!current)
+        return 0;
+    current->task = bpf_get_current_task();
+    return &current->call;
 }
 
 // The call that the current task is in; 0 when it is not known. Valid until it is forgotten.
 static __always_inline struct call *call_under_way(__u32 tid)
 {
-    struct current_call *current;
-    struct call *call;
     __u32 zero = 0;
+    struct current_call *current = bpf_map_lookup_elem(&current_calls, &zero);
+    struct call *call;
 
-    if (!config.repeated) {
-        current = bpf_map_lookup_elem(&current_calls, &zero);
-        if (current && current->task == bpf_get_current_task() && current->call.start)
-            return &current->call;
-    }
+    if (current && current->task == bpf_get_current_task() && current->call.start)
+        return &current->call;
     call = bpf_map_lookup_elem(&calls, &tid);
     return call && call->start ? call : 0;
 }
@@ -282,7 +269,6 @@ static __always_inline int on_enter(__u64 *context, const int typed)
     struct task_struct *task = current_task(typed);
     struct pt_regs *regs = UNTRUSTED(pt_regs, context[0]);
     __u64 id = bpf_get_current_pid_tgid();
-    __u32 tid = id;
     __u32 number = context[1];
     struct call fresh = {}, *call;
     __u32 rule;
@@ -302,7 +288,7 @@ static __always_inline int on_enter(__u64 *context, const int typed)
             tell(task, &fresh, rule, WIRE_SYSCALL_NO_RETURN | security_flag(rule), 0, TELLS_ENTRY, typed);
         return 0;
     }
-    call = place_of_call(tid);
+    call = place_of_call();
     if (!call)
         return 0;
     call->number = number;
@@ -316,7 +302,13 @@ static __always_inline int on_enter(__u64 *context, const int typed)
 SEC("tp_btf/sys_enter")
 int syscall_entered(__u64 *context)
 {
-    return config.has_typed_current ? on_enter(context, 1) : on_enter(context, 0);
+    preempt_disable();
+    if (config.has_typed_current)
+        on_enter(context, 1);
+    else
+        on_enter(context, 0);
+    preempt_enable();
+    return 0;
 }
 
 static __always_inline int on_return(__u64 *context, const int typed)
@@ -361,10 +353,16 @@ static __always_inline int on_return(__u64 *context, const int typed)
 SEC("tp_btf/sys_exit")
 int syscall_returned(__u64 *context)
 {
-    return config.has_typed_current ? on_return(context, 1) : on_return(context, 0);
+    preempt_disable();
+    if (config.has_typed_current)
+        on_return(context, 1);
+    else
+        on_return(context, 0);
+    preempt_enable();
+    return 0;
 }
 
-// The next task needs the place. Only before 7.0.
+// The next task needs the place.
 SEC("tp_btf/sched_switch")
 int task_switched(__u64 *context)
 {
@@ -405,12 +403,17 @@ static __always_inline int on_thread_exit(const int typed)
 SEC("tp_btf/sched_process_exit")
 int thread_exited(__u64 *context)
 {
-    return config.has_typed_current ? on_thread_exit(1) : on_thread_exit(0);
+    preempt_disable();
+    if (config.has_typed_current)
+        on_thread_exit(1);
+    else
+        on_thread_exit(0);
+    preempt_enable();
+    return 0;
 }
 
 // The thread of an exec becomes the first of its process, and what it was given goes.
-SEC("tp_btf/sched_process_exec")
-int call_executed(__u64 *context)
+static __always_inline int on_call_executed(__u64 *context)
 {
     struct linux_binprm *bprm = UNTRUSTED(linux_binprm, context[2]);
     __u32 old_tid = context[1];
@@ -447,5 +450,14 @@ int call_executed(__u64 *context)
 
     bpf_probe_read_kernel_str(path->text, sizeof(path->text), bprm->filename);
     bpf_map_update_elem(&exec_paths, &tid, path, BPF_ANY);
+    return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int call_executed(__u64 *context)
+{
+    preempt_disable();
+    on_call_executed(context);
+    preempt_enable();
     return 0;
 }

@@ -192,7 +192,7 @@ package struct BPFObject: ~Copyable {
         }
         // The kernel's own names for what it lets programs attach to (kernel/bpf/verifier.c, bpf_check_attach_target).
         var typedefNames: Set<String> = []
-        var functionNames: Set<String> = [TypedPrograms.castFunction]
+        var functionNames = TypedPrograms.functions
         for (name, hook) in hooks {
             switch hook {
             case .tracepoint(let tracepoint): typedefNames.insert("btf_trace_\(tracepoint)")
@@ -218,7 +218,7 @@ package struct BPFObject: ~Copyable {
             }
             targets[name] = .init(attachType: target.0, typeID: id)
         }
-        TypedPrograms.set(targets, castFunction: functionIDs[TypedPrograms.castFunction])
+        TypedPrograms.set(targets, functions: functionIDs.filter { TypedPrograms.functions.contains($0.key) })
     }
 
     /// The ids of kernel structures, for the settings of programs that cast pointers to them. 0 for one that the kernel

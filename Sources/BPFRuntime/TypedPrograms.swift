@@ -18,16 +18,36 @@ enum TypedPrograms {
     private struct State {
         var isRegistered = false
         var targets: [String: Target] = [:]
-        var castFunction: UInt32?
+        /// Ids of kfuncs that this kernel has, by name.
+        var functions: [String: UInt32] = [:]
     }
 
     private static let state = Mutex(State())
 
-    /// The call that stands in a program for the kfunc bpf_rdonly_cast; the number must be the same in
-    /// bpf/include/common.h.
-    private static let castCall: Int32 = 0x7e5_ca57
+    /// A call that stands in a program for a kfunc, and what takes its place on a kernel without that.
+    private struct StandIn {
+        let call: Int32
+        let function: String
+        let replacement: bpf_insn
+    }
 
-    static let castFunction = "bpf_rdonly_cast"
+    /// The numbers must be the same in bpf/include/common.h.
+    private static let standIns = [
+        // r0 = r1
+        StandIn(
+            call: 0x7e5_ca57, function: "bpf_rdonly_cast",
+            replacement: bpf_insn(code: 0xbf, dst_reg: 0, src_reg: 1, off: 0, imm: 0)),
+        // r0 = 0
+        StandIn(
+            call: 0x7e5_ca58, function: "bpf_preempt_disable",
+            replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: 0)),
+        StandIn(
+            call: 0x7e5_ca59, function: "bpf_preempt_enable",
+            replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: 0)),
+    ]
+
+    /// The kfuncs that programs may call.
+    static var functions: Set<String> { Set(standIns.map(\.function)) }
 
     static func register() throws(BPFError) {
         let wasRegistered = state.withLock { state in
@@ -48,11 +68,11 @@ enum TypedPrograms {
         }
     }
 
-    /// What the programs of the next load attach to. `castFunction` is the id of bpf_rdonly_cast where there is one.
-    static func set(_ targets: [String: Target], castFunction: UInt32?) {
+    /// What the programs of the next load attach to, and the ids of those of `functions` that the kernel has.
+    static func set(_ targets: [String: Target], functions: [String: UInt32]) {
         state.withLock { state in
             state.targets = targets
-            state.castFunction = castFunction
+            state.functions = functions
         }
     }
 
@@ -61,26 +81,26 @@ enum TypedPrograms {
     {
         guard let program = unsafe program, let options = unsafe options else { return -EINVAL }
         let name = unsafe String(cString: bpf_program__name(program))
-        let (target, castFunction) = state.withLock { ($0.targets[name], $0.castFunction) }
+        let (target, functions) = state.withLock { ($0.targets[name], $0.functions) }
         guard let target else { return -ENOENT }
         unsafe options.pointee.expected_attach_type = target.attachType
         unsafe options.pointee.attach_btf_id = target.typeID
         let result = unsafe bpf_program__set_type(program, BPF_PROG_TYPE_TRACING)
-        return result == 0 ? unsafe patch(program, castFunction) : result
+        return result == 0 ? unsafe patch(program, functions) : result
     }
 
-    /// Puts the kfunc in the place of its stand-in, or `r0 = r1` on a kernel that has none (before 6.2).
-    private static func patch(_ program: OpaquePointer, _ castFunction: UInt32?) -> Int32 {
+    /// Puts the kfuncs in the places of their stand-ins.
+    private static func patch(_ program: OpaquePointer, _ functions: [String: UInt32]) -> Int32 {
         let count = unsafe bpf_program__insn_cnt(program)
         guard let current = unsafe bpf_program__insns(program) else { return -EINVAL }
         var instructions = unsafe Array(UnsafeBufferPointer(start: current, count: count))
-        for index in instructions.indices where instructions[index].code == 0x85 && instructions[index].imm == castCall
-        {
-            if let castFunction {
+        for index in instructions.indices where instructions[index].code == 0x85 {
+            guard let standIn = standIns.first(where: { $0.call == instructions[index].imm }) else { continue }
+            if let function = functions[standIn.function] {
                 instructions[index].src_reg = 2  // BPF_PSEUDO_KFUNC_CALL
-                instructions[index].imm = Int32(bitPattern: castFunction)
+                instructions[index].imm = Int32(bitPattern: function)
             } else {
-                instructions[index] = bpf_insn(code: 0xbf, dst_reg: 0, src_reg: 1, off: 0, imm: 0)
+                instructions[index] = standIn.replacement
             }
         }
         return unsafe instructions.withUnsafeMutableBufferPointer {

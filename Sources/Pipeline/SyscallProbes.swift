@@ -55,11 +55,9 @@ struct SyscallProbes: ~Copyable {
         // An exec is the first call of a program that we start.
         let watchesExecs = rules.needsEntry || (rules.wantsCalls && config.tree != 0)
         try object.setEnabled(watchesExecs, program: "call_executed")
-        for program in ["syscall_entered", "thread_exited"] {
+        for program in ["syscall_entered", "thread_exited", "task_switched"] {
             try object.setEnabled(rules.needsEntry, program: program)
         }
-        let switches = rules.needsEntry && config.repeated == 0
-        try object.setEnabled(switches, program: "task_switched")
         try object.load()
         let control = try object.sharedSection(".data.control")
         let ring = try BPFRing(
@@ -75,7 +73,7 @@ struct SyscallProbes: ~Copyable {
         if watchesExecs { exec = try object.attach("call_executed") }
         if rules.needsEntry {
             exit = try object.attach("thread_exited")
-            if switches { switching = try object.attach("task_switched") }
+            switching = try object.attach("task_switched")
             entry = try object.attach("syscall_entered")
         }
         self.entry = entry

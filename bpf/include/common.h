@@ -30,6 +30,12 @@ static void *(*const rdonly_cast)(const void *pointer, __u32 type) = (void *)0x7
 // trusted one (btf_nested_type_is_trusted): 0.6 ms a load, 0.4 s for a loop over parents. The kfunc is new in 6.2 too.
 #define UNTRUSTED(type, pointer) ((struct type *)rdonly_cast((const void *)(pointer), config.type_##type))
 
+// Stand for the kfuncs of these names (6.10), as above; nothing on a kernel without them. From 7.0 on tracepoints leave
+// preemption on: a program that works on what belongs to its CPU turns it off, and is then not skipped for another task's
+// event either.
+static void (*const preempt_disable)(void) = (void *)0x7e5ca58;
+static void (*const preempt_enable)(void) = (void *)0x7e5ca59;
+
 #define READ(destination, address) bpf_probe_read_kernel(&(destination), sizeof(destination), (const void *)(address))
 
 const volatile struct wire_config config SEC(".rodata.config");
