@@ -264,7 +264,25 @@ static __always_inline struct call *call_under_way(__u32 tid)
     return call && call->start ? call : 0;
 }
 
-static __always_inline int on_enter(__u64 *context, const int typed)
+// Whether nobody has told yet that this thread ends. Where the programs are attached more than once, each sees its last
+// call, from which it does not come back.
+static __always_inline int ends_now(__u32 tid)
+{
+    struct call ended = {.has_ended = 1};
+    struct call *call;
+
+    if (!config.repeated)
+        return 1;
+    call = bpf_map_lookup_elem(&calls, &tid);
+    if (!call)
+        return !bpf_map_update_elem(&calls, &tid, &ended, BPF_NOEXIST);
+    if (call->has_ended)
+        return 0;
+    call->has_ended = 1;
+    return 1;
+}
+
+static __always_inline int on_enter(__u64 *context, const int typed, const int attachment)
 {
     struct task_struct *task = current_task(typed);
     struct pt_regs *regs = UNTRUSTED(pt_regs, context[0]);
@@ -279,6 +297,8 @@ static __always_inline int on_enter(__u64 *context, const int typed)
     if (!(rule & (WIRE_RULE_WANTED | WIRE_RULE_SECURITY)) || !wants_calls_of(task, id >> 32, rule, typed))
         return 0;
     if (rule & WIRE_RULE_NO_RETURN) {
+        if (!ends_now(id))
+            return 0;
         fresh.number = number;
         fresh.abi = abi;
         call_arguments(regs, abi, fresh.arguments);
@@ -288,6 +308,9 @@ static __always_inline int on_enter(__u64 *context, const int typed)
             tell(task, &fresh, rule, WIRE_SYSCALL_NO_RETURN | security_flag(rule), 0, TELLS_ENTRY, typed);
         return 0;
     }
+    // The others only write the same down again. When the first finds a call, all were skipped at its return.
+    if (config.repeated && !attachment && call_under_way(id))
+        count_loss(WIRE_LOSS_RING + WIRE_SYSCALL);
     call = place_of_call();
     if (!call)
         return 0;
@@ -299,19 +322,29 @@ static __always_inline int on_enter(__u64 *context, const int typed)
     return 0;
 }
 
-SEC("tp_btf/sys_enter")
-int syscall_entered(__u64 *context)
-{
-    preempt_disable();
-    if (config.has_typed_current)
-        on_enter(context, 1);
-    else
-        on_enter(context, 0);
-    preempt_enable();
-    return 0;
-}
+// A program, and the same twice more. While a task is preempted in a program the kernel skips it for what other tasks do
+// on that CPU (see once.h), and turning preemption off inside only moves that to the program's end. So from 7.0 on user
+// space attaches all three. `attachment` says which one runs; they run in this order.
+#define PROGRAMS(hook, name, body)                    \
+    PROGRAM(hook, name, body, 0)                      \
+    PROGRAM(hook, name##_2, body, 1)                  \
+    PROGRAM(hook, name##_3, body, 2)
+#define PROGRAM(hook, name, body, number)             \
+    SEC("tp_btf/" #hook)                              \
+    int name(__u64 *context)                          \
+    {                                                 \
+        preempt_disable();                            \
+        if (config.has_typed_current)                 \
+            body(context, 1, number);                 \
+        else                                          \
+            body(context, 0, number);                 \
+        preempt_enable();                             \
+        return 0;                                     \
+    }
 
-static __always_inline int on_return(__u64 *context, const int typed)
+PROGRAMS(sys_enter, syscall_entered, on_enter)
+
+static __always_inline int on_return(__u64 *context, const int typed, const int attachment)
 {
     struct task_struct *task = current_task(typed);
     struct pt_regs *regs = UNTRUSTED(pt_regs, context[0]);
@@ -334,10 +367,15 @@ static __always_inline int on_return(__u64 *context, const int typed)
         // As they were on entry: a debugger may have changed the registers since, and an exec has cleared them.
         own = *call;
         call->start = 0;
+        // It is in both places when the task was switched out between two programs at its entry.
+        call = config.repeated ? bpf_map_lookup_elem(&calls, &tid) : 0;
+        if (call)
+            call->start = 0;
         rule = rule_of(own.abi, own.number);
         flags = 0;
     } else {
-        if (own.number == 0xffffffff || (rule & WIRE_RULE_CHILD && !result))
+        // The first has told of it, or, where it was entered before we came, will have.
+        if (attachment || own.number == 0xffffffff || (rule & WIRE_RULE_CHILD && !result))
             return 0;
         if (!wants_calls_of(task, id >> 32, rule, typed))
             return 0;
@@ -350,17 +388,7 @@ static __always_inline int on_return(__u64 *context, const int typed)
     return tell(task, &own, rule, flags | security_flag(rule), result, TELLS_RETURN, typed);
 }
 
-SEC("tp_btf/sys_exit")
-int syscall_returned(__u64 *context)
-{
-    preempt_disable();
-    if (config.has_typed_current)
-        on_return(context, 1);
-    else
-        on_return(context, 0);
-    preempt_enable();
-    return 0;
-}
+PROGRAMS(sys_exit, syscall_returned, on_return)
 
 // The next task needs the place.
 SEC("tp_btf/sched_switch")
@@ -380,40 +408,35 @@ int task_switched(__u64 *context)
 }
 
 // A thread that is killed in a call never returns from it.
-static __always_inline int on_thread_exit(const int typed)
+static __always_inline int on_thread_exit(__u64 *context, const int typed, const int attachment)
 {
     struct task_struct *task = current_task(typed);
     __u64 id = bpf_get_current_pid_tgid();
     __u32 tid = id;
     struct call *call = call_under_way(tid);
-    struct call own;
+    struct call own = {};
     __u32 rule;
 
+    (void)context;
+    if (call) {
+        own = *call;
+        call->start = 0;
+    }
+    // The last of them, because what is in the map keeps the others from telling of exit(2) again.
+    if (call || attachment == 2 || !config.repeated)
+        bpf_map_delete_elem(&calls, &tid);
     if (!call)
         return 0;
-    own = *call;
-    call->start = 0;
-    bpf_map_delete_elem(&calls, &tid);
     rule = rule_of(own.abi, own.number);
     if (syscalls.is_counted)
         return count_call(task, &own, 0, 0, syscalls.counts_by, typed);
     return tell(task, &own, rule, WIRE_SYSCALL_NO_RETURN | security_flag(rule), 0, TELLS_EXIT, typed);
 }
 
-SEC("tp_btf/sched_process_exit")
-int thread_exited(__u64 *context)
-{
-    preempt_disable();
-    if (config.has_typed_current)
-        on_thread_exit(1);
-    else
-        on_thread_exit(0);
-    preempt_enable();
-    return 0;
-}
+PROGRAMS(sched_process_exit, thread_exited, on_thread_exit)
 
 // The thread of an exec becomes the first of its process, and what it was given goes.
-static __always_inline int on_call_executed(__u64 *context)
+static __always_inline int on_call_executed(__u64 *context, const int typed, const int attachment)
 {
     struct linux_binprm *bprm = UNTRUSTED(linux_binprm, context[2]);
     __u32 old_tid = context[1];
@@ -424,6 +447,8 @@ static __always_inline int on_call_executed(__u64 *context)
     struct call_record *record;
     __u32 marks;
 
+    (void)typed;
+    (void)attachment; // doing it again changes nothing
     if (config.tree) {
         marks = scope_marks(pid);
         if (marks & WIRE_TASK_STARTING)
@@ -453,11 +478,4 @@ static __always_inline int on_call_executed(__u64 *context)
     return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int call_executed(__u64 *context)
-{
-    preempt_disable();
-    on_call_executed(context);
-    preempt_enable();
-    return 0;
-}
+PROGRAMS(sched_process_exec, call_executed, on_call_executed)

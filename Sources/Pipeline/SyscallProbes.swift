@@ -11,14 +11,14 @@ internal import Policy
 @safe
 struct SyscallProbes: ~Copyable {
     // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
-    private let entry, result: BPFLink?
-    private let exit, exec, switching: BPFLink?
+    private let links: InlineArray<13, BPFLink?>
     let ring: BPFRing
     let object: BPFObject
     private let controlSection: Mapping
     /// `nil` when only operations of io_uring are wanted, which use this object's ring.
     let hooks: String?
     private let counts: SyscallCounts.Grouping?
+    private let isRepeated: Bool
 
     var control: UnsafeMutablePointer<wire_control> {
         unsafe controlSection.start.assumingMemoryBound(to: wire_control.self)
@@ -30,6 +30,10 @@ struct SyscallProbes: ~Copyable {
         bufferSize: Int,
         counts: SyscallCounts.Grouping?
     ) throws(BPFError) {
+        // Three programs at each tracepoint, where one may be skipped; see bpf/syscall.bpf.c. Which of them has told of a call
+        // shows in what is known of its entry.
+        let isRepeated = config.repeated != 0
+        let needsEntry = rules.needsEntry || (rules.wantsCalls && isRepeated)
         var object = unsafe try BPFObject(embedded_syscall, types: types)
         var config = config
         let ids = object.structureIDs(["task_struct", "linux_binprm", "cgroup", "pt_regs"])
@@ -40,10 +44,10 @@ struct SyscallProbes: ~Copyable {
         try object.setSection(".rodata.config", to: config)
         try object.setSection(".rodata.predicate", to: predicate)
         try object.setSection(
-            ".rodata.syscalls", words: rules.lowered(counts: counts?.wire, seesEntry: rules.needsEntry))
+            ".rodata.syscalls", words: rules.lowered(counts: counts?.wire, seesEntry: needsEntry))
         try object.share(scope, map: "task_scope")
         try object.setCapacity(counts == nil ? UInt32(bufferSize) : UInt32(getpagesize()), map: "ring")
-        if rules.needsEntry { try object.setCapacity(256, map: "exec_paths") }
+        if needsEntry { try object.setCapacity(256, map: "exec_paths") }
         if let counts {
             if case .syscall = counts {
                 try object.setCapacity(UInt32(WIRE_ABI_COUNT * WIRE_NUMBERS_MAX), map: "counts")
@@ -53,42 +57,45 @@ struct SyscallProbes: ~Copyable {
             }
         }
         // An exec is the first call of a program that we start.
-        let watchesExecs = rules.needsEntry || (rules.wantsCalls && config.tree != 0)
-        try object.setEnabled(watchesExecs, program: "call_executed")
-        for program in ["syscall_entered", "thread_exited", "task_switched"] {
-            try object.setEnabled(rules.needsEntry, program: program)
+        let watchesExecs = needsEntry || (rules.wantsCalls && config.tree != 0)
+        let wanted = [
+            ("syscall_returned", rules.wantsCalls), ("call_executed", watchesExecs), ("thread_exited", needsEntry),
+            ("syscall_entered", needsEntry),
+        ]
+        for (name, isWanted) in wanted {
+            for (number, program) in Self.copies(of: name).enumerated() {
+                try object.setEnabled(isWanted && (number == 0 || isRepeated), program: program)
+            }
         }
+        try object.setEnabled(needsEntry, program: "task_switched")
         try object.load()
         let control = try object.sharedSection(".data.control")
         let ring = try BPFRing(
             try object.map(named: "ring"), size: counts == nil ? bufferSize : Int(getpagesize()))
 
-        var result: BPFLink?
-        var exec: BPFLink?
-        var exit: BPFLink?
-        var switching: BPFLink?
-        var entry: BPFLink?
         // Returns before entries: a call that is under way now is told too, without its duration.
-        if rules.wantsCalls { result = try object.attach("syscall_returned") }
-        if watchesExecs { exec = try object.attach("call_executed") }
-        if rules.needsEntry {
-            exit = try object.attach("thread_exited")
-            switching = try object.attach("task_switched")
-            entry = try object.attach("syscall_entered")
+        var links = InlineArray<13, BPFLink?> { _ in nil }
+        if needsEntry { links[12] = try object.attach("task_switched") }
+        for (index, (name, isWanted)) in wanted.enumerated() where isWanted {
+            for (number, program) in Self.copies(of: name).enumerated() where number == 0 || isRepeated {
+                links[3 * index + number] = try object.attach(program)
+            }
         }
-        self.entry = entry
-        self.result = result
-        self.exit = exit
-        self.switching = switching
-        self.exec = exec
+        self.links = links
         self.ring = ring
         self.object = object
         controlSection = control
         self.counts = counts
+        self.isRepeated = isRepeated
         hooks =
             !rules.wantsCalls
-            ? nil : rules.needsEntry ? "system calls by tp_btf/sys_enter, sys_exit" : "system calls by tp_btf/sys_exit"
+            ? nil : needsEntry ? "system calls by tp_btf/sys_enter, sys_exit" : "system calls by tp_btf/sys_exit"
     }
+
+    private static func copies(of program: String) -> [String] { [program, program + "_2", program + "_3"] }
+
+    /// Times that a program was skipped. Where there are three the programs themselves count the calls that all missed.
+    func skipped() -> UInt64 { isRepeated ? 0 : object.statistics().recursionMisses }
 
     /// Events that the filter kept in the kernel.
     func dropped() -> UInt64 { FilteredCount.dropped(in: object) }

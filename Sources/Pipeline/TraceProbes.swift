@@ -191,7 +191,10 @@ struct TraceProbes: ~Copyable {
     }
 
     /// Times that a program was skipped, an upper bound of what is missing; see `ProcessProbes.skipped`.
-    func skipped() -> UInt64 { processes.skipped() + others().recursionMisses }
+    func skipped() -> UInt64 {
+        let others = [uring?.statistics(), signals?.statistics()].reduce(0) { $0 + ($1?.recursionMisses ?? 0) }
+        return processes.skipped() + (syscalls?.skipped() ?? 0) + others
+    }
 
     /// Events that the programs did not send, because the filter rules them out.
     func dropped() -> UInt64 { (syscalls?.dropped() ?? 0) + (uring?.dropped() ?? 0) + (signals?.dropped() ?? 0) }

@@ -12,7 +12,7 @@ struct call {
     __u64 arguments[6];
     __u32 number;
     __u16 abi;
-    __u16 unused;
+    __u16 has_ended; // this thread's exit was told
 };
 
 // The task that runs. With its type from 5.11 on (`typed`), else as a number for GET.
