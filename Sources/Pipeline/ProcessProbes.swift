@@ -45,14 +45,9 @@ struct ProcessProbes: ~Copyable {
     ) throws(BPFError) {
         // Everything that can fail is done with local values: a struct that is half initialised can't be thrown out of.
         var object = unsafe try BPFObject(embedded_process, types: types)
-        var config = config
-        let ids = object.structureIDs(["task_struct", "linux_binprm", "cgroup"])
-        config.type_task_struct = ids[0]
-        config.type_linux_binprm = ids[1]
-        config.type_cgroup = ids[2]
+        try object.configure(config)
         let isRepeated = config.repeated != 0
         for program in Self.repeatedPrograms { try object.setEnabled(isRepeated, program: program) }
-        try object.setSection(".rodata.config", to: config)
         try object.setCapacity(UInt32(bufferSize), map: "ring")
         try object.setCapacity(1 + Self.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
         if tracksProcesses { try object.setCapacity(65536, map: "task_scope") }

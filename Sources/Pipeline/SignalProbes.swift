@@ -17,16 +17,9 @@ struct SignalProbes: ~Copyable {
         sharing processes: borrowing BPFObject
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_signal, types: types)
-        var config = config
-        let ids = object.structureIDs(["task_struct", "cgroup"])
-        config.type_task_struct = ids[0]
-        config.type_cgroup = ids[1]
-        try object.setSection(".rodata.config", to: config)
-        try object.setSection(".rodata.predicate", to: predicate)
+        try object.configure(config, predicate)
         try object.setSection(".rodata.signals", to: wanted)
-        for map in ["ring", "task_scope", ".data.control"] {
-            try object.share(try processes.map(named: map), map: map)
-        }
+        try object.joinRing(of: processes)
         try object.load()
         let signals = try object.attach("signal_sent")
         let victims = try object.attach("victim_marked")
@@ -36,7 +29,7 @@ struct SignalProbes: ~Copyable {
     }
 
     /// Events that the filter kept in the kernel.
-    func dropped() -> UInt64 { FilteredCount.dropped(in: object) }
+    func dropped() -> UInt64 { object.dropped() }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 }

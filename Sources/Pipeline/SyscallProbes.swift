@@ -35,14 +35,7 @@ struct SyscallProbes: ~Copyable {
         let isRepeated = config.repeated != 0
         let needsEntry = rules.needsEntry || (rules.wantsCalls && isRepeated)
         var object = unsafe try BPFObject(embedded_syscall, types: types)
-        var config = config
-        let ids = object.structureIDs(["task_struct", "linux_binprm", "cgroup", "pt_regs"])
-        config.type_task_struct = ids[0]
-        config.type_linux_binprm = ids[1]
-        config.type_cgroup = ids[2]
-        config.type_pt_regs = ids[3]
-        try object.setSection(".rodata.config", to: config)
-        try object.setSection(".rodata.predicate", to: predicate)
+        try object.configure(config, predicate)
         try object.setSection(
             ".rodata.syscalls", words: rules.lowered(counts: counts?.wire, seesEntry: needsEntry))
         try object.share(scope, map: "task_scope")
@@ -98,7 +91,7 @@ struct SyscallProbes: ~Copyable {
     func skipped() -> UInt64 { isRepeated ? 0 : object.statistics().recursionMisses }
 
     /// Events that the filter kept in the kernel.
-    func dropped() -> UInt64 { FilteredCount.dropped(in: object) }
+    func dropped() -> UInt64 { object.dropped() }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 

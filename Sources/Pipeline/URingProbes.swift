@@ -50,16 +50,9 @@ struct URingProbes: ~Copyable {
         sharing calls: borrowing BPFObject
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_uring, types: types)
-        var config = config
-        let ids = object.structureIDs(["task_struct", "cgroup"])
-        config.type_task_struct = ids[0]
-        config.type_cgroup = ids[1]
-        try object.setSection(".rodata.config", to: config)
-        try object.setSection(".rodata.predicate", to: predicate)
+        try object.configure(config, predicate)
         try object.setSection(".rodata.syscalls", words: rules)
-        for map in ["ring", "task_scope", ".data.control"] {
-            try object.share(try calls.map(named: map), map: map)
-        }
+        try object.joinRing(of: calls)
         for program in [
             "request_submitted", "entry_submitted", "entry_submitted_to_ring", "ring_completed", "request_completed",
             "entry_completed",
@@ -76,7 +69,7 @@ struct URingProbes: ~Copyable {
     }
 
     /// Events that the filter kept in the kernel.
-    func dropped() -> UInt64 { FilteredCount.dropped(in: object) }
+    func dropped() -> UInt64 { object.dropped() }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 }
