@@ -36,6 +36,78 @@ struct CgroupOwnerTests {
         #expect(CgroupOwner(path: Bytes(path)).podUID?.string == Self.uid)
     }
 
+    private static let kind =
+        "/system.slice/docker-\(other).scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
+        + "kubelet-kubepods-burstable-pod\(underscored).slice"
+
+    @Test(arguments: [
+        ("/system.slice/docker-\(id).scope", ContainerRuntime.docker),
+        ("/docker/\(id)", .docker),
+        ("/actions_job/\(id)", .docker),
+        ("/kubepods.slice/kubepods-pod\(underscored).slice/docker-\(id).scope", .docker),
+        ("/kubepods.slice/kubepods-pod\(underscored).slice/cri-containerd-\(id).scope", .containerd),
+        ("/system.slice/k3s.service/kubepods/besteffort/pod\(uid)/\(id)", nil),
+        ("/kubepods/pod\(uid)/\(id)", nil),
+        ("/system.slice/containerd.service/kubepods-pod\(underscored).slice:cri-containerd:\(id)", .containerd),
+        ("/system.slice/nerdctl-\(id).scope", .containerd),
+        ("/kubepods.slice/kubepods-pod\(underscored).slice/crio-\(id).scope/container", .crio),
+        ("/machine.slice/libpod-\(id).scope/container", .podman),
+        ("/machine.slice/machine-libpod_pod_\(other).slice/libpod-\(id).scope", .podman),
+        ("/libpod_parent/libpod-\(id)", .podman),
+        ("/libpod_parent/\(other)/libpod-\(id)", .podman),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-\(id).scope/container",
+            .podman
+        ),
+        ("\(kind)/cri-containerd-\(id).scope", .containerd),
+        ("/docker/\(other)/docker/\(id)", .docker),
+        ("/docker/\(id)/system.slice/cron.service", .docker),
+    ])
+    func runtime(_ path: String, _ runtime: ContainerRuntime?) {
+        let owner = CgroupOwner(path: Bytes(path))
+        #expect(owner.containerID?.string == Self.id)
+        #expect(owner.runtime == runtime)
+        #expect(owner.isCertain)
+    }
+
+    @Test func podOfKind() {
+        #expect(CgroupOwner(path: Bytes(Self.kind)).podUID?.string == Self.uid)
+        #expect(CgroupOwner(path: Bytes(Self.kind)).containerID == nil)
+        let colons = "/system.slice/containerd.service/kubepods-pod\(Self.underscored).slice:cri-containerd:\(Self.id)"
+        #expect(CgroupOwner(path: Bytes(colons)).podUID?.string == Self.uid)
+    }
+
+    @Test func rootlessUser() {
+        let path = "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-\(Self.id).scope"
+        #expect(CgroupOwner(path: Bytes(path)).userID == 1000)
+        #expect(CgroupOwner(path: Bytes("/user.slice/user-x.slice/libpod-\(Self.id)")).userID == nil)
+    }
+
+    @Test(arguments: [
+        ("/default/web", "default", "web", true), ("/k8s.io/a.b-c_d", "k8s.io", "a.b-c_d", true),
+        ("/mine/web/inner", "mine", "web", false),
+    ])
+    func ctr(_ path: String, _ namespace: String, _ id: String, _ isCertain: Bool) {
+        let owner = CgroupOwner(path: Bytes(path))
+        #expect(owner.containerdNamespace?.string == namespace)
+        #expect(owner.containerID?.string == id)
+        #expect(owner.runtime == .containerd)
+        #expect(owner.isCertain == isCertain)
+        #expect(owner.containerPath?.string == "/\(namespace)/\(id)")
+    }
+
+    @Test(arguments: [
+        "/default/..", "/../default", "/default/.", "/default/a\nb", "/default/\(String(repeating: "a", count: 255))",
+        "/default", "/default//", "/default/-a", "/default/a.service", "/machine/qemu", "/docker/buildx",
+        "/kubepods/burstable", "//", "/\u{1b}[31m/x", "/\(String(repeating: "/", count: 255))",
+        "/kubepods/pod\(String(repeating: "a", count: 37))",
+    ])
+    func hostile(_ path: String) {
+        let owner = CgroupOwner(path: Bytes(path))
+        #expect(owner.containerID == nil)
+        #expect(owner.podUID == nil)
+    }
+
     @Test func staticPod() {
         let owner = CgroupOwner(path: Bytes("/kubepods/burstable/pod0123456789abcdef0123456789abcdef/x"))
         #expect(owner.podUID?.string == "0123456789abcdef0123456789abcdef")
@@ -58,14 +130,15 @@ struct CgroupOwnerTests {
 
     @Test(arguments: [
         "/", "", "/system.slice/cron.service", "/user.slice/user-1000.slice/session-3.scope",
+        "/machine.slice/machine-libpod_pod_\(id).slice", "/libpod_parent/\(id)",
         "/machine.slice/libpod-conmon-\(id).scope", "/crio-conmon-\(id).scope",
         "/x/\(id)0", "/x/\(id.dropLast())", "/x/\(id.uppercased())",
         "/home/pod\(uid)", "/kubepods/tripod\(uid)", "/kubepods/pod1234",
     ])
     func host(_ path: String) {
         let owner = CgroupOwner(path: Bytes(path))
-        #expect(owner.containerID == nil)
+        #expect(owner.containerID == nil || !owner.isCertain)
         #expect(owner.podUID == nil)
-        #expect(owner.containerPath == nil)
+        #expect(owner.containerPath == nil || !owner.isCertain)
     }
 }
