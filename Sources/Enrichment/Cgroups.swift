@@ -58,6 +58,20 @@ struct CgroupMount {
         return Bytes(relative.isEmpty ? [UInt8(ascii: "/")] : Array(relative))
     }
 
+    /// Whether there is a v1 hierarchy with a controller that container runtimes use.
+    static func hasV1() -> Bool {
+        guard let mounts = contents(ofFile: "/proc/self/mountinfo", limit: 1 << 20) else { return false }
+        return mounts.split(separator: UInt8(ascii: "\n")).contains { line in
+            let fields = line.split(separator: UInt8(ascii: " "))
+            guard let dash = fields.firstIndex(where: { $0.elementsEqual("-".utf8) }), dash + 3 < fields.count,
+                fields[dash + 1].elementsEqual("cgroup".utf8)
+            else { return false }
+            return fields[dash + 3].split(separator: UInt8(ascii: ",")).contains {
+                $0.elementsEqual("memory".utf8) || $0.elementsEqual("pids".utf8)
+            }
+        }
+    }
+
     static func find() -> String? {
         guard let mounts = contents(ofFile: "/proc/self/mountinfo", limit: 1 << 20) else { return nil }
         for line in mounts.split(separator: UInt8(ascii: "\n")) {

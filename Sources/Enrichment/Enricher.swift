@@ -8,6 +8,8 @@ package struct Enricher {
     private var tree: ProcessTree
     private var users: UserNames
     private var cgroups: Cgroups
+    private var workloads: Workloads
+    private let lookups: Lookups
     private let host: Host
     /// Hook that failed execs come from, for `ebpfguard.hook`.
     private let failedExecHook: StaticString
@@ -16,6 +18,8 @@ package struct Enricher {
         tree = ProcessTree(lookups: lookups)
         users = UserNames(lookups: lookups)
         cgroups = Cgroups(lookups: lookups)
+        workloads = Workloads(lookups: lookups)
+        self.lookups = lookups
         self.host = host
         self.failedExecHook = failedExecHook
     }
@@ -29,6 +33,20 @@ package struct Enricher {
 
     /// Its path in the default hierarchy, where that can be had.
     package mutating func path(ofCgroup id: UInt64) -> Bytes? { cgroups.path(of: id) }
+
+    /// The container or pod that a cgroup of the default hierarchy belongs to.
+    package mutating func workload(ofCgroup id: UInt64, now: UInt64) -> Workload? {
+        workloads.workload(ofCgroup: id, path: cgroups.path(of: id), now: now)
+    }
+
+    /// That of a process, at what it did. Where the kernel programs will tell of v1 cgroups themselves, what they tell
+    /// takes the place of the question about the process.
+    private mutating func workload(of process: Process, in cgroup: UInt64, path: Bytes?, now: UInt64) -> Workload? {
+        if let workload = workloads.workload(ofCgroup: cgroup, path: path, now: now) { return workload }
+        if process.v1Path == nil { process.v1Path = .some(lookups.v1ContainerPath(of: process.key)) }
+        guard case .some(.some(let path)) = process.v1Path else { return nil }
+        return workloads.workload(ofPath: path, now: now)
+    }
 
     /// See `ProcessTree.descendants`.
     package func descendants(of pids: Set<UInt32>) -> Set<UInt32> { tree.descendants(of: pids) }
@@ -66,8 +84,10 @@ package struct Enricher {
             return event(
                 .oom, time: record.header.time, tree.acting(record.task), task: record.task,
                 target: .init(task: victim, process: tree.process(victim.key)), hook: "tp_btf/mark_victim")
-        case .cgroup(let id, let path):
+        case .cgroup(let id, let path, let time):
             cgroups.add(id, path: path)
+            // Its files are there already: a container that is gone in a moment is named all the same.
+            _ = workloads.workload(ofCgroup: id, path: path, now: time)
             return nil
         }
     }
@@ -106,10 +126,13 @@ package struct Enricher {
                 now: time
             )
         }
+        let cgroup = cgroups.path(of: task.cgroup)
         return Event(
             action, time: time, process: process, task: task, record: record, call: call, signal: signal,
             target: target,
-            userName: name, cgroup: cgroups.path(of: task.cgroup), lineage: tree.lineage(of: process), hook: hook,
+            userName: name, cgroup: cgroup,
+            workload: workload(of: process, in: task.cgroup, path: cgroup, now: time),
+            lineage: tree.lineage(of: process), hook: hook,
             host: host
         )
     }

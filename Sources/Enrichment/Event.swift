@@ -38,6 +38,7 @@ package struct Event {
     package let target: Target?
     package let userName: Bytes?
     package let cgroup: Bytes?
+    package let workload: Workload?
     package let lineage: Lineage
     package let lost: [(name: String, count: UInt64)]
     package let hook: StaticString?
@@ -64,7 +65,8 @@ package struct Event {
     package init(
         _ action: Action, time: UInt64, process: Process?, task: wire_task? = nil, record: ProcessRecord? = nil,
         call: SyscallRecord? = nil, signal: wire_signal? = nil, target: Target? = nil, userName: Bytes? = nil,
-        cgroup: Bytes? = nil, lineage: Lineage = .none, lost: [(name: String, count: UInt64)] = [],
+        cgroup: Bytes? = nil, workload: Workload? = nil, lineage: Lineage = .none,
+        lost: [(name: String, count: UInt64)] = [],
         hook: StaticString? = nil, host: Host
     ) {
         self.action = action
@@ -80,6 +82,7 @@ package struct Event {
         self.target = target
         self.userName = userName
         self.cgroup = cgroup
+        self.workload = workload
         self.lineage = lineage
         self.lost = lost
         self.hook = hook
@@ -139,6 +142,9 @@ package struct Event {
         case .userName: .init(userName)
         case .userAuditID: task.login_uid == .max ? .absent : .identifier(UInt64(task.login_uid))
         case .groupID: .identifier(UInt64(task.egid))
+        case .containerID, .containerName, .containerImageName, .containerRuntime, .kubernetesNamespaceName,
+            .kubernetesPodName, .kubernetesPodUID, .kubernetesContainerName, .kubernetesNodeName:
+            workload?.value(of: field) ?? .absent
         case .filePath: .init(call?.path)
         case .destinationIP: call?.destination.map { .address($0.address) } ?? .absent
         case .destinationPort: call?.destination.map { .integer(Int64($0.port)) } ?? .absent

@@ -15,6 +15,10 @@ package struct Question: Hashable, Sendable {
         case name = 5
         /// Whether there is a process with this pid. The answer is empty.
         case pid = 6
+        /// Names of a container or pod. The numbers are a hash of which.
+        case workload = 7
+        /// The path of a process in the cgroup v1 hierarchies, where that is a container's.
+        case v1Cgroup = 8
     }
 
     package let subject: Subject
@@ -27,6 +31,19 @@ package struct Question: Hashable, Sendable {
         self.subject = subject
         self.number = number
         self.start = start
+    }
+
+    /// Of the container or the pod that a cgroup belongs to; `nil` for the host's.
+    init?(workload owner: CgroupOwner) {
+        guard owner.containerID != nil || owner.podUID != nil else { return nil }
+        var hash: (UInt64, UInt64) = (0xcbf2_9ce4_8422_2325, 0x8422_2325_cbf2_9ce4)
+        for part in [owner.containerdNamespace, owner.podUID, owner.containerID] {
+            for byte in (part.map { Array($0.slice) } ?? []) + [0] {
+                hash.0 = (hash.0 ^ UInt64(byte)) &* 0x100_0000_01b3
+                hash.1 = (hash.1 ^ UInt64(byte)) &* 0x1_0000_01b5
+            }
+        }
+        self.init(.workload, hash.0, start: hash.1)
     }
 
     fileprivate init(_ subject: Subject, _ key: ProcessKey) {
@@ -42,12 +59,16 @@ package final class Lookups {
 
     private let source: Source
     private lazy var cgroups = CgroupMount()
+    private let root: String
+    private lazy var hasV1Cgroups = CgroupMount.hasV1()
     /// For a recording: what was answered since it took the last ones. For a replay: what the recording told so far.
     private var answers: [Question: Bytes?] = [:]
     private var bytes = 0
 
-    package init(_ source: Source = .system) {
+    /// `root` is where the files of the node are that tell of containers.
+    package init(_ source: Source = .system, root: String = "/") {
         self.source = source
+        self.root = root
     }
 
     /// Whether to ask at once what may be wanted later: a recording can't know which fields its readers will want.
@@ -103,6 +124,18 @@ package final class Lookups {
     /// The path of a cgroup from the root of the default hierarchy.
     func cgroupPath(_ id: UInt64) -> Bytes? {
         answer(to: Question(.cgroup, id)) { cgroups.path(of: id) }
+    }
+
+    /// What the node's files say of a container or a pod.
+    func names(of owner: CgroupOwner, _ question: Question) -> WorkloadNames? {
+        answer(to: question) { WorkloadFiles(root: root).names(of: owner)?.bytes }.map { WorkloadNames($0) }
+    }
+
+    /// The path of the process in the v1 hierarchies, where that is a container's: on a host where the default hierarchy
+    /// does not have the containers.
+    func v1ContainerPath(of key: ProcessKey) -> Bytes? {
+        if source != .recording, !hasV1Cgroups { return nil }
+        return answer(to: Question(.v1Cgroup, key)) { ProcFS.v1ContainerPath(of: key) }
     }
 
     /// The users that the process's root directory has; `nil` when the process is gone.

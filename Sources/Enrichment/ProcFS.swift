@@ -38,6 +38,26 @@ enum ProcFS {
         return Bytes(Array(bytes.prefix { $0 != UInt8(ascii: "\n") }))
     }
 
+    /// The first path in a v1 hierarchy that is a container's.
+    static func v1ContainerPath(of key: ProcessKey) -> Bytes? {
+        guard let lines = contents(ofFile: "/proc/\(key.pid)/cgroup", limit: 65536),
+            let path = v1ContainerPath(in: lines), isAlive(key)
+        else { return nil }
+        return path
+    }
+
+    /// Lines are ID:CONTROLLERS:PATH. The default hierarchy is the one without controllers; a path may hold ":".
+    static func v1ContainerPath(in lines: [UInt8]) -> Bytes? {
+        for line in lines.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3, !fields[1].isEmpty else { continue }
+            let path = Bytes(Array(fields[2]))
+            let owner = CgroupOwner(path: path)
+            if owner.containerID != nil || owner.podUID != nil { return path }
+        }
+        return nil
+    }
+
     /// Whether the process with this pid started when `key` says: field 22 of /proc/PID/stat, in clock ticks.
     static func isAlive(_ key: ProcessKey) -> Bool {
         guard let stat = contents(ofFile: "/proc/\(key.pid)/stat", limit: 1024),

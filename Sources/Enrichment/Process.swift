@@ -18,6 +18,8 @@ package final class Process {
     var lineage: KnownLineage?
     var childLineage: KnownLineage?
     var isAncestor = false
+    /// Where it is in the v1 hierarchies, when that is a container; `nil` inside when it was asked for and is not.
+    var v1Path: Bytes??
     /// What the tree counts for this process.
     var keptBytes = 0
 

@@ -85,6 +85,7 @@ package struct ProcessTree {
         if let parent { ancestors.append(contentsOf: parent.ancestors.prefix(Int(WIRE_ANCESTORS_MAX) - 1)) }
         let parentImage = parent?.image ?? image(of: ancestors[0])
         let process = Process(task: task, image: parentImage, ancestors: ancestors, parentImage: parentImage)
+        process.v1Path = parent?.v1Path
         insert(process)
         return process
     }

@@ -15,6 +15,8 @@ package enum Field: Int, CaseIterable, Sendable {
     case parentPID, parentEntityID, parentName, parentExecutable, parentArgs
     case processAncestors
     case userID, userName, userAuditID, groupID
+    case containerID, containerName, containerImageName, containerRuntime
+    case kubernetesNamespaceName, kubernetesPodName, kubernetesPodUID, kubernetesContainerName, kubernetesNodeName
     case filePath
     case destinationIP, destinationPort
     case hostName
@@ -106,6 +108,15 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("user.name", .text, "effective user's name, by the passwd file the process sees"),
         .init("user.audit.id", .text, "login user id, kept through su and sudo"),
         .init("group.id", .text, "effective group id"),
+        .init("container.id", .text, "id of the container, whole"),
+        .init("container.name", .text, "name of the container"),
+        .init("container.image.name", .text, "image that the container was made from"),
+        .init("container.runtime", .text, "containerd, cri-o, docker or podman"),
+        .init("k8s.namespace.name", .text, "Kubernetes namespace of the pod"),
+        .init("k8s.pod.name", .text, "pod that the container is in"),
+        .init("k8s.pod.uid", .text, "uid of the pod; of a static pod, the hash of its manifest"),
+        .init("k8s.container.name", .text, "name of the container in its pod; the pause container has none"),
+        .init("k8s.node.name", .text, "name of the node in its cluster, for events of pods"),
         .init("file.path", .text, "absolute path that a system call was given"),
         .init("destination.ip", .address, "address that a system call was given"),
         .init("destination.port", .number, "port that a system call was given"),

@@ -16,7 +16,7 @@ package enum Record {
     case process(ProcessRecord)
     case fork(wire_task, time: UInt64)
     case exit(wire_task, code: UInt32, time: UInt64)
-    case cgroup(id: UInt64, path: Bytes)
+    case cgroup(id: UInt64, path: Bytes, time: UInt64)
     case syscall(SyscallRecord)
     case signal(wire_signal)
     case oom(wire_oom)
@@ -52,7 +52,7 @@ package enum Record {
             let start = MemoryLayout<wire_cgroup>.size
             guard start + Int(record.path_size) <= span.byteCount else { throw .partsTooLong }
             let bytes = span.copy(start..<start + Int(record.path_size))
-            self = .cgroup(id: record.id, path: Bytes(bytes))
+            self = .cgroup(id: record.id, path: Bytes(bytes), time: header.time)
         case WIRE_SYSCALL.rawValue:
             self = .syscall(try SyscallRecord(decoding: span))
         case WIRE_SIGNAL.rawValue:

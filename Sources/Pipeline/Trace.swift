@@ -18,7 +18,7 @@ package enum Trace {
         let sink = try Sink(options, host: host)
         var loop = EventLoop()
         let programPath = options.program.isEmpty ? nil : try Program.find(options.program[0])
-        let lookups = Lookups(options.recordsTo == nil ? .system : .systemForRecording)
+        let lookups = Lookups(options.recordsTo == nil ? .system : .systemForRecording, root: options.root)
         var recorder: Recorder?
         if let path = options.recordsTo { recorder = try Recorder(path: path, lookups: lookups) }
 

@@ -28,6 +28,8 @@ package struct TraceOptions: Sendable {
     /// `nil` for the default of the form.
     package var kinds: Set<TraceKind>?
     package var existing = false
+    /// Where the files of the node are that name its containers.
+    package var root = "/"
     /// System calls to show; `nil` for none.
     package var syscalls: SyscallSet?
     package var security = false

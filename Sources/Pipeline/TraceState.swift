@@ -207,16 +207,18 @@ struct TraceState: ~Copyable {
         sink.closeWindows(until: .max)
         for entry in entries {
             callsCounted += entry.count.calls
-            sink.add(entry, of: group(of: entry))
+            sink.add(entry, of: group(of: entry, time: time))
         }
         sink.printSummary(time: time)
     }
 
     /// Whose calls these are.
-    private mutating func group(of entry: SyscallCounts.Entry) -> SummaryGroup {
+    private mutating func group(of entry: SyscallCounts.Entry, time: UInt64) -> SummaryGroup {
         if let task = entry.owner { return .process(task, executable: enricher.executable(of: task.key)) }
         guard entry.who != 0 else { return .all }
-        return .workload(enricher.path(ofCgroup: entry.who), cgroup: entry.who, byPod: groupsByPod)
+        return .workload(
+            enricher.workload(ofCgroup: entry.who, now: time), path: enricher.path(ofCgroup: entry.who),
+            cgroup: entry.who, byPod: groupsByPod)
     }
 
     /// What is asked of all events, whether they are shown or not.

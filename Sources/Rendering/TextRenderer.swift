@@ -92,6 +92,11 @@ package struct TextRenderer {
         let user = event.userName ?? Bytes(String(event.task.euid))
         appendLeft(user, width: options.wide ? 16 : 8, to: &line.buffer)
         line.buffer.append(UInt8(ascii: " "))
+        if let workload = event.workload {
+            let label = options.wide ? workload.label : workload.shortLabel
+            TextEscape.append(label.span, to: &line.buffer)
+            line.buffer.append("  ")
+        }
         appendWhat(event, process, to: &line)
         if options.wide { appendContext(event, process, to: &line) }
         buffer = line.end()
@@ -347,6 +352,10 @@ package struct TextRenderer {
                 if case .terminal(let driver, let number) = event.value(of: .processTTYName) {
                     buffer.append("  tty=")
                     TextEscape.append(terminal: driver, number, to: &buffer)
+                }
+                if let image = event.workload?.names.image {
+                    buffer.append("  image=")
+                    TextEscape.append(image.span, to: &buffer)
                 }
                 if let cgroup = event.cgroup {
                     buffer.append("  cgroup=")

@@ -33,6 +33,9 @@ struct TraceCommand: ParsableCommand {
     @OptionGroup(title: "Summary")
     var summary: SummaryArguments
 
+    @OptionGroup(title: "Containers")
+    var workloads: WorkloadOptions
+
     @OptionGroup(title: "Record and replay")
     var recording: RecordingOptions
 
@@ -54,7 +57,7 @@ struct TraceCommand: ParsableCommand {
             scope: scope.given,
             [
                 ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
-                ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
+                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
             ])
         if checks.check {
             throw ExitCode(try Trace.check(json: output.format == .json).code)
@@ -63,6 +66,7 @@ struct TraceCommand: ParsableCommand {
         options.scope = try scope.scope()
         options.kinds = try selection.kinds()
         try selection.apply(to: &options)
+        try workloads.apply(to: &options)
         try conditions.apply(to: &options)
         try output.apply(to: &options)
         try summary.apply(to: &options)

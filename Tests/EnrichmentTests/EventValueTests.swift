@@ -84,6 +84,41 @@ struct EventValueTests {
         sets.reduce(into: [:]) { $0.merge($1) { _, new in new } }
     }
 
+    @Test func workload() throws {
+        let id = String(repeating: "0123456789abcdef", count: 4)
+        var names = WorkloadNames()
+        names.container = Bytes("api")
+        names.image = Bytes("api:1.2")
+        names.namespace = Bytes("payments")
+        names.pod = Bytes("api-7c9f")
+        names.node = Bytes("node-7")
+        let uid = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+        let path = Bytes("/kubepods/pod\(uid)/crio-\(id)")
+        let (task, time) = try Fixture.fork.task
+        var tree = ProcessTree()
+        func values(_ names: WorkloadNames, _ path: Bytes) -> [Field: String] {
+            let event = Event(
+                .fork, time: time, process: tree.fork(task), workload: Workload(CgroupOwner(path: path), names),
+                host: Fixture.host)
+            return Workload.fields.reduce(into: [:]) { $0[$1] = describe(event.value(of: $1)) }
+        }
+        let pod: [Field: String] = [
+            .kubernetesNamespaceName: "payments", .kubernetesPodName: "api-7c9f", .kubernetesPodUID: uid,
+            .kubernetesNodeName: "node-7",
+        ]
+        let container: [Field: String] = [
+            .containerID: id, .containerName: "api", .containerImageName: "api:1.2", .containerRuntime: "cri-o",
+            .kubernetesContainerName: "api",
+        ]
+        #expect(values(names, path) == fields(pod, container))
+        #expect(
+            values(WorkloadNames(), path) == [.containerID: id, .containerRuntime: "cri-o", .kubernetesPodUID: uid])
+        names.container = nil
+        names.image = nil
+        #expect(values(names, Bytes("/kubepods/pod\(uid)")) == pod)
+        #expect(values(WorkloadNames(), Bytes("/docker/\(id)")) == [.containerID: id, .containerRuntime: "docker"])
+    }
+
     @Test func exec() throws {
         let record = try Fixture.exec.process
         var tree = ProcessTree()

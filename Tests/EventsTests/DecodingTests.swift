@@ -97,7 +97,7 @@ struct DecodingTests {
     }
 
     @Test func cgroup() throws {
-        guard case .cgroup(let id, let path) = try Fixture.cgroup.record else {
+        guard case .cgroup(let id, let path, _) = try Fixture.cgroup.record else {
             Issue.record("not a cgroup")
             return
         }

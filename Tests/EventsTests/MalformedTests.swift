@@ -67,7 +67,7 @@ struct MalformedTests {
     /// What follows a record in a stream is not part of it.
     @Test func bytesBehind() throws {
         let record = try decode(Fixture.cgroup.bytes + [UInt8](repeating: 0xff, count: 64))
-        guard case .cgroup(_, let path) = record else {
+        guard case .cgroup(_, let path, _) = record else {
             Issue.record("not a cgroup")
             return
         }

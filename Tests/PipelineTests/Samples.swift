@@ -24,7 +24,7 @@ func task(_ pid: UInt32, _ name: String = "demo", uid: UInt32 = 0, cgroup: UInt6
 func event(
     _ action: Event.Action, _ pid: UInt32 = 7, time: UInt64 = 5000, name: String = "demo",
     executable: String = "/usr/bin/demo", arguments: [String] = ["demo"], uid: UInt32 = 0, user: String? = "root",
-    cgroup: String? = "/", signal: Int32? = nil, target: wire_task? = nil
+    cgroup: String? = "/", names: WorkloadNames = WorkloadNames(), signal: Int32? = nil, target: wire_task? = nil
 ) throws -> Event {
     let path = executable.split(separator: "/").reversed().map { "\($0)\0" }.joined() + "\0"
     let words = arguments.map { "\($0)\0" }.joined()
@@ -49,10 +49,13 @@ func event(
     let record = try Fixture.process(bytes)
     var tree = ProcessTree()
     let process = tree.exec(record)
+    let owner = cgroup.map { CgroupOwner(path: Bytes($0)) }
     var sent = wire_signal()
     sent.signal = signal ?? 0
     return Event(
         action, time: time, process: process, record: action == .exec ? record : nil,
         signal: signal == nil ? nil : sent, target: target.map { Event.Target(task: $0, process: nil) },
-        userName: user.map { Bytes($0) }, cgroup: cgroup.map { Bytes($0) }, host: Fixture.host)
+        userName: user.map { Bytes($0) }, cgroup: cgroup.map { Bytes($0) },
+        workload: owner?.containerID ?? owner?.podUID == nil ? nil : owner.map { Workload($0, names) },
+        host: Fixture.host)
 }

@@ -130,6 +130,31 @@ struct SummaryTests {
         #expect(rows.compactMap { words($0, .summaryGroup) }.sorted() == labels)
     }
 
+    /// A container is called by its name as soon as that is known, and keeps it.
+    @Test(arguments: [
+        (SummaryGrouping.container, "payments/api-7c9f:api", "0123456789ab", 1),
+        (.pod, "payments/api-7c9f", "1b4e28ba-2fa1-11d2-883f-0016d3cca427", 0),
+    ])
+    func names(_ grouping: SummaryGrouping, _ name: String, _ id: String, _ containerNames: Int) throws {
+        let container =
+            "/kubepods/pod1b4e28ba-2fa1-11d2-883f-0016d3cca427/"
+            + "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+        var names = WorkloadNames()
+        var summary = summary(by: grouping)
+        func groups() -> [[Field: FieldValue]] { summary.tables(top: nil, parts: nil).flatMap(\.rows) }
+        summary.add(try event(.exec, 2, cgroup: container))
+        #expect(words(groups().first, .summaryGroup) == id)
+        names.pod = Bytes("api-7c9f")
+        names.namespace = Bytes("payments")
+        names.container = Bytes("api")
+        summary.add(try event(.exec, 3, cgroup: container, names: names))
+        summary.add(try event(.exec, 4, cgroup: container))
+        #expect(groups().count == 1)
+        #expect(words(groups().first, .summaryGroup) == name)
+        #expect(words(groups().first, .kubernetesPodName) == "api-7c9f")
+        #expect(words(groups().first, .containerName) == (containerNames == 1 ? "api" : nil))
+    }
+
     // MARK: System calls
 
     private func entry(

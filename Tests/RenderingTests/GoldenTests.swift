@@ -198,6 +198,38 @@ struct GoldenTests {
         #expect(withoutClock(text(try sample.event, wide: true)) == [expected])
     }
 
+    private static let names: WorkloadNames = {
+        var names = WorkloadNames()
+        names.container = Bytes("api")
+        names.image = Bytes("api:1\u{1b}")
+        names.namespace = Bytes("payments")
+        names.pod = Bytes("api-7c9f6d5b8-x2x9q")
+        return names
+    }()
+
+    @Test func workloadJSON() throws {
+        let id = String(repeating: "0123456789abcdef", count: 4)
+        let expected =
+            #""container":{"id":"\#(id)","name":"api","image":{"name":"api:1\u001b"},"runtime":"docker"},"#
+            + #""k8s":{"namespace":{"name":"payments"},"pod":{"name":"api-7c9f6d5b8-x2x9q"},"container":{"name":"api"}},"#
+        #expect(String(decoding: json(try Sample.fork(in: Self.names)), as: UTF8.self).contains(expected + Self.host))
+    }
+
+    /// Whole in wide; what is known only by its id by a part of that.
+    @Test func workloadLine() throws {
+        let event = try Sample.fork(in: Self.names)
+        let parent = withoutClock(text(try Sample.fork(in: WorkloadNames())))[0].split(separator: "  ").last ?? ""
+        #expect(
+            withoutClock(text(event)) == [" 5000001 alice    payments/api-7c9…8-x2x9q:api  \(parent)"])
+        #expect(
+            withoutClock(text(event, wide: true))[0].contains(
+                " alice            payments/api-7c9f6d5b8-x2x9q:api  \(parent)"))
+        #expect(
+            withoutClock(text(try Sample.fork(in: WorkloadNames()))) == [
+                " 5000001 alice    0123456789ab  \(parent)"
+            ])
+    }
+
     /// The header's words stand above what they name.
     @Test func headers() throws {
         for wide in [false, true] {

@@ -80,6 +80,16 @@ enum Sample: CaseIterable {
         )
     }
 
+    /// The fork of the fixture, in a container.
+    static func fork(in names: WorkloadNames) throws -> Event {
+        let owner = CgroupOwner(path: Bytes("/docker/" + String(repeating: "0123456789abcdef", count: 4)))
+        let (task, time) = try Fixture.fork.task
+        var tree = ProcessTree()
+        return Event(
+            .fork, time: time, process: tree.fork(task), userName: Bytes("alice"), workload: Workload(owner, names),
+            host: Fixture.host)
+    }
+
     /// An exec of /usr/bin/tool with these arguments.
     static func exec(_ arguments: [[UInt8]]) throws -> Event {
         let bytes: [UInt8] = arguments.flatMap { (argument: [UInt8]) in argument + [0] }

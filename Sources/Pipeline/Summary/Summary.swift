@@ -103,8 +103,8 @@ struct Summary {
         case .executable, .syscall: .executable(program(of: event), name: event.task.name)
         case .process: .process(event.task, executable: event.executable)
         case .user: .user(event.task.euid, name: event.userName)
-        case .container: .workload(event.cgroup, cgroup: event.task.cgroup, byPod: false)
-        case .pod: .workload(event.cgroup, cgroup: event.task.cgroup, byPod: true)
+        case .container: .workload(event.workload, path: event.cgroup, cgroup: event.task.cgroup, byPod: false)
+        case .pod: .workload(event.workload, path: event.cgroup, cgroup: event.task.cgroup, byPod: true)
         }
     }
 

@@ -19,13 +19,16 @@ struct SummaryGroup {
     let label: Bytes
     /// Whether the end of the label matters more than its start.
     let isPath: Bool
+    /// Whether it was called by more than an id: what a file tells of a container may be known only after its first events.
+    let isNamed: Bool
     /// The fields that name it.
     let fields: [Field: FieldValue]
 
-    init(_ key: Key, label: Bytes, isPath: Bool = false, _ fields: [Field: FieldValue]) {
+    init(_ key: Key, label: Bytes, isPath: Bool = false, isNamed: Bool = false, _ fields: [Field: FieldValue]) {
         self.key = key
         self.label = label
         self.isPath = isPath
+        self.isNamed = isNamed
         self.fields = fields
     }
 
@@ -57,36 +60,44 @@ struct SummaryGroup {
         return SummaryGroup(.user(uid, name.map { Array($0.slice) } ?? []), label: name ?? Bytes("\(uid)"), fields)
     }
 
-    /// By the cgroup's path: the container or pod that it belongs to. What belongs to none is the host's, and a group of
-    /// its own for each cgroup.
-    static func workload(_ path: Bytes?, cgroup: UInt64, byPod: Bool) -> SummaryGroup {
+    /// By the container or pod. What belongs to none is the host's, and a group of its own for each cgroup.
+    static func workload(_ workload: Workload?, path: Bytes?, cgroup: UInt64, byPod: Bool) -> SummaryGroup {
+        if byPod, let workload, let uid = workload.podUID, let path = workload.podPath {
+            let values = Workload.podFields.map { ($0, workload.value(of: $0)) }
+            return SummaryGroup(
+                .text(Array(path.slice)), label: workload.podLabel ?? uid, isNamed: workload.podLabel != nil,
+                fields(values, path))
+        }
+        if let workload, let path = workload.containerPath ?? workload.podPath {
+            let values = Workload.fields.map { ($0, workload.value(of: $0)) }
+            return SummaryGroup(
+                .text(Array(path.slice)), label: workload.label, isNamed: workload.isNamed,
+                fields(values, path))
+        }
         guard let path else {
             return SummaryGroup(
                 .text(Array("\(cgroup)".utf8)), label: Bytes("cgroup \(cgroup)"),
                 [.ebpfguardCgroupID: .identifier(cgroup)])
         }
-        let owner = CgroupOwner(path: path)
-        let own: (label: Bytes, path: Bytes)? =
-            if byPod, let uid = owner.podUID, let path = owner.podPath {
-                (uid, path)
-            } else if let id = owner.containerID, let path = owner.containerPath {
-                (Bytes(id.storage, id.range.prefix(12)), path)
-            } else {
-                nil
-            }
-        guard let own else {
-            return SummaryGroup(
-                .text(Array(path.slice)), label: Bytes(Array("host ".utf8) + path.slice), isPath: false,
-                [.processCgroup: .text(path), .ebpfguardCgroupID: .identifier(cgroup)])
+        return SummaryGroup(
+            .text(Array(path.slice)), label: Bytes(Array("host ".utf8) + path.slice),
+            [.processCgroup: .text(path), .ebpfguardCgroupID: .identifier(cgroup)])
+    }
+
+    private static func fields(_ values: [(Field, FieldValue)], _ path: Bytes) -> [Field: FieldValue] {
+        var fields: [Field: FieldValue] = [.processCgroup: .text(path)]
+        for (field, value) in values {
+            if case .absent = value { continue }
+            fields[field] = value
         }
-        return SummaryGroup(.text(Array(own.path.slice)), label: own.label, [.processCgroup: .text(own.path)])
+        return fields
     }
 }
 
 /// The groups of one table with what was counted of each. The number of groups is bounded; what is in none is in `others`.
 struct SummaryGroups<Counts> {
     struct Entry {
-        let group: SummaryGroup
+        var group: SummaryGroup
         var counts: Counts
     }
 
@@ -100,6 +111,7 @@ struct SummaryGroups<Counts> {
     /// False when there is no more room.
     mutating func update(_ group: SummaryGroup, initial: Counts, _ body: (inout Counts) -> Void) -> Bool {
         if entries[group.key] == nil, entries.count >= limit { return false }
+        if group.isNamed, entries[group.key]?.group.isNamed == false { entries[group.key]?.group = group }
         body(&entries[group.key, default: Entry(group: group, counts: initial)].counts)
         return true
     }
