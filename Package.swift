@@ -119,6 +119,9 @@ let package = Package(
             swiftSettings: swift
         ),
         .target(
+            name: "FuzzJSON", dependencies: ["Enrichment", "Fixtures"], path: "Tests/Fuzz/JSON", swiftSettings: swift
+        ),
+        .target(
             name: "FuzzFilters", dependencies: ["CWire", "Events", "Policy"], path: "Tests/Fuzz/Filters",
             swiftSettings: swift
         ),
