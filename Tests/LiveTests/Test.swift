@@ -22,7 +22,7 @@ let allTests: [Test] = [
     selfTests, loopTests, argumentTests, imageTests, lifeTests, failureTests, userTests, namespaceTests, scopeTests,
     existingTests,
     endTests, programTests, callTests, ringTests, securityTests, signalTests, refusalTests, fieldTests, filterTests,
-    textTests, latencyTests, stormTests, recordingTests,
+    textTests, summaryTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }
 
 /// What `live-tests run` was told.

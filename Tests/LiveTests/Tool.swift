@@ -212,6 +212,18 @@ struct Laws {
             expect(event["event.kind"] == "pipeline_error", "event.kind is not pipeline_error")
             return
         }
+        if event.action == "summary" {
+            expect(event["event.kind"] == "metric", "event.kind is not metric")
+            for key in ["by", "group"] {
+                expect(event["ebpfguard.summary.\(key)"]?.string?.isEmpty == false, "no ebpfguard.summary.\(key)")
+            }
+            return
+        }
+        // What repeats are told with may be of a process that has ended since, and forks may be among the others.
+        if let repeats = event["ebpfguard.repeats"] {
+            expect((repeats.integer ?? 0) > 0, "ebpfguard.repeats of nothing")
+            return
+        }
         expect(event["event.kind"] == "event", "event.kind is not event")
         expect(Self.types[event.action] != nil, "an action nobody knows")
         expect(event["event.type"] == [.string(Self.types[event.action] ?? "")], "event.type does not fit")

@@ -185,3 +185,19 @@ int run_many_calls(int argc, char *const argv[])
     say("over");
     _exit(0);
 }
+
+// counted-calls N M [wait]: N times getppid, then M times openat of what is not there; first, with "wait", all of its
+// input.
+int run_counted_calls(int argc, char *const argv[])
+{
+    long calls = argc > 0 ? atol(argv[0]) : 100, errors = argc > 1 ? atol(argv[1]) : 10;
+    char byte;
+    while (argc > 2 && read(STDIN_FILENO, &byte, 1) > 0)
+        ;
+    for (long call = 0; call < calls; call++)
+        syscall(SYS_getppid);
+    for (long call = 0; call < errors; call++)
+        if (syscall(SYS_openat, AT_FDCWD, "/no/such/file", O_RDONLY) >= 0)
+            die("openat");
+    _exit(0);
+}

@@ -48,6 +48,7 @@ static const struct {
     {"wait-for-input", run_wait_for_input},
     {"killed-in-call", run_killed_in_call},
     {"many-calls", run_many_calls},
+    {"counted-calls", run_counted_calls},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't
