@@ -87,6 +87,8 @@ check: setup bpf
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	$(SWIFT) build --explicit-target-dependency-import-check error $(QUIET)
 	mandoc -T lint -W warning man/*
+	diff -u --label man/ebpfguard-events.5 --label --list-fields <(sed -n 's/^\.It Va //p' man/ebpfguard-events.5) \
+	  <(.build/debug/ebpfguard trace --list-fields | cut -d ' ' -f 1)
 
 bench: live-tests
 	Tests/Bench/bench --tool $(CURDIR)/$(EXECUTABLE)

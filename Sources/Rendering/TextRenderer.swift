@@ -191,11 +191,13 @@ package struct TextRenderer {
             if range.isEmpty { line.buffer.append("\"\"") }
             TextEscape.append(arguments.bytes.storage.span.extracting(range), to: &line.buffer)
         }
+        let end = line.buffer.count
         line.buffer.append(")")
         line.write(call.error == nil ? .plain : .bad) { buffer in
             buffer.append(" = ")
             buffer.append(string: call.resultText)
         }
+        line.kept = end..<line.buffer.count
         guard let duration = call.duration else { return }
         line.write(.faint) { buffer in
             buffer.append("  ")
@@ -428,6 +430,8 @@ package struct TextRenderer {
 /// The line that is being written: colours what it is told to, and cuts at the terminal's edge when it ends.
 private struct Line: ~Copyable {
     var buffer: OutputBuffer
+    /// What a line that is too long has at its end all the same.
+    var kept: Range<Int>?
     private let start: Int
     private let columns: Int?
     private let colors: Bool
@@ -448,12 +452,43 @@ private struct Line: ~Copyable {
     /// The buffer with the whole line.
     consuming func end() -> OutputBuffer {
         if let columns, let fitting = cut(at: columns) {
+            var end = OutputBuffer(capacity: 64)
+            var fitting = fitting
+            // Half of the line is for what is in front of it.
+            if let kept, let width = width(of: kept, atMost: columns / 2), let shorter = cut(at: columns - width) {
+                if shorter < kept.lowerBound {
+                    fitting = shorter
+                    end.append(buffer.bytes.extracting(kept))
+                } else {
+                    // Only what stands behind it is too long.
+                    fitting = min(fitting, kept.upperBound)
+                }
+            }
             buffer.truncate(to: fitting)
             buffer.append("…")
             if colors { buffer.append(Style.reset) }
+            buffer.append(end.bytes)
         }
         buffer.append(UInt8(ascii: "\n"))
         return buffer
+    }
+
+    /// Columns of a part; nil when they are more than `limit`.
+    private func width(of part: Range<Int>, atMost limit: Int) -> Int? {
+        let bytes = buffer.bytes
+        var used = 0
+        var index = part.lowerBound
+        while index < part.upperBound {
+            if bytes[index] == 0x1b {
+                while index < part.upperBound, bytes[index] != UInt8(ascii: "m") { index += 1 }
+                index += 1
+                continue
+            }
+            guard let scalar = Scalar(bytes, index) else { return nil }
+            used += scalar.columns
+            index += scalar.length
+        }
+        return used <= limit ? used : nil
     }
 
     /// Where a line that is too long has to end, for a "…" to stand in the last column. Escape sequences take no columns.

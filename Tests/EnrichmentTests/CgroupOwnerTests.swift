@@ -141,4 +141,21 @@ struct CgroupOwnerTests {
         #expect(owner.podUID == nil)
         #expect(owner.containerPath == nil || !owner.isCertain)
     }
+
+    /// Anybody may name a cgroup; what is no text is looked through all the same.
+    @Test func hostile() {
+        let bytes = [0xff, 0x0a, UInt8(ascii: "/")] + Array("/docker/\(Self.id)".utf8)
+        #expect(CgroupOwner(path: Bytes(bytes)).containerID?.string == Self.id)
+        #expect(CgroupOwner(path: Bytes(Array(repeating: UInt8(ascii: "/"), count: 4096))).containerID == nil)
+        #expect(CgroupOwner(path: Bytes("/kubepods/" + String(repeating: "pod", count: 1300))).podUID == nil)
+        #expect(CgroupOwner(path: Bytes(String(repeating: "a", count: 4096))).containerID == nil)
+    }
+
+    /// A path that is a part of a longer text, as it comes in a record.
+    @Test func partOfBytes() {
+        let path = Array("/docker/\(Self.id)/x".utf8)
+        let owner = CgroupOwner(path: Bytes(Array("noise".utf8) + path + Array("noise".utf8), 5..<5 + path.count))
+        #expect(owner.containerID?.string == Self.id)
+        #expect(owner.containerPath?.string == "/docker/\(Self.id)")
+    }
 }

@@ -59,6 +59,23 @@ struct FoldingTests {
         #expect(told(events + events.map { (9, $0.1) }).filter { $0.contains("x1") }.count == events.count)
     }
 
+    /// Neither pids nor times make a difference, nor who the parent is; failed execs are told apart by what they asked for.
+    @Test func whatDoesNotCount() throws {
+        let events: [(UInt64, Event)] = [
+            (1, try event(.exit(code: 0), 10, time: 2000)), (2, try event(.exit(code: 0), 11, time: 900_000)),
+            (3, try event(.exit(code: 0), 12, time: 3000, user: "somebody")),
+        ]
+        #expect(told(events) == ["1", "3000 x2 in 1000"])
+    }
+
+    /// Secrets are compared as they are, though they would be shown alike.
+    @Test func secrets() throws {
+        let events: [(UInt64, Event)] = try ["--password=a", "--password=b", "--password=a"].enumerated().map {
+            (UInt64($0 + 1), try event(.exec, time: UInt64($0 + 1), arguments: ["demo", $1]))
+        }
+        #expect(told(events) == ["1", "2", "3 x1 in 2"])
+    }
+
     @Test func signals() throws {
         func signal(_ time: UInt64, _ number: Int32, _ pid: UInt32, _ name: String) throws -> (UInt64, Event) {
             (time, try event(.signal, time: time, signal: number, target: task(pid, name)))

@@ -114,6 +114,74 @@ struct SummaryTests {
         #expect(text(summary.tables(top: 1, parts: nil).first)[2] == "8 0 0 0 0 - - … and at least 2 more")
     }
 
+    /// Of groups that there is room for, calls have their own bound; signals too.
+    @Test func boundedCalls() throws {
+        var summary = summary(by: .process, limit: 2) { $0.syscalls = try? SyscallSet("all") }
+        for pid in UInt32(1)...5 {
+            summary.add(entry(0, calls: 10, errors: 1, time: 100), of: .process(task(pid, "p"), executable: nil))
+        }
+        #expect(summary.calls.entries.count == 2)
+        #expect(summary.otherCalls == CallCounts(calls: 30, errors: 3, time: 300))
+        let rows = summary.tables(top: nil, parts: nil)[0].rows
+        #expect(rows.map { words($0, .summaryGroup) } == ["1 p", "2 p", "(others)"])
+        #expect(rows.reduce(0) { $0 + (number($1, .summaryCalls) ?? 0) } == 50)
+    }
+
+    @Test func boundedPairs() throws {
+        var summary = summary(by: .process) { $0.syscalls = try? SyscallSet("all") }
+        let limit = SyscallCounts.limit
+        for number in 0..<limit + 7 {
+            summary.add(entry(number % 512, calls: 1), of: .process(task(1 + number / 512, "p"), executable: nil))
+        }
+        #expect(summary.calls.entries.values.reduce(0) { $0 + $1.counts.count } == Int(limit))
+        #expect(summary.otherCalls.calls == 7)
+    }
+
+    @Test func boundedSignals() throws {
+        var summary = summary(by: .process, limit: 2) { $0.signals = .max }
+        for pid in UInt32(1)...5 { summary.add(try event(.signal, signal: 9, target: task(pid, "x"))) }
+        #expect(
+            text(summary.tables(top: nil, parts: nil).first).dropFirst() == [
+                "1 SIGKILL to 1 x", "1 SIGKILL to 2 x", "3 (others)", "5 total",
+            ])
+    }
+
+    /// Names and paths that want to act on a terminal, or to look like rows; none is wider than the terminal.
+    @Test(arguments: [SummaryGrouping.executable, .process, .user, .container, .pod])
+    func hostile(_ grouping: SummaryGrouping) throws {
+        var summary = summary(by: grouping)
+        for (number, text) in [
+            "\u{1b}]0;x\u{7}", "\n9 9 total", "\u{202e}txt", String(repeating: "漢", count: 300), "\u{9b}2J", "…",
+        ].enumerated() {
+            summary.add(
+                try event(
+                    .exec, UInt32(number + 1), name: String(text.prefix(5)), executable: "/tmp/\(text)", user: text,
+                    cgroup: "/docker/\(text)"))
+        }
+        let table = try #require(summary.tables(top: nil, parts: nil).first).table
+        var buffer = OutputBuffer()
+        TableRenderer(columns: 80, colors: false).append(table, to: &buffer)
+        let lines = String(decoding: buffer.array(), as: UTF8.self).split(separator: "\n")
+        #expect(lines.count == table.rows.count + 1)
+        for line in lines {
+            #expect(line.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f..<0xa0).contains($0.value) })
+            #expect(!line.unicodeScalars.contains("\u{202e}"))
+            #expect(line.unicodeScalars.reduce(0) { $0 + ($1.value >= 0x3041 ? 2 : 1) } <= 80, "\(line)")
+        }
+    }
+
+    /// What nothing was counted of is no division by zero.
+    @Test func nothing() {
+        for grouping in SummaryGrouping.allCases {
+            let summary = summary(by: grouping) {
+                $0.syscalls = try? SyscallSet("all")
+                $0.signals = .max
+                $0.existing = true
+            }
+            #expect(summary.tables(top: 1, parts: 1).allSatisfy { $0.rows.isEmpty && $0.table.rows.isEmpty })
+        }
+    }
+
     @Test(arguments: [
         (SummaryGrouping.process, ["1 a", "2 a", "3 b"]), (.user, ["alice", "root"]), (.executable, ["/usr/bin/demo"]),
         (.container, ["0123456789ab", "host /"]), (.pod, ["1b4e28ba-2fa1-11d2-883f-0016d3cca427", "host /"]),

@@ -123,6 +123,21 @@ struct ColumnTests {
         #expect(lines.map { width($0) } == [80, 80])
     }
 
+    /// Of a call that does not fit the arguments are cut, not what became of it.
+    @Test(arguments: [Sample.syscall, .connect], [true, false])
+    func callsKeepTheirResult(_ sample: Sample, _ colors: Bool) throws {
+        let event = try sample.event
+        let result = try #require(event.call).resultText
+        let whole = width(text(event).dropLast())
+        for columns in 56..<whole {
+            var line = text(event, columns: columns, colors: colors)
+            for code in ["[0m", "[1m", "[2m", "[31m", "[32m", "[33m"] { line.replace("\u{1b}" + code, with: "") }
+            #expect(line.hasSuffix("…) = \(result)\n") || line.hasSuffix(") = \(result)…\n"), "\(line)")
+            #expect(!line.contains(") …"))
+            #expect(width(line.dropLast()) <= columns)
+        }
+    }
+
     /// The user's column is as wide as its header says, whatever the name.
     @Test(arguments: [
         ("root", "root    "), ("12345678", "12345678"), ("123456789", "1234567+"), ("漢字漢字", "漢字漢字"),
