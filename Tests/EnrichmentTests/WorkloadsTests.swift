@@ -103,6 +103,22 @@ struct WorkloadsTests {
 
     // MARK: Docker
 
+    /// With the cgroupfs driver a path does not say whose container it is, and containerd knows Docker's too.
+    @Test func runtimeByFiles() {
+        let tree = NodeTree()
+        let path = "/kubepods/pod\(Self.uid)/\(Self.id)"
+        tree.write("\(Self.state)/moby/\(Self.id)/config.json", "{}")
+        #expect(values(tree, path) == ["container.id": Self.id, "k8s.pod.uid": Self.uid])
+        tree.write("var/lib/docker/containers/\(Self.id)/config.v2.json", Self.dockerFile)
+        #expect(values(tree, path)?["container.runtime"] == "docker")
+        let other = NodeTree()
+        other.write(
+            "run/containers/storage/overlay-containers/\(Self.id)/userdata/config.json",
+            #"{"annotations":{"io.container.manager":"libpod"}}"#)
+        other.write("var/lib/containers/storage/overlay-containers/containers.json", Self.list)
+        #expect(values(other, "/some/\(Self.id)") == Self.podmanValues)
+    }
+
     private static let dockerFile = #"{"ID":"\#(id)","Name":"/web","Config":{"Image":"nginx:1.27","Labels":{"a":"b"}}}"#
 
     @Test(arguments: ["/docker/\(id)", "/system.slice/docker-\(id).scope", "/actions_job/\(id)"])
@@ -174,7 +190,9 @@ struct WorkloadsTests {
             "var/log/containers/api-7c9f_payments_api-\(Self.id).log",
             to: "/var/log/pods/payments_api-7c9f_\(Self.uid)/api/0.log")
         tree.link("var/log/containers/x_y_z-\(String(Self.id.reversed())).log", to: "/var/log/pods/y_x_0/z/0.log")
-        tree.write("etc/kubernetes/kubelet.conf", "contexts:\n- context:\n    user: system:node:node-7\n  name: x\n")
+        tree.write(
+            "etc/kubernetes/kubelet.conf",
+            "current-context: system:node:node-7@kubernetes\n- context:\n    user: system:node:node-7\n")
         var expected = kubernetes("containerd", without: "container.image.name")
         expected["k8s.node.name"] = "node-7"
         #expect(values(tree, "\(Self.pod)/cri-containerd-\(Self.id).scope") == expected)

@@ -51,7 +51,11 @@ struct Cgroup: ~Copyable {
             try t.requires("cgroup v2", isThere: false, sinceKernel: KernelVersion(4, 5))
             throw Stop.failed("no cgroup v2")
         }
-        let directory = "\(parent ?? mount)/live-tests-\(label).\(getpid())"
+        try self.init(at: "\(parent ?? mount)/live-tests-\(label).\(getpid())", mount: mount)
+    }
+
+    /// With a path of the test's choice.
+    init(at directory: String, mount: String) throws {
         try makeDirectory(directory)
         path = directory
         name = String(directory.dropFirst(mount.count))

@@ -196,7 +196,7 @@ let recordingTests = [
 
 extension Context {
     /// Shows a recording.
-    fileprivate func replay(_ file: String, _ options: [String]) throws -> Child {
+    func replay(_ file: String, _ options: [String]) throws -> Child {
         let child = try start(options + ["-r", file])
         guard child.wait(milliseconds: allow(milliseconds: 60_000)) else { throw Stop.failed("the replay still runs") }
         return child

@@ -19,7 +19,8 @@ struct Test: Sendable {
 
 /// Every test, in the order they run: first what everything else rests on.
 let allTests: [Test] = [
-    selfTests, loopTests, argumentTests, imageTests, lifeTests, failureTests, userTests, namespaceTests, scopeTests,
+    selfTests, loopTests, argumentTests, imageTests, lifeTests, failureTests, userTests, namespaceTests, workloadTests,
+    scopeTests,
     existingTests,
     endTests, programTests, callTests, ringTests, securityTests, signalTests, refusalTests, fieldTests, filterTests,
     textTests, summaryTests, latencyTests, stormTests, recordingTests,

@@ -33,9 +33,9 @@ struct WorkloadFiles: ~Copyable {
         return names == WorkloadNames() ? nil : names
     }
 
-    /// The likely one first. Files tell of what a path does not.
+    /// Where the path does not tell. Docker before containerd, which runs Docker's containers without knowing their names.
     private func sources(_ runtime: ContainerRuntime?) -> [ContainerRuntime] {
-        guard let runtime else { return [.containerd, .docker, .crio, .podman] }
+        guard let runtime else { return [.docker, .containerd, .crio, .podman] }
         return [runtime]
     }
 
@@ -52,10 +52,10 @@ struct WorkloadFiles: ~Copyable {
 
     private func containerd(_ id: String) -> WorkloadNames? {
         for state in Self.containerd {
-            // That of Kubernetes first; then those of nerdctl, Docker and others.
+            // That of Kubernetes first; then those of nerdctl and others, but not Docker's.
             var namespaces = ["k8s.io"]
             node.forEachName(in: state) { name in
-                if let name = Self.safe(name), name != "k8s.io" { namespaces.append(name) }
+                if let name = Self.safe(name), name != "k8s.io", name != "moby" { namespaces.append(name) }
                 return namespaces.count < 64
             }
             for namespace in namespaces {
@@ -93,6 +93,7 @@ struct WorkloadFiles: ~Copyable {
         var names = WorkloadNames()
         names.runtime = Bytes(runtime.rawValue)
         var imageName: Bytes?
+        var isPodman = runtime == .podman
         let isWhole = JSONReader.forEachString(in: bytes) { path, value in
             guard path.count == 2, path[0] == "annotations" else { return }
             switch path[1] {
@@ -105,11 +106,14 @@ struct WorkloadFiles: ~Copyable {
             case "io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name": names.pod = text(value)
             case "io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace": names.namespace = text(value)
             case "io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid": names.podUID = text(value)
+            case "io.container.manager": isPodman = value.elementsEqual("libpod".utf8)
             default: break
             }
         }
         names.image = imageName
-        names.isComplete = isWhole
+        // podman's says nothing of names.
+        if isPodman { names.runtime = Bytes(ContainerRuntime.podman.rawValue) }
+        names.isComplete = isWhole && !isPodman
         if names.isSandbox { names.container = nil }
         return names
     }
@@ -125,12 +129,12 @@ struct WorkloadFiles: ~Copyable {
             if let home = home(of: user), let store = NodeFiles("\(home)/.local/share/containers/storage", of: node) {
                 Self.merge(Self.storage(id, store, runtime), into: &names)
             }
-        } else {
-            for directory in ["run/containers/storage", "var/lib/containers/storage"] {
-                guard let store = NodeFiles(directory, of: node) else { continue }
-                Self.merge(Self.storage(id, store, runtime), into: &names)
-                if runtime == .crio, names?.isComplete == true { break }
-            }
+        }
+        guard names == nil else { return names }
+        for directory in ["run/containers/storage", "var/lib/containers/storage"] {
+            guard let store = NodeFiles(directory, of: node) else { continue }
+            Self.merge(Self.storage(id, store, runtime), into: &names)
+            if names?.isComplete == true { break }
         }
         return names
     }
@@ -147,18 +151,16 @@ struct WorkloadFiles: ~Copyable {
         var names: WorkloadNames?
         if let bytes = store.contents(of: "overlay-containers/\(id)/userdata/config.json") {
             names = specification(bytes, runtime)
-            // podman's says nothing of names.
-            if runtime == .podman { names?.isComplete = false }
         }
         for list in ["containers.json", "volatile-containers.json"] where names?.isComplete != true {
             guard let bytes = store.contents(of: "overlay-containers/\(list)") else { continue }
-            merge(listed(id, in: bytes, runtime), into: &names)
+            merge(listed(id, in: bytes), into: &names)
         }
         return names
     }
 
     /// Of the list of all containers: names, and a JSON text within the JSON text.
-    static func listed(_ id: String, in bytes: [UInt8], _ runtime: ContainerRuntime) -> WorkloadNames? {
+    static func listed(_ id: String, in bytes: [UInt8]) -> WorkloadNames? {
         var position: String?
         let id = Array(id.utf8)
         // Which one it is, is said before its names are, or after.
@@ -167,7 +169,6 @@ struct WorkloadFiles: ~Copyable {
         }
         guard let position else { return nil }
         var names = WorkloadNames()
-        names.runtime = Bytes(runtime.rawValue)
         var metadata: [UInt8] = []
         let isWhole = JSONReader.forEachString(in: bytes) { path, value in
             guard path.count >= 2, path[0] == position else { return }
@@ -179,7 +180,12 @@ struct WorkloadFiles: ~Copyable {
         }
         names.isComplete = isWhole && names.container != nil
         // What CRI-O calls a container there is made up of all its names.
-        if runtime == .crio { names.container = nil }
+        let isCRIO = names.container?.slice.starts(with: "k8s_".utf8) == true
+        names.runtime = Bytes((isCRIO ? ContainerRuntime.crio : .podman).rawValue)
+        if isCRIO {
+            names.container = nil
+            names.isComplete = false
+        }
         return names
     }
 
@@ -276,13 +282,15 @@ struct WorkloadFiles: ~Copyable {
         return names
     }
 
-    /// The name that the kubelet has for itself: the user in its certificate, as kubeadm and others write it down.
+    /// The name that the kubelet has for itself: the user system:node:NAME, in a context system:node:NAME@CLUSTER.
     private func nodeName() -> Bytes? {
         guard let bytes = node.contents(of: "etc/kubernetes/kubelet.conf") else { return nil }
         let mark = Array("system:node:".utf8)
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             let words = line.split { " \"'".utf8.contains($0) }
-            if let word = words.last, word.starts(with: mark) { return text(Array(word.dropFirst(mark.count))) }
+            if let word = words.last, word.starts(with: mark) {
+                return text(Array(word.dropFirst(mark.count).prefix { $0 != UInt8(ascii: "@") }))
+            }
         }
         return nil
     }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+// Containers: cgroups that are named like theirs, and files as the runtimes write them, below a root of the test's own.
+
+private let id = String(repeating: "0123456789abcdef", count: 4)
+private let uid = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+
+private let expected: [(field: String, value: String)] = [
+    ("container.id", id), ("container.name", "api"), ("container.image.name", "registry.example/api:1.2"),
+    ("container.runtime", "containerd"), ("k8s.namespace.name", "payments"), ("k8s.pod.name", "api-7c9f"),
+    ("k8s.pod.uid", uid), ("k8s.container.name", "api"),
+]
+
+/// What containerd leaves of the container. Gives the file.
+private func writeSpecification(_ root: String) throws -> String {
+    var directory = root
+    for part in ["", "run", "containerd", "io.containerd.runtime.v2.task", "k8s.io", id] {
+        directory += part.isEmpty ? "" : "/" + part
+        try makeDirectory(directory)
+    }
+    try write(
+        """
+        {"annotations":{"io.kubernetes.cri.container-name":"api","io.kubernetes.cri.container-type":"container",
+         "io.kubernetes.cri.image-name":"registry.example/api:1.2","io.kubernetes.cri.sandbox-name":"api-7c9f",
+         "io.kubernetes.cri.sandbox-namespace":"payments","io.kubernetes.cri.sandbox-uid":"\(uid)"}}
+        """, to: "\(directory)/config.json")
+    return "\(directory)/config.json"
+}
+
+/// Where a v1 hierarchy is that needs nothing to be set up.
+private func v1Mount() -> String? {
+    for line in lines(contents(of: "/proc/self/mountinfo") ?? "") {
+        let fields = line.split(separator: " ")
+        guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 3, fields[dash + 1] == "cgroup",
+            fields[dash + 3].split(separator: ",").contains("pids")
+        else { continue }
+        return String(fields[4])
+    }
+    return nil
+}
+
+let workloadTests = [
+    Test("workload: a container that lived 20 ms has its names, in each form and in a replay") { t in
+        let root = "\(t.scratch)/root"
+        let file = try writeSpecification(root)
+        let outer = try Cgroup(t, "pods")
+        let pod = "\(outer.path)/kubepods-pod\(uid.replacing("-", with: "_")).slice"
+        let group = "\(pod)/cri-containerd-\(id).scope"
+        // Made, and gone with its files, before anybody could look.
+        let inside = workload("in-cgroup", group, resolvedCommand("sleep"), "0.02").joined(separator: " ")
+        let script = "mkdir -p \(group); \(inside); rm \(file); rmdir \(group) \(pod); /bin/true"
+        let recording = "\(t.scratch)/rec"
+        let run = try t.trace(["--root", root, "-w", recording], ["sh", "-c", script])
+        let exec = try t.require(
+            run.events.of("exec").first { $0.args.last == "0.02" && $0["container.id"] != nil }, "exec")
+        let exit = try t.require(run.events.of("exit").by(exec.pid).first, "exit")
+        for (field, value) in expected {
+            t.equal(exec[field], .string(value), "\(field) of the exec")
+            t.equal(exit[field], .string(value), "\(field) of the exit")
+        }
+        let others = run.events.filter { $0.pid != exec.pid }
+        t.expect(others.allSatisfy { $0["container.id"] == nil && $0["k8s.pod.uid"] == nil }, "others have names too")
+
+        t.expect(try t.replay(recording, ["-o", "json"]).output == run.child.output, "the replay is another")
+        let text = try t.replay(recording, []).outputText
+        t.equal(lines(text).filter { $0.contains(" payments/api-7c9f:api ") }.count, 2, "lines of text with the name")
+        for (grouping, name) in [("pod", "payments/api-7c9f"), ("container", "payments/api-7c9f:api")] {
+            let table = try t.replay(recording, ["--summary", "--by", grouping]).outputText
+            t.expect(lines(table).contains { $0.hasSuffix(" " + name) }, "no row of \(name) in \(table)")
+        }
+        let filtered = try t.events(
+            of: try t.replay(recording, ["-o", "json", "--filter", "k8s.pod.name == 'api-7c9f'"]))
+        t.equal(Set(filtered.map(\.pid)), [exec.pid], "the processes that the filter leaves")
+    },
+
+    Test("workload: a container in a v1 hierarchy") { t in
+        guard let mount = v1Mount() else { return }
+        let root = "\(t.scratch)/root"
+        _ = try writeSpecification(root)
+        let outer = try Cgroup(at: "\(mount)/live-tests-v1.\(getpid())", mount: mount)
+        let group = try Cgroup(at: "\(outer.path)/cri-containerd-\(id).scope", mount: mount)
+        let program = try makeProgram("\(t.scratch)/program")
+        let recording = "\(t.scratch)/rec"
+        let words = workload("in-cgroup", group.path, "/bin/sh", "-c", "sleep 0.1; \(program); sleep 0.1")
+        let run = try t.trace(["--root", root, "-w", recording], words)
+        let shell = try t.require(run.events.of("exec").first { $0.args.first == "/bin/sh" }, "exec of the shell")
+        t.equal(shell["container.name"], "api", "the container's name")
+        // A child that is gone before anybody looks is in its parent's.
+        let forks = run.events.of("fork").filter { $0["process.parent.pid"] == .integer(shell.pid) }
+        t.expect(!forks.isEmpty && forks.allSatisfy { $0["container.name"] == "api" }, "forks without a name")
+        t.expect(try t.replay(recording, ["-o", "json"]).output == run.child.output, "the replay is another")
+    },
+
+    Test("workload: --root has to be a directory", dependsOnKernel: false) { t in
+        for root in ["/nonexistent", "/etc/passwd"] {
+            let child = try t.run(["--root", root], milliseconds: 5000)
+            t.equal(child.status, .code(66), "the exit status of --root \(root)")
+            t.expect(child.errors.contains(root), "the message: \(child.errors)")
+        }
+    },
+]
