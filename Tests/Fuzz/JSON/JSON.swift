@@ -3,7 +3,7 @@
 internal import Enrichment
 internal import Fixtures
 
-/// Bytes as a file of a container runtime. What is taken for JSON has to be JSON for a reader that keeps everything, too.
+/// Bytes as a file of a container runtime. What a reader of our own output takes, this one takes too.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzJSON(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: count))
@@ -14,8 +14,7 @@ public func fuzzJSON(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         length += value.count
     }
     precondition(length <= count, "longer than the text")
-    // The other reader may want surrogates in pairs.
-    let hasEscapes = bytes.contains(UInt8(ascii: "\\"))
-    precondition(!isJSON || hasEscapes || (try? JSONValue(bytes)) != nil, "not JSON")
+    let brackets = bytes.count { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{") }
+    precondition(isJSON || brackets > 64 || (try? JSONValue(bytes)) == nil, "JSON, and refused")
     return 0
 }
