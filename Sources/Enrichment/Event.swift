@@ -193,6 +193,14 @@ package struct Event {
 
     // MARK: Parts
 
+    /// Whether it tells what became of a process, not what a process did.
+    package var isAboutProcess: Bool {
+        switch action {
+        case .exec, .execFailed, .fork, .exit, .existing: true
+        default: false
+        }
+    }
+
     /// Parent first.
     package var ancestors: [Ancestor] { lineage.ancestors }
 

@@ -94,8 +94,8 @@ package struct HostCheck: ~Copyable {
         return .tracepoint
     }
 
-    /// Everything `trace` needs or would use, in the order of `--check`.
-    package mutating func findings() -> [Finding] {
+    /// Everything the command needs or would use, in the order of `--check`.
+    package mutating func findings(for command: WatchCommand) -> [Finding] {
         var result = [
             Finding(
                 subject: "privileges", support: Self.privileges(), note: "to load programs", isRequired: true),
@@ -113,22 +113,28 @@ package struct HostCheck: ~Copyable {
         }
         add(.typeInformation, "fits the programs to this kernel", required: true)
         add(.ringBuffer, "brings the events", required: true)
-        add(.tracing, "see exec, fork and exit", required: true)
+        let returns =
+            switch command {
+            case .trace: "see failed execs"
+            case .watchNet: "see accepts, and calls that fail at once"
+            }
+        add(.tracing, "see exec, fork and exit" + (command == .watchNet ? ", and connections" : ""), required: true)
         add(.taskIterator, "find the processes that are already there", required: true)
-        add(.functionEntry, "see failed execs, at no cost to other system calls")
-        add(.tracepoint, "see failed execs where fexit is refused")
-        add(.taskRegisters, "see failed execs where fexit is refused")
+        add(.functionEntry, "\(returns), at no cost to other system calls")
+        add(.tracepoint, "\(returns) where fexit is refused")
+        add(.taskRegisters, "\(returns) where fexit is refused")
         add(.statistics, "measure the cost that each run reports")
-        add(.kprobe, "not needed by trace")
-        add(.securityModule, "not needed by trace")
-        add(.cgroupHooks, "not needed by trace")
+        for feature in [Feature.kprobe, .securityModule, .cgroupHooks] {
+            add(feature, "not needed by \(command.name)")
+        }
         return result
     }
 
     /// Throws for the first thing that is required and missing.
-    package mutating func requireTrace() throws(Failure) {
+    package mutating func require(for command: WatchCommand) throws(Failure) {
         if case .no(let reason) = Self.privileges() {
-            throw Failure(.unsupported, "trace loads programs into the kernel: \(reason)", help: "run it with sudo")
+            throw Failure(
+                .unsupported, "\(command.name) loads programs into the kernel: \(reason)", help: "run it with sudo")
         }
         if case .no(let reason) = Self.pidNamespace() {
             throw Failure(

@@ -11,7 +11,7 @@ struct RecordingHeader {
     /// CLOCK_BOOTTIME.
     let started: UInt64
     let kernel: String
-    /// What recorded it: "trace".
+    /// What recorded it, such as "trace".
     let command: String
     let failedExecHook: StaticString
     let missing: [String]
@@ -24,7 +24,7 @@ struct RecordingHeader {
         self.host = host
         self.started = started
         kernel = kernelRelease()
-        command = "trace"
+        command = options.command.name
         failedExecHook = probes.processes.failedExecHook
         missing = probes.missing
         duration = options.duration

@@ -20,7 +20,7 @@ extension Trace {
         guard let header = RecordingHeader(reader.header) else {
             throw Failure(.badData, "\(name) does not say which host it was made on", help: "its header is not whole")
         }
-        guard header.command == "trace" else {
+        guard header.command == options.command.name else {
             throw Failure(
                 .badData, "\(name) is a recording of \(header.command)", help: "ebpfguard \(header.command) -r reads it"
             )

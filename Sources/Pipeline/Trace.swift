@@ -7,7 +7,7 @@ internal import Enrichment
 internal import Glibc
 internal import Policy
 
-/// One run of `trace`, from the probes to the footer.
+/// One run of `trace` or `watch-net`, from the probes to the footer.
 package enum Trace {
     /// Runs to the end and gives the exit status.
     package static func run(_ options: TraceOptions) throws(Failure) -> ExitStatus {
@@ -44,11 +44,12 @@ package enum Trace {
         try mark(scope, probes, &state)
         // Again, because only now the programs know who is in scope. A recording has them for whoever asks later.
         if options.existing || options.recordsTo != nil {
-            state.takeExisting(try probes.processes.existing(), isScoped: true, show: options.existing)
+            let shows = options.existing && options.command == .trace
+            state.takeExisting(try probes.processes.existing(), isScoped: true, show: shows)
         }
         if !options.quiet {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
-            note("watching programs on \(host.name), Linux \(kernelRelease())\(end)")
+            note("watching \(options.command.subject) on \(host.name), Linux \(kernelRelease())\(end)")
             for reason in probes.missing { note("missing: \(reason)") }
             if let header = state.sink.header { note(header) }
         }

@@ -6,10 +6,10 @@ internal import Rendering
 
 extension Trace {
     /// `--check`: what this host allows, as a table or as JSON on standard output.
-    package static func check(json: Bool) throws(Failure) -> ExitStatus {
+    package static func check(_ command: WatchCommand, json: Bool) throws(Failure) -> ExitStatus {
         LibbpfLog.install(verbose: false)
         var check = HostCheck()
-        let findings = check.findings()
+        let findings = check.findings(for: command)
         let hooks = TraceHook.all(check.types, failedExecs: check.failedExecHook())
         let works = !findings.contains { $0.isRequired && !$0.support.isYes }
         var text = ""
@@ -33,7 +33,7 @@ extension Trace {
                 if let reason = finding.reason { text += "        \(reason)\n" }
             }
             for hook in hooks { text += "\(hook.subject): \(hook.hook ?? "not seen: \(hook.reason ?? "")")\n" }
-            text += works ? "trace works here\n" : "trace can't work here\n"
+            text += "\(command.name) \(works ? "works" : "can't work") here\n"
         }
         let bytes = Array(text.utf8)
         _ = unsafe bytes.withUnsafeBytes { unsafe write(1, $0.baseAddress!, $0.count) }

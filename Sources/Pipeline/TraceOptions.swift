@@ -14,16 +14,43 @@ package enum ColorChoice: String, CaseIterable, Sendable {
     case auto, always, never
 }
 
-/// What `trace` can show.
+/// What is watched. All commands share one pipeline; they differ in the probes that they add and the events they show.
+package enum WatchCommand: String, Sendable {
+    case trace
+    case watchNet = "watch-net"
+
+    /// As on the command line and in recordings.
+    package var name: String { rawValue }
+
+    /// What it can show.
+    package var kinds: [TraceKind] {
+        switch self {
+        case .trace: [.exec, .failed, .fork, .exit, .syscall, .security, .signal, .oom]
+        case .watchNet: [.connect, .accept, .listen, .close]
+        }
+    }
+
+    /// What its first line says that it watches.
+    var subject: String {
+        switch self {
+        case .trace: "programs"
+        case .watchNet: "connections"
+        }
+    }
+}
+
+/// What the commands can show.
 package enum TraceKind: String, CaseIterable, Sendable {
     case exec, failed, fork, exit, syscall, security, signal, oom
+    case connect, accept, listen, close
 
     /// For a person, forks are noise: each program that starts was forked before.
     package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]
 }
 
-/// Everything a run of `trace` is asked for, checked.
+/// Everything a run is asked for, checked.
 package struct TraceOptions: Sendable {
+    package let command: WatchCommand
     package var scope = Scope()
     /// `nil` for the default of the form.
     package var kinds: Set<TraceKind>?
@@ -71,12 +98,15 @@ package struct TraceOptions: Sendable {
     /// The program behind `--` and its arguments, byte for byte.
     package var program: [[UInt8]] = []
 
-    package init() {}
+    package init(_ command: WatchCommand = .trace) {
+        self.command = command
+    }
 
     /// The kinds to show; `nil` for the default of the form. What is asked for by an option of its own is shown alone,
     /// unless kinds are named.
     var shownKinds: Set<TraceKind>? {
         if let kinds { return kinds }
+        if command != .trace { return Set(command.kinds) }
         var asked: Set<TraceKind> = []
         if syscalls != nil { asked.insert(.syscall) }
         if security { asked.insert(.security) }

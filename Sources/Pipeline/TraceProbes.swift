@@ -7,7 +7,8 @@ internal import Enrichment
 internal import Glibc
 internal import Policy
 
-/// All programs of a run of `trace`: those of processes, and those of system calls and signals where they are asked for.
+/// All programs of a run: those of processes, which every command needs to tell who it was, and those of system calls,
+/// signals and the network where they are asked for.
 struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object.
     private let signals: SignalProbes?
@@ -21,7 +22,7 @@ struct TraceProbes: ~Copyable {
     /// Loads and attaches what the options ask for.
     static func attach(_ options: TraceOptions) throws(Failure) -> TraceProbes {
         var check = HostCheck()
-        try check.requireTrace()
+        try check.require(for: options.command)
         raiseLockedMemory()
         var config = wire_config()
         config.own_pid = UInt32(getpid())

@@ -13,6 +13,8 @@ struct TraceState: ~Copyable {
     private let host: Host
     private let countLimit: UInt64?
     private let groupsByPod: Bool
+    /// Whether what processes do is an event of this command. Where not, it only tells who they are.
+    private let showsProcesses: Bool
     /// What is shown; `nil` for all.
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
@@ -54,6 +56,7 @@ struct TraceState: ~Copyable {
         self.recorder = recorder
         countLimit = options.count
         groupsByPod = options.summary?.grouping == .pod
+        showsProcesses = options.command == .trace
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(failOn: options.failOn, expect: options.expect, host: host)
@@ -73,7 +76,7 @@ struct TraceState: ~Copyable {
             return true
         }
         guard var event = enricher.event(for: record) else { return true }
-        emit(&event)
+        if showsProcesses || !event.isAboutProcess { emit(&event) }
         enricher.finish(event)
         return !isComplete && !sink.isFull
     }

@@ -2,7 +2,6 @@
 
 internal import ArgumentParser
 internal import Events
-internal import Glibc
 internal import Pipeline
 internal import Policy
 
@@ -60,7 +59,7 @@ struct TraceCommand: ParsableCommand {
                 ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
             ])
         if checks.check {
-            throw ExitCode(try Trace.check(json: output.format == .json).code)
+            throw ExitCode(try Trace.check(.trace, json: output.format == .json).code)
         }
         var options = TraceOptions()
         options.scope = try scope.scope()
@@ -74,22 +73,10 @@ struct TraceCommand: ParsableCommand {
         try recording.apply(to: &options)
         options.strict = checks.strict
         options.verbose = checks.verbose
-        if CommandLine.arguments.last == "--" {
-            throw Failure(.usage, "there is no program behind --", help: "write ebpfguard trace -- PROGRAM ARGS...")
-        }
-        options.program = rawArguments(last: program.count)
+        options.program = try programArguments(program.count, of: .trace)
         if let mistake = options.summaryMistake { throw mistake }
         let status = try Trace.run(options)
         throw ExitCode(status.code)
-    }
-}
-
-/// The last arguments of this process as the kernel gave them: as a `String`, one that is not UTF-8 would change.
-private func rawArguments(last count: Int) -> [[UInt8]] {
-    unsafe UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).suffix(count).map {
-        argument in
-        guard let argument = unsafe argument else { return [] }
-        return unsafe Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
     }
 }
 
@@ -140,16 +127,5 @@ struct TraceSelection: ParsableArguments {
         }
     }
 
-    func kinds() throws -> Set<TraceKind>? {
-        guard !events.isEmpty else { return nil }
-        var kinds: Set<TraceKind> = []
-        for word in events.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
-            guard let kind = TraceKind(rawValue: String(word)) else {
-                let known = TraceKind.allCases.map(\.rawValue).joined(separator: ", ")
-                throw Failure(.usage, "--events: there is no kind \"\(word)\"", help: "kinds: \(known)")
-            }
-            kinds.insert(kind)
-        }
-        return kinds
-    }
+    func kinds() throws -> Set<TraceKind>? { try chosenKinds(events, of: .trace) }
 }

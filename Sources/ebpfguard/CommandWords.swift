@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+internal import Pipeline
+
+/// The kinds that `--events` names; `nil` when it is not given.
+func chosenKinds(_ events: [String], of command: WatchCommand) throws -> Set<TraceKind>? {
+    guard !events.isEmpty else { return nil }
+    var kinds: Set<TraceKind> = []
+    for word in events.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
+        guard let kind = TraceKind(rawValue: String(word)), command.kinds.contains(kind) else {
+            let known = command.kinds.map(\.rawValue).joined(separator: ", ")
+            throw Failure(.usage, "--events: there is no kind \"\(word)\"", help: "kinds: \(known)")
+        }
+        kinds.insert(kind)
+    }
+    return kinds
+}
+
+/// The program behind `--` with its arguments, of which there are `count` words in all.
+func programArguments(_ count: Int, of command: WatchCommand) throws -> [[UInt8]] {
+    if CommandLine.arguments.last == "--" {
+        throw Failure(
+            .usage, "there is no program behind --", help: "write ebpfguard \(command.name) -- PROGRAM ARGS...")
+    }
+    return rawArguments(last: count)
+}
+
+/// The last arguments of this process as the kernel gave them: as a `String`, one that is not UTF-8 would change.
+private func rawArguments(last count: Int) -> [[UInt8]] {
+    unsafe UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).suffix(count).map {
+        argument in
+        guard let argument = unsafe argument else { return [] }
+        return unsafe Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
+    }
+}

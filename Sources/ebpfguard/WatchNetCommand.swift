@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Pipeline
+
+struct WatchNetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch-net",
+        abstract: "Show who connects to whom, live.",
+        usage: "ebpfguard watch-net [options] [-- PROGRAM ARGS...]",
+        discussion: """
+            Shows TCP connections that are made, refused, accepted and closed, with process, container, addresses, bytes \
+            and times, and who starts to listen. With -- PROGRAM, starts PROGRAM when the probes are in place, watches \
+            only it and its descendants, ends with it, and has its exit status; its standard output goes to standard \
+            error.
+            """
+    )
+
+    @OptionGroup(title: "Scope (decided in the kernel; repeats are ORed, different kinds ANDed, a leading ! negates)")
+    var scope: ScopeOptions
+
+    @OptionGroup(title: "What to show")
+    var selection: NetworkSelection
+
+    @OptionGroup(title: "Conditions on events, by the fields of JSON: ebpfguard-filter(7)")
+    var conditions: FilterOptions
+
+    @OptionGroup(title: "Output")
+    var output: OutputOptions
+
+    @OptionGroup(title: "Containers")
+    var workloads: WorkloadOptions
+
+    @OptionGroup(title: "Record and replay")
+    var recording: RecordingOptions
+
+    @OptionGroup(title: "Bounds")
+    var bounds: BoundOptions
+
+    @OptionGroup(title: "Checks")
+    var checks: CheckOptions
+
+    @Argument(parsing: .postTerminator, help: ArgumentHelp("Program to start and watch.", valueName: "program"))
+    var program: [String] = []
+
+    func run() throws {
+        if output.listFields {
+            listFields()
+            return
+        }
+        try recording.refuse(
+            scope: scope.given,
+            [
+                ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
+                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
+            ])
+        if checks.check {
+            throw ExitCode(try Trace.check(.watchNet, json: output.format == .json).code)
+        }
+        var options = TraceOptions(.watchNet)
+        options.scope = try scope.scope()
+        options.kinds = try chosenKinds(selection.events, of: .watchNet)
+        try workloads.apply(to: &options)
+        try conditions.apply(to: &options)
+        try output.apply(to: &options)
+        try bounds.apply(to: &options)
+        try recording.apply(to: &options)
+        options.strict = checks.strict
+        options.verbose = checks.verbose
+        options.program = try programArguments(program.count, of: .watchNet)
+        throw ExitCode(try Trace.run(options).code)
+    }
+}
+
+/// What `watch-net` shows of what it sees.
+struct NetworkSelection: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Kinds to show, separated by commas: connect, accept, listen, close. Default: all.", valueName: "kinds"))
+    var events: [String] = []
+}
