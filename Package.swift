@@ -75,7 +75,7 @@ let package = Package(
                 .embedInCode("exec.hex"), .embedInCode("exec_failed.hex"), .embedInCode("existing.hex"),
                 .embedInCode("fork.hex"), .embedInCode("exit.hex"), .embedInCode("cgroup.hex"),
                 .embedInCode("syscall.hex"), .embedInCode("connect.hex"), .embedInCode("signal.hex"),
-                .embedInCode("oom.hex"),
+                .embedInCode("oom.hex"), .embedInCode("dns.hex"), .embedInCode("tls.hex"),
             ],
             swiftSettings: swift
         ),
@@ -121,6 +121,8 @@ let package = Package(
         .target(
             name: "FuzzJSON", dependencies: ["Enrichment", "Fixtures"], path: "Tests/Fuzz/JSON", swiftSettings: swift
         ),
+        .target(name: "FuzzDNS", dependencies: ["Events"], path: "Tests/Fuzz/DNS", swiftSettings: swift),
+        .target(name: "FuzzTLS", dependencies: ["Events"], path: "Tests/Fuzz/TLS", swiftSettings: swift),
         .target(
             name: "FuzzFilters", dependencies: ["CWire", "Events", "Policy"], path: "Tests/Fuzz/Filters",
             swiftSettings: swift

@@ -33,6 +33,10 @@ struct ArgumentText {
         if value == 0 { append("NULL") } else { append(hexadecimal: value) }
     }
 
+    mutating func removeLast(_ count: Int) {
+        bytes.removeLast(count)
+    }
+
     mutating func endArgument() {
         bytes.append(0)
     }
