@@ -208,20 +208,25 @@ int cgroup_made(__u64 *context)
 {
     struct cgroup *cgroup = UNTRUSTED(cgroup, context[0]);
     struct cgroup_record *record;
+    __u64 mark = 0;
     __u32 zero = 0;
     long length;
 
-    if (cgroup->root->hierarchy_id) // of a v1 hierarchy
-        return 0;
+    if (cgroup->root->hierarchy_id) {
+        if (!config.v1_controller || !(cgroup->root->subsys_mask >> (config.v1_controller - 1) & 1))
+            return 0;
+        mark = WIRE_CGROUP_V1;
+    }
     record = bpf_map_lookup_elem(&cgroup_map, &zero);
     if (!record)
         return 0;
     fill_header(&record->fixed.header, sizeof(*record), WIRE_CGROUP);
-    record->fixed.id = cgroup->kn->id;
+    record->fixed.id = cgroup->kn->id | mark;
     record->fixed.unused = 0;
     length = bpf_probe_read_kernel_str(record->path, sizeof(record->path), (const void *)context[1]);
     record->fixed.path_size = length > 0 ? length - 1 : 0;
-    emit(record, sizeof(*record), WIRE_CGROUP);
+    // What names a container may be gone with it in a moment.
+    emit_at_once(record, sizeof(*record), WIRE_CGROUP);
     return 0;
 }
 

@@ -57,6 +57,17 @@ package final class KernelTypes {
         return counts
     }
 
+    /// The value of one name of an enumeration.
+    package func value(of name: String, in enumeration: String) -> UInt32? {
+        guard let id = ids(of: [enumeration], .enumeration)[enumeration] else { return nil }
+        let offset = Int(offsets[Int(id)])
+        for index in 0..<types.memberCount(at: offset) {
+            let member = offset + 12 + 8 * index
+            if types.name(types.word(member)) == name { return types.word(member + 4) }
+        }
+        return nil
+    }
+
     private func target(of id: UInt32) -> UInt32 {
         let target = types.word(Int(offsets[Int(id)]) + 8)
         return target < offsets.count ? target : 0

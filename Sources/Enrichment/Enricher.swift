@@ -31,16 +31,21 @@ package struct Enricher {
     /// What a process runs, as long as it does.
     package func executable(of key: ProcessKey) -> WalkedPath? { tree.process(key)?.image?.executable }
 
-    /// Its path in the default hierarchy, where that can be had.
+    /// Its path, where that can be had.
     package mutating func path(ofCgroup id: UInt64) -> Bytes? { cgroups.path(of: id) }
 
-    /// The container or pod that a cgroup of the default hierarchy belongs to.
+    /// The container or pod that a cgroup belongs to.
     package mutating func workload(ofCgroup id: UInt64, now: UInt64) -> Workload? {
         workloads.workload(ofCgroup: id, path: cgroups.path(of: id), now: now)
     }
 
-    /// That of a process, at what it did. Where the kernel programs will tell of v1 cgroups themselves, what they tell
-    /// takes the place of the question about the process.
+    /// Whether all processes of the cgroup have the workload that it was last said to have, and will keep it.
+    package mutating func isSettled(ofCgroup id: UInt64) -> Bool {
+        // A process that is nowhere in the v1 hierarchy that we know may be a container's in another.
+        workloads.isSettled(id, isHostCertain: !lookups.hasV1Cgroups || id & WIRE_CGROUP_V1 != 0)
+    }
+
+    /// That of a process, at what it did.
     private mutating func workload(of process: Process, in cgroup: UInt64, path: Bytes?, now: UInt64) -> Workload? {
         if let workload = workloads.workload(ofCgroup: cgroup, path: path, now: now) { return workload }
         if process.v1Path == nil { process.v1Path = .some(lookups.v1ContainerPath(of: process.key)) }

@@ -158,7 +158,7 @@ package struct Event {
         case .ebpfguardExecArgs: .init(failure?.arguments)
         case .ebpfguardExecArgsTruncated: failure?.has(WIRE_PROCESS_EXEC_ARGS_CUT) == true ? .bool(true) : .absent
         case .ebpfguardHostPath: executable.map(Self.hostPath) ?? .absent
-        case .ebpfguardCgroupID: .identifier(task.cgroup)
+        case .ebpfguardCgroupID: .identifier(task.cgroup & ~WIRE_CGROUP_V1)
         case .ebpfguardSignal: (signal?.signal ?? exitSignal).flatMap(signalName).map { .word($0) } ?? .absent
         case .ebpfguardSignalResult: signal.flatMap { signalResult($0.result) }.map { .word($0) } ?? .absent
         case .ebpfguardCoreDump: exitCode.map { $0 & 0x80 != 0 } == true ? .bool(true) : .absent

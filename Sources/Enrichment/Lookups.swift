@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CWire
 package import Events
 
 /// A question to the system that a run watches. What the kernel programs do not tell is asked here, and nowhere else: so
@@ -58,9 +59,10 @@ package final class Lookups {
     }
 
     private let source: Source
-    private lazy var cgroups = CgroupMount()
+    private lazy var v2Paths = CgroupPaths(.v2())
+    private lazy var v1Hierarchy = CgroupHierarchy.v1()
+    private lazy var v1Paths = CgroupPaths(v1Hierarchy)
     private let root: String
-    private lazy var hasV1Cgroups = CgroupMount.hasV1()
     /// For a recording: what was answered since it took the last ones. For a replay: what the recording told so far.
     private var answers: [Question: Bytes?] = [:]
     private var bytes = 0
@@ -70,6 +72,9 @@ package final class Lookups {
         self.source = source
         self.root = root
     }
+
+    /// Whether there is a v1 hierarchy with a controller that container runtimes use.
+    var hasV1Cgroups: Bool { v1Hierarchy != nil }
 
     /// Whether to ask at once what may be wanted later: a recording can't know which fields its readers will want.
     var asksAtOnce: Bool { source != .system }
@@ -121,9 +126,11 @@ package final class Lookups {
         answer(to: Question(.pid, UInt64(pid))) { ProcFS.exists(pid) ? Bytes([]) : nil } != nil
     }
 
-    /// The path of a cgroup from the root of the default hierarchy.
+    /// The path of a cgroup from the root of its hierarchy.
     func cgroupPath(_ id: UInt64) -> Bytes? {
-        answer(to: Question(.cgroup, id)) { cgroups.path(of: id) }
+        answer(to: Question(.cgroup, id)) {
+            id & WIRE_CGROUP_V1 == 0 ? v2Paths.path(of: id) : v1Paths.path(of: id & ~WIRE_CGROUP_V1)
+        }
     }
 
     /// What the node's files say of a container or a pod.

@@ -95,7 +95,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("process.real_user.id", .text, "real user id"),
         .init("process.real_group.id", .text, "real group id"),
         .init("process.session_leader.pid", .number, "process id of the session's leader"),
-        .init("process.linux.cgroup", .text, "path of the cgroup (v2)"),
+        .init("process.linux.cgroup", .text, "path of the cgroup"),
         .init("process.parent.pid", .number, "process id of the parent"),
         .init("process.parent.entity_id", .text, "entity id of the parent"),
         .init("process.parent.name", .text, "name of the parent"),
@@ -130,7 +130,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.exec_args", .textList, "arguments that a failed exec asked for"),
         .init("ebpfguard.exec_args_truncated", .boolean, "true when a failed exec asked for more than is shown"),
         .init("ebpfguard.host_path", .text, "executable as the host sees it, where that differs (chroot)"),
-        .init("ebpfguard.cgroup_id", .text, "id of the cgroup (v2)"),
+        .init("ebpfguard.cgroup_id", .text, "id of the cgroup in its hierarchy"),
         .init(
             "ebpfguard.signal", .text, "name of process.exit_signal, or of the signal that was sent, such as SIGKILL"),
         .init(

@@ -10,6 +10,8 @@ struct Footer {
     var seen: UInt64 = 0
     var printed: UInt64 = 0
     var filtered: UInt64 = 0
+    /// Sent before the programs knew that they are of a container that is not asked for.
+    var outOfScope: UInt64 = 0
     /// Held back by `--max-rate`.
     var heldBack: UInt64 = 0
     /// Repeats that `--dedup` did not print one by one.
@@ -36,6 +38,7 @@ struct Footer {
     func lines() -> [String] {
         var first = "watched \(durationText(watched)): \(grouped(seen)) events seen, \(grouped(printed)) printed"
         if filtered > 0 { first += ", \(grouped(filtered)) filtered" }
+        if outOfScope > 0 { first += ", \(grouped(outOfScope)) out of scope" }
         if summarised > 0 { first += ", \(grouped(summarised)) summed up" }
         if callsCounted > 0 { first += ", \(grouped(callsCounted)) calls counted" }
         if folded > 0 { first += ", \(grouped(folded)) folded (--dedup)" }

@@ -20,7 +20,9 @@ extension BPFObject {
 
     /// Sends its records into the ring of `owner`, which is loaded and outlives it, and asks the same marks. Before load.
     func joinRing(of owner: borrowing BPFObject) throws(BPFError) {
-        for map in ["ring", "task_scope", ".data.control"] { try share(try owner.map(named: map), map: map) }
+        for map in ["ring", "task_scope", "cgroup_scope", ".data.control"] {
+            try share(try owner.map(named: map), map: map)
+        }
     }
 
     /// Room for a wire_facts, and the counter behind it: struct facts_place in bpf/include/facts.h.

@@ -50,6 +50,7 @@ struct ProcessProbes: ~Copyable {
         for program in Self.repeatedPrograms { try object.setEnabled(isRepeated, program: program) }
         try object.setCapacity(UInt32(bufferSize), map: "ring")
         try object.setCapacity(1 + Self.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
+        if config.workloads != 0 { try object.setCapacity(WorkloadGate.capacity, map: "cgroup_scope") }
         if tracksProcesses { try object.setCapacity(65536, map: "task_scope") }
         let failedPrograms = failedExecs.programs
         for (program, function) in failedExecs.functions { try object.setTarget(function, program: program) }

@@ -28,28 +28,40 @@ package enum ScopeLookup {
         )
     }
 
-    /// A cgroup directory: absolute, or from the root of the cgroup2 hierarchy.
+    /// A cgroup directory: absolute, or from the root of the cgroup2 hierarchy. Of v1 those of the hierarchy in which
+    /// containers are looked for.
     package static func cgroup(_ text: String) throws(Failure) -> Scope.Cgroup {
-        guard let mount = Cgroups.findMount() else {
+        let v2 = CgroupHierarchy.v2()
+        let v1 = CgroupHierarchy.v1()
+        let hierarchies = [v2, v1].compactMap { $0 }
+        guard let first = hierarchies.first else {
             throw Failure(
-                .unsupported, "--cgroup: this host has no cgroup2 hierarchy mounted", help: "mount -t cgroup2 none DIR")
+                .unsupported, "--cgroup: this host has no cgroup hierarchy mounted", help: "mount -t cgroup2 none DIR")
         }
-        let path =
-            text.hasPrefix(mount + "/") || text == mount ? text : mount + (text.hasPrefix("/") ? text : "/" + text)
+        let named = hierarchies.first { text.hasPrefix($0.mountPoint + "/") || text == $0.mountPoint }
+        let hierarchy = named ?? first
+        let path = named != nil ? text : first.mountPoint + (text.hasPrefix("/") ? text : "/" + text)
+        let places = hierarchies.map(\.mountPoint).joined(separator: " or ")
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw Failure(
-                .noInput, "--cgroup: \(path): \(unsafe String(cString: strerror(errno)))",
-                help: "write a directory below \(mount)"
-            )
+            let reason = unsafe String(cString: strerror(errno))
+            throw Failure(.noInput, "--cgroup: \(path): \(reason)", help: "write a directory below \(places)")
         }
         defer { close(descriptor) }
         let id = clinux_cgroup_id(descriptor)
         guard id != 0 else {
-            throw Failure(
-                .usage, "--cgroup: \(path) is not in the cgroup2 hierarchy", help: "write a directory below \(mount)")
+            throw Failure(.usage, "--cgroup: \(path) is no cgroup", help: "write a directory below \(places)")
         }
-        let level = path.dropFirst(mount.count).split(separator: "/").count
-        return Scope.Cgroup(id: id, level: UInt32(level))
+        let level = path.dropFirst(hierarchy.mountPoint.count).split(separator: "/").count
+        return Scope.Cgroup(id: id | hierarchy.mark, level: UInt32(level))
+    }
+
+    /// A container, pod or namespace by name.
+    package static func pattern(_ text: String, _ option: String) throws(Failure) -> WorkloadPattern {
+        do throws(ScopeError) {
+            return try WorkloadPattern(text, option: option)
+        } catch {
+            throw Failure(.usage, error.message, help: error.help)
+        }
     }
 }

@@ -30,6 +30,11 @@ enum SyscallCounts {
         /// With a process: its start and pid. With a cgroup: its id.
         var who: UInt64 = 0
         var owner: wire_task?
+        /// Whether `who` only tells which cgroup it was, where calls are not told apart by it.
+        var isUngrouped = false
+
+        /// Where it was called, as far as that was counted.
+        var cgroup: UInt64? { owner?.cgroup ?? (who == 0 ? nil : who) }
     }
 
     static func byNumber(_ map: BPFMap) throws(BPFError) -> [Entry] {

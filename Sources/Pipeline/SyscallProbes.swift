@@ -24,11 +24,10 @@ struct SyscallProbes: ~Copyable {
         unsafe controlSection.start.assumingMemoryBound(to: wire_control.self)
     }
 
-    /// Loads and attaches. `scope` is the map of marks that the programs of processes keep.
+    /// Loads and attaches. `processes` is the object of those programs, which keep what all ask of the scope.
     init(
-        _ rules: SyscallRules, _ predicate: wire_predicate, _ config: wire_config, _ types: KernelTypes, scope: BPFMap,
-        bufferSize: Int,
-        counts: SyscallCounts.Grouping?
+        _ rules: SyscallRules, _ predicate: wire_predicate, _ config: wire_config, _ types: KernelTypes,
+        sharing processes: borrowing BPFObject, bufferSize: Int, counts: SyscallCounts.Grouping?
     ) throws(BPFError) {
         // Three programs at each tracepoint, where one may be skipped; see bpf/syscall.bpf.c. Which of them has told of a call
         // shows in what is known of its entry.
@@ -38,12 +37,15 @@ struct SyscallProbes: ~Copyable {
         try object.configure(config, predicate)
         try object.setSection(
             ".rodata.syscalls", words: rules.lowered(counts: counts?.wire, seesEntry: needsEntry))
-        try object.share(scope, map: "task_scope")
+        try object.share(try processes.map(named: "task_scope"), map: "task_scope")
+        try object.share(try processes.map(named: "cgroup_scope"), map: "cgroup_scope")
         try object.setCapacity(counts == nil ? UInt32(bufferSize) : UInt32(getpagesize()), map: "ring")
         if needsEntry { try object.setCapacity(256, map: "exec_paths") }
         if let counts {
             if case .syscall = counts {
                 try object.setCapacity(UInt32(WIRE_ABI_COUNT * WIRE_NUMBERS_MAX), map: "counts")
+                // For calls of which it is not known yet whether they are in scope.
+                if config.workloads != 0 { try object.setCapacity(SyscallCounts.limit, map: "counts_by_owner") }
             } else {
                 try object.setCapacity(SyscallCounts.limit, map: "counts_by_owner")
                 try object.setCapacity(SyscallCounts.limit, map: "count_owners")
@@ -98,8 +100,10 @@ struct SyscallProbes: ~Copyable {
     /// What was counted so far, where calls are only counted.
     func counted() throws(BPFError) -> [SyscallCounts.Entry] {
         guard let counts else { return [] }
-        if case .syscall = counts { return try SyscallCounts.byNumber(object.map(named: "counts")) }
-        return try SyscallCounts.byOwner(
+        var owned = try SyscallCounts.byOwner(
             object.map(named: "counts_by_owner"), owners: object.map(named: "count_owners"))
+        guard case .syscall = counts else { return owned }
+        for index in owned.indices { owned[index].isUngrouped = true }
+        return try SyscallCounts.byNumber(object.map(named: "counts")) + owned
     }
 }

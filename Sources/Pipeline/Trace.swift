@@ -26,7 +26,8 @@ package enum Trace {
         var meter = CostMeter(isSampled: probes.watchesCalls)
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
-            started: Host.boottime(), losses: probes.losses(), recorder: recorder.take()
+            started: Host.boottime(), losses: probes.losses(), gate: try probes.gate(options.scope.workloads),
+            recorder: recorder.take()
         )
         try state.beginRecording(RecordingHeader(options, host, probes, started: state.started).values)
         for descriptor in probes.descriptors { loop.watchRing(descriptor) }
@@ -51,6 +52,7 @@ package enum Trace {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
             note("watching \(options.command.subject) on \(host.name), Linux \(kernelRelease())\(end)")
             for reason in probes.missing { note("missing: \(reason)") }
+            if let hint = state.scopeHint { note(hint) }
             if let header = state.sink.header { note(header) }
         }
         try program?.start()
@@ -174,7 +176,8 @@ package enum Trace {
         let dropped = probes.dropped()
         let footer = Footer(
             watched: watched, seen: state.seen + dropped, printed: state.sink.printed,
-            filtered: state.filtered + dropped, heldBack: state.heldBack, folded: state.folded,
+            filtered: state.filtered + dropped, outOfScope: state.outOfScope, heldBack: state.heldBack,
+            folded: state.folded,
             summarised: state.summarised, callsCounted: state.callsCounted, lost: state.lost, hooks: probes.hooks,
             missing: probes.missing, taxesSystemCalls: probes.processes.taxesSystemCalls, cost: cost,
             measured: measured, startCPU: state.startCPU, ownCPU: Footer.ownCPU()

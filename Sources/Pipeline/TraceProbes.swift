@@ -37,6 +37,11 @@ struct TraceProbes: ~Copyable {
         }
         let startsProgram = !options.program.isEmpty
         if startsProgram { config.tree = 1 }
+        if let controller = CgroupHierarchy.v1()?.controller,
+            let number = check.types?.value(of: "\(controller)_cgrp_id", in: "cgroup_subsys_id")
+        {
+            config.v1_controller = number + 1
+        }
         let failedExecs = options.watchesFailures ? check.failedExecHook() : .none(nil)
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
@@ -58,8 +63,8 @@ struct TraceProbes: ~Copyable {
         if options.syscalls != nil || options.security {
             let rules = SyscallRules(options.syscalls, security: options.security)
             let calls = try SyscallProbes(
-                rules, predicate, config, types, scope: try processes.object.map(named: "task_scope"),
-                bufferSize: options.bufferSize, counts: options.syscallCounts)
+                rules, predicate, config, types, sharing: processes.object, bufferSize: options.bufferSize,
+                counts: options.syscallCounts)
             if rules.wantsURing && options.syscallCounts == nil {
                 if let programs = URingProbes.Programs(types) {
                     uring = try URingProbes(
@@ -89,6 +94,16 @@ struct TraceProbes: ~Copyable {
 
     /// Hooks in use, for the footer.
     let hooks: [String]
+
+    /// What holds events to the scopes by container, where there are any.
+    func gate(_ scope: WorkloadScope) throws(Failure) -> WorkloadGate? {
+        guard !scope.isEmpty else { return nil }
+        do throws(BPFError) {
+            return WorkloadGate(scope, try processes.object.map(named: "cgroup_scope"))
+        } catch {
+            throw Failure(error)
+        }
+    }
 
     /// Lends waiting records, oldest first over both rings, until there is none or `body` answers false; answers how many.
     ///

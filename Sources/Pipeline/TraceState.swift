@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import BPFRuntime
 internal import CWire
 internal import Enrichment
 internal import Events
@@ -19,6 +20,8 @@ struct TraceState: ~Copyable {
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
     private(set) var findings: Findings
+    /// Which containers are wanted; `nil` for all and the host.
+    private var gate: WorkloadGate?
     /// When the probes were attached, CLOCK_BOOTTIME.
     let started: UInt64
     /// Nanoseconds of CPU used until then.
@@ -26,6 +29,7 @@ struct TraceState: ~Copyable {
 
     private(set) var seen: UInt64 = 0
     private(set) var filtered: UInt64 = 0
+    private(set) var outOfScope: UInt64 = 0
     private(set) var heldBack: UInt64 = 0
     private(set) var folded: UInt64 = 0
     private(set) var summarised: UInt64 = 0
@@ -46,13 +50,14 @@ struct TraceState: ~Copyable {
     /// `losses` are the kernel's counters at the start; none for a replay.
     init(
         _ options: TraceOptions, host: Host, sink: consuming Sink, failedExecHook: StaticString, lookups: Lookups,
-        started: UInt64, losses: [UInt64] = [], recorder: consuming Recorder? = nil
+        started: UInt64, losses: [UInt64] = [], gate: WorkloadGate? = nil, recorder: consuming Recorder? = nil
     ) {
         enricher = Enricher(host: host, failedExecHook: failedExecHook, lookups: lookups)
         self.sink = sink
         self.host = host
         self.started = started
         self.losses = losses
+        self.gate = gate
         self.recorder = recorder
         countLimit = options.count
         groupsByPod = options.summary?.grouping == .pod
@@ -65,21 +70,38 @@ struct TraceState: ~Copyable {
 
     /// Takes one record from the ring. False when no more are wanted for now.
     mutating func take(_ bytes: RawSpan) -> Bool {
-        let goesOn = see(bytes)
-        recorder?.add(.record, bytes)
-        return goesOn && recorder?.hasWholeBlock != true
+        let isWanted = see(bytes)
+        recorder?.add(isWanted ? .record : .known, bytes)
+        return !isComplete && !sink.isFull && recorder?.hasWholeBlock != true
     }
 
+    /// False for an event out of scope, which only adds to what is known.
     private mutating func see(_ bytes: RawSpan) -> Bool {
         guard let record = try? Record(decoding: bytes) else {
             undecodable += 1
             return true
         }
         guard var event = enricher.event(for: record) else { return true }
-        if showsProcesses || !event.isAboutProcess { emit(&event) }
+        let isWanted = wants(event)
+        if showsProcesses || !event.isAboutProcess {
+            if isWanted { emit(&event) } else { outOfScope += 1 }
+        }
         enricher.finish(event)
-        return !isComplete && !sink.isFull
+        return isWanted
     }
+
+    /// Whether the event is of a container that is asked for. A signal is its sender's and its receiver's.
+    private mutating func wants(_ event: Event) -> Bool {
+        guard gate != nil, event.action != .loss else { return true }
+        if gate!.wants(event.task.cgroup, event.workload, &enricher) { return true }
+        guard [.signal, .oom].contains(event.action), let target = event.target?.task, target.start != 0 else {
+            return false
+        }
+        return gate!.wants(target.cgroup, enricher.workload(ofCgroup: target.cgroup, now: event.time), &enricher)
+    }
+
+    /// What to tell the user of scopes that match nothing.
+    var scopeHint: String? { gate?.hint }
 
     /// Takes the records of an iterator over all processes: those that were there before us. `isScoped` when the programs
     /// that wrote them knew who is in scope.
@@ -101,9 +123,11 @@ struct TraceState: ~Copyable {
             undecodable += 1
             return
         }
-        guard var event = enricher.event(for: record), show, !isComplete, let process = event.process else { return }
+        guard var event = enricher.event(for: record) else { return }
+        gate?.survey(event.task.cgroup, &enricher, now: event.time)
+        guard show, !isComplete, let process = event.process else { return }
         guard event.record?.has(WIRE_PROCESS_IN_SCOPE) == true, process.key.start < started else { return }
-        emit(&event)
+        if wants(event) { emit(&event) }
     }
 
     /// Whether there was a process with this pid at the last look.
@@ -208,7 +232,12 @@ struct TraceState: ~Copyable {
     /// `time` is that of the end.
     mutating func end(counted entries: [SyscallCounts.Entry], time: UInt64) {
         sink.closeWindows(until: .max)
-        for entry in entries {
+        for var entry in entries {
+            if gate != nil, let cgroup = entry.cgroup {
+                let workload = enricher.workload(ofCgroup: cgroup, now: time)
+                guard gate!.wants(cgroup, workload, &enricher) else { continue }
+                if entry.isUngrouped { entry.who = 0 }
+            }
             callsCounted += entry.count.calls
             sink.add(entry, of: group(of: entry, time: time))
         }

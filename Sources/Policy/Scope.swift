@@ -16,7 +16,7 @@ package struct Scope: Sendable {
         }
     }
 
-    /// A cgroup of the default hierarchy. `level` is its depth below the root.
+    /// A cgroup, by the id that the kernel programs have for it. `level` is its depth below the root.
     package struct Cgroup: Sendable {
         package let id: UInt64
         package let level: UInt32
@@ -32,6 +32,7 @@ package struct Scope: Sendable {
     package var executables: [Term<String>] = []
     package var users: [Term<UInt32>] = []
     package var cgroups: [Term<Cgroup>] = []
+    package var workloads = WorkloadScope()
 
     package init() {}
 
@@ -59,6 +60,7 @@ package struct Scope: Sendable {
         config.cgroup_count = try Self.fill(&config.cgroup, cgroups, "--cgroup") { term throws(ScopeError) in
             wire_scope_cgroup(id: term.value.id, level: term.value.level, negated: term.negated ? 1 : 0)
         }
+        config.workloads = workloads.isEmpty ? 0 : 1
         config.glob_count = try Self.fill(&config.glob, executables, "--exe") { term throws(ScopeError) in
             let pattern = try Self.walkedPattern(term.value)
             var slot = wire_scope_glob()

@@ -29,14 +29,35 @@ struct ScopeOptions: ParsableArguments {
 
     @Option(
         name: .customLong("cgroup"),
-        help: ArgumentHelp("Processes in this cgroup (v2) or below it.", valueName: "path"))
+        help: ArgumentHelp("Processes in this cgroup or below it.", valueName: "path"))
     var cgroups: [String] = []
+
+    @Option(
+        name: .customLong("container"),
+        help: ArgumentHelp(
+            "Processes in this container, by name (* and ?) or the start of its id.", valueName: "name|id"))
+    var containers: [String] = []
+
+    @Option(
+        name: .customLong("pod"),
+        help: ArgumentHelp("Processes in this pod: NAME or NAMESPACE/NAME (* and ?), or its uid.", valueName: "name"))
+    var pods: [String] = []
+
+    @Option(
+        name: .customLong("namespace"),
+        help: ArgumentHelp("Processes in pods of this Kubernetes namespace (* and ?).", valueName: "ns"))
+    var namespaces: [String] = []
+
+    @Flag(name: .customLong("host"), help: "Processes outside containers.")
+    var hostOnly = false
 
     /// Which of them are given.
     var given: [(option: String, isGiven: Bool)] {
         [
             ("--pid", !pids.isEmpty), ("--comm", !names.isEmpty), ("--exe", !executables.isEmpty),
-            ("--user", !users.isEmpty), ("--cgroup", !cgroups.isEmpty),
+            ("--user", !users.isEmpty), ("--cgroup", !cgroups.isEmpty), ("--container", !containers.isEmpty),
+            ("--pod", !pods.isEmpty),
+            ("--namespace", !namespaces.isEmpty), ("--host", hostOnly),
         ]
     }
 
@@ -47,6 +68,21 @@ struct ScopeOptions: ParsableArguments {
         scope.executables = executables.map { term($0) { $0 } }
         scope.users = try users.map { try term($0) { try ScopeLookup.user($0) } }
         scope.cgroups = try cgroups.map { try term($0) { try ScopeLookup.cgroup($0) } }
+        scope.workloads = try workloads()
+        return scope
+    }
+
+    private func workloads() throws -> WorkloadScope {
+        var scope = WorkloadScope()
+        scope.containers = try containers.map { try term($0) { try ScopeLookup.pattern($0, "--container") } }
+        scope.pods = try pods.map { try term($0) { try ScopeLookup.pattern($0, "--pod") } }
+        scope.namespaces = try namespaces.map { try term($0) { try ScopeLookup.pattern($0, "--namespace") } }
+        scope.hostOnly = hostOnly
+        if hostOnly, (scope.containers + scope.pods + scope.namespaces).contains(where: { !$0.negated }) {
+            throw Failure(
+                .usage, "--host and a container exclude each other", help: "write one of the two, or !NAME of the other"
+            )
+        }
         return scope
     }
 

@@ -20,6 +20,7 @@ struct Test: Sendable {
 /// Every test, in the order they run: first what everything else rests on.
 let allTests: [Test] = [
     selfTests, loopTests, argumentTests, imageTests, lifeTests, failureTests, userTests, namespaceTests, workloadTests,
+    containerScopeTests,
     scopeTests,
     existingTests,
     endTests, programTests, callTests, ringTests, securityTests, signalTests, refusalTests, fieldTests, filterTests,

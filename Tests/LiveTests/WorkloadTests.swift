@@ -13,32 +13,8 @@ private let expected: [(field: String, value: String)] = [
     ("k8s.pod.uid", uid), ("k8s.container.name", "api"),
 ]
 
-/// What containerd leaves of the container. Gives the file.
 private func writeSpecification(_ root: String) throws -> String {
-    var directory = root
-    for part in ["", "run", "containerd", "io.containerd.runtime.v2.task", "k8s.io", id] {
-        directory += part.isEmpty ? "" : "/" + part
-        try makeDirectory(directory)
-    }
-    try write(
-        """
-        {"annotations":{"io.kubernetes.cri.container-name":"api","io.kubernetes.cri.container-type":"container",
-         "io.kubernetes.cri.image-name":"registry.example/api:1.2","io.kubernetes.cri.sandbox-name":"api-7c9f",
-         "io.kubernetes.cri.sandbox-namespace":"payments","io.kubernetes.cri.sandbox-uid":"\(uid)"}}
-        """, to: "\(directory)/config.json")
-    return "\(directory)/config.json"
-}
-
-/// Where a v1 hierarchy is that needs nothing to be set up.
-private func v1Mount() -> String? {
-    for line in lines(contents(of: "/proc/self/mountinfo") ?? "") {
-        let fields = line.split(separator: " ")
-        guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 3, fields[dash + 1] == "cgroup",
-            fields[dash + 3].split(separator: ",").contains("pids")
-        else { continue }
-        return String(fields[4])
-    }
-    return nil
+    try PodContainer(id, uid: uid, "payments", "api-7c9f", "api").write(below: root)
 }
 
 let workloadTests = [
@@ -76,7 +52,8 @@ let workloadTests = [
     },
 
     Test("workload: a container in a v1 hierarchy") { t in
-        guard let mount = v1Mount() else { return }
+        let hierarchy = try V1Hierarchy(t)
+        let mount = hierarchy.path
         let root = "\(t.scratch)/root"
         _ = try writeSpecification(root)
         let outer = try Cgroup(at: "\(mount)/live-tests-v1.\(getpid())", mount: mount)
@@ -91,6 +68,32 @@ let workloadTests = [
         let forks = run.events.of("fork").filter { $0["process.parent.pid"] == .integer(shell.pid) }
         t.expect(!forks.isEmpty && forks.allSatisfy { $0["container.name"] == "api" }, "forks without a name")
         t.expect(try t.replay(recording, ["-o", "json"]).output == run.child.output, "the replay is another")
+    },
+
+    Test("workload: a burst of containers that live 20 ms") { t in
+        let root = "\(t.scratch)/root"
+        let count = t.settings.isSlow ? 40 : 200
+        let outer = try Cgroup(t, "burst")
+        for number in 0..<count {
+            let id = String(repeating: "0", count: 61) + String(1000 + number).suffix(3)
+            _ = try PodContainer(id, uid: uid, "payments", "job-\(number)", "main").write(below: root)
+        }
+        // Eight at a time.
+        let inside = workload("in-cgroup", "$group", ownPath, "workload", "sleep", "20", "$number").joined(
+            separator: " ")
+        let tasks = "\(root)/run/containerd/io.containerd.runtime.v2.task/k8s.io"
+        let script = """
+            burst() { number=$1; while [ $number -lt \(count) ]; do
+                id=$(printf %064d $number); group=\(outer.path)/cri-containerd-$id.scope
+                mkdir $group; \(inside); rm \(tasks)/$id/config.json; rmdir $group; number=$((number + 8))
+            done; }
+            for first in 0 1 2 3 4 5 6 7; do burst $first & done; wait
+            """
+        let run = try t.trace(["--root", root], ["sh", "-c", script], milliseconds: t.allow(milliseconds: 30_000))
+        let execs = run.events.of("exec").filter { $0.args.dropFirst(2).first == "sleep" }
+        t.equal(execs.count, count, "the number of execs")
+        let named = execs.filter { $0["k8s.pod.name"]?.string == "job-\($0.args.last ?? "")" }
+        t.equal(named.count, count, "how many have the name of their pod")
     },
 
     Test("workload: --root has to be a directory", dependsOnKernel: false) { t in

@@ -5,6 +5,7 @@
 #define COUNT_H
 
 #include "call.h"
+#include "scope.h"
 #include "task.h"
 #include "wire/syscalls.h"
 
@@ -42,7 +43,7 @@ static __always_inline struct wire_count *count_of_owner(struct task_struct *tas
         key.who = GET(task, group_leader, start_boottime);
         key.pid = bpf_get_current_pid_tgid() >> 32;
     } else {
-        key.who = GET(task, cgroups, dfl_cgrp, kn, id);
+        key.who = cgroup_of(task, typed);
     }
     count = bpf_map_lookup_elem(&counts_by_owner, &key);
     if (count)
@@ -67,6 +68,9 @@ static __always_inline int count_call(struct task_struct *task, const struct cal
 {
     struct wire_count *count;
 
+    // Whether calls of a cgroup are wanted at all is found out later.
+    if (by == WIRE_COUNT_BY_SYSCALL && config.workloads && !scope_of_cgroup(cgroup_of(task, typed)))
+        by = WIRE_COUNT_BY_CGROUP;
     if (by == WIRE_COUNT_BY_SYSCALL) {
         __u32 number = call->number < WIRE_NUMBERS_MAX ? call->number : WIRE_NUMBERS_MAX - 1;
         __u32 index = (call->abi & (WIRE_ABI_COUNT - 1)) * WIRE_NUMBERS_MAX + number;

@@ -58,7 +58,7 @@ static __always_inline void task_facts(struct wire_facts *facts, __u32 action, c
     set_fact(facts, WIRE_FACT_EGID, task->egid);
     if (task->login_uid != 0xffffffff)
         set_fact(facts, WIRE_FACT_LOGIN_UID, task->login_uid);
-    set_fact(facts, WIRE_FACT_CGROUP, task->cgroup);
+    set_fact(facts, WIRE_FACT_CGROUP, task->cgroup & ~WIRE_CGROUP_V1);
     // Bytes after the NUL are left over from longer names.
     for (int i = 0; i < WIRE_COMM_SIZE; i++) {
         ended |= !task->comm[i];

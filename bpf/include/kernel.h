@@ -146,7 +146,8 @@ struct kernfs_node {
 };
 
 struct cgroup_root {
-    int hierarchy_id;
+    int hierarchy_id; // 0 for the default (v2) hierarchy
+    unsigned int subsys_mask;
 };
 
 struct cgroup {
@@ -160,8 +161,13 @@ struct cgroup___before_6_1 {
     __u64 ancestor_ids[1];
 };
 
+struct cgroup_subsys_state {
+    struct cgroup *cgroup;
+};
+
 struct css_set {
     struct cgroup *dfl_cgrp;
+    struct cgroup_subsys_state *subsys[1];
 };
 
 struct thread_info {

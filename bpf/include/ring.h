@@ -13,16 +13,25 @@ struct {
 
 // Waking the reader costs ten times what the record costs, so a program wakes it only when it has gone to sleep: that
 // is the first record after a pause. While it is awake it looks by itself every few milliseconds.
-static __always_inline void emit(void *record, __u32 length, __u16 kind)
+static __always_inline void emit_with(void *record, __u32 length, __u16 kind, __u64 flags)
 {
-    __u64 flags = BPF_RB_NO_WAKEUP;
-
     if (*(volatile __u32 *)&control.reader_sleeps) {
         *(volatile __u32 *)&control.reader_sleeps = 0;
         flags = BPF_RB_FORCE_WAKEUP;
     }
     if (bpf_ringbuf_output(&ring, record, length, flags))
         count_loss(WIRE_LOSS_RING + kind);
+}
+
+static __always_inline void emit(void *record, __u32 length, __u16 kind)
+{
+    emit_with(record, length, kind, BPF_RB_NO_WAKEUP);
+}
+
+// For what is rare and must be looked at before it is gone.
+static __always_inline void emit_at_once(void *record, __u32 length, __u16 kind)
+{
+    emit_with(record, length, kind, BPF_RB_FORCE_WAKEUP);
 }
 
 #endif

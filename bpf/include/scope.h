@@ -5,7 +5,7 @@
 #ifndef SCOPE_H
 #define SCOPE_H
 
-#include "common.h"
+#include "cgroup.h"
 
 // pid -> WIRE_TASK_*. Holds only tasks with a mark, so it stays small; sized by user space, 1 when no scope needs it.
 struct {
@@ -14,6 +14,23 @@ struct {
     __type(key, __u32);
     __type(value, __u32);
 } task_scope SEC(".maps");
+
+// What user space has found of a cgroup, for scopes by container. What is not here is not known yet: its events are sent,
+// and user space decides. Of many cgroups those are kept whose events come.
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, __u64);
+    __type(value, __u32);
+} cgroup_scope SEC(".maps");
+
+// WIRE_CGROUP_UNKNOWN, _IN or _OUT.
+static __always_inline __u32 scope_of_cgroup(__u64 cgroup)
+{
+    __u32 *decision = bpf_map_lookup_elem(&cgroup_scope, &cgroup);
+
+    return decision ? *decision : WIRE_CGROUP_UNKNOWN;
+}
 
 static __always_inline int scope_tracks_tasks(void)
 {
@@ -106,13 +123,16 @@ static __always_inline __u64 cgroup_ancestor(struct cgroup *cgroup, __u32 level)
 
 static __always_inline int scope_has_cgroup(struct task_struct *task)
 {
-    struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+    struct cgroup *v2 = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+    struct cgroup *v1 = config.v1_controller ? v1_cgroup(task) : v2;
     int positive = 0, found = 0;
 
     for (__u32 i = 0; i < WIRE_SCOPE_MAX; i++) {
         if (i >= config.cgroup_count)
             break;
-        int equal = cgroup_ancestor(cgroup, config.cgroup[i].level) == config.cgroup[i].id;
+        __u64 id = config.cgroup[i].id;
+        struct cgroup *cgroup = id & WIRE_CGROUP_V1 ? v1 : v2;
+        int equal = cgroup_ancestor(cgroup, config.cgroup[i].level) == (id & ~WIRE_CGROUP_V1);
 
         if (config.cgroup[i].negated) {
             if (equal)
@@ -153,6 +173,8 @@ static __always_inline int in_scope_without(struct task_struct *task, __u32 pid,
     if (config.user_count && !scope_has_user(GET(task, cred, euid.val)))
         return 0;
     if (config.cgroup_count && !scope_has_cgroup(task))
+        return 0;
+    if (config.workloads && scope_of_cgroup(cgroup_of(task, typed)) == WIRE_CGROUP_OUT)
         return 0;
     return 1;
 }

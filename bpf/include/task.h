@@ -4,7 +4,7 @@
 #ifndef TASK_H
 #define TASK_H
 
-#include "common.h"
+#include "cgroup.h"
 
 #define PIDTYPE_SID 3 // enum pid_type, unchanged since 4.19
 
@@ -44,7 +44,7 @@ static __always_inline void fill_task(struct wire_task *record, struct task_stru
     record->parent_pid = GET(parent, tgid);
     record->start = GET(leader, start_boottime);
     record->parent_start = GET(parent, start_boottime);
-    record->cgroup = GET(task, cgroups, dfl_cgrp, kn, id);
+    record->cgroup = cgroup_of(task, typed);
     record->uid = GET(cred, uid.val);
     record->gid = GET(cred, gid.val);
     record->euid = GET(cred, euid.val);

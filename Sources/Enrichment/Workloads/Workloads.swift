@@ -48,6 +48,13 @@ package struct Workloads {
         return entry.flatMap { workload($0, now: now) }
     }
 
+    /// Whether what was answered for the cgroup will be answered from now on: its path is known, and its files were read or
+    /// asked for as often as they are. `isHostCertain` is whether a path that is no container's says that there is none.
+    package mutating func isSettled(_ id: UInt64, isHostCertain: Bool) -> Bool {
+        guard let known = byCgroup[id] else { return false }
+        return known.map { $0.names.isComplete || $0.asked > Self.retries.count } ?? isHostCertain
+    }
+
     /// Of a path in a v1 hierarchy.
     package mutating func workload(ofPath path: Bytes, now: UInt64) -> Workload? {
         let key = Array(path.slice)

@@ -22,7 +22,7 @@ struct wire_scope_user {
 };
 
 struct wire_scope_cgroup {
-    uint64_t id;
+    uint64_t id; // with WIRE_CGROUP_V1 where it is one of v1
     uint32_t level;
     uint32_t negated;
 };
@@ -50,6 +50,8 @@ struct wire_config {
     uint32_t type_pt_regs;
     uint32_t repeated; // the programs are attached more than once (7.0 and later)
     uint32_t has_typed_current; // the current task can be had with its type (5.11 and later)
+    uint32_t v1_controller;     // number of a cgroup controller that has a v1 hierarchy, from 1; 0 for none
+    uint32_t workloads;         // scopes by container exist: no events of cgroups that are WIRE_CGROUP_OUT
     uint32_t unused;
     struct wire_scope_comm comm[WIRE_SCOPE_MAX];
     struct wire_scope_user user[WIRE_SCOPE_MAX];
@@ -63,6 +65,11 @@ struct wire_config {
 #define WIRE_TASK_EXE (1u << 2) // its executable is one that the --exe options ask for
 
 #define WIRE_TASK_STARTING (1u << 3) // it waits to execute the program to watch: no call before that exec is told
+
+// Values of the cgroup_scope map, keyed by id.
+#define WIRE_CGROUP_UNKNOWN 0
+#define WIRE_CGROUP_IN 1
+#define WIRE_CGROUP_OUT 2
 
 // Counters of what could not be delivered, by cause.
 enum wire_loss {

@@ -32,6 +32,9 @@ _Static_assert(sizeof(struct wire_header) == 16, "every record starts with these
 
 #define WIRE_COMM_SIZE 16
 
+// In an id: the cgroup is one of a v1 hierarchy. The kernel numbers cgroups from 1 in each hierarchy.
+#define WIRE_CGROUP_V1 (1ull << 63)
+
 // Who: a process (thread group) as the kernel identifies it. pid alone is reused; (pid, start) is not.
 struct wire_task {
     uint32_t pid;          // thread group id in the initial pid namespace
@@ -40,7 +43,7 @@ struct wire_task {
     uint32_t parent_pid;   // thread group id of the real parent
     uint64_t start;        // of the thread group, CLOCK_BOOTTIME, ns
     uint64_t parent_start;
-    uint64_t cgroup;       // id of the cgroup in the default (v2) hierarchy
+    uint64_t cgroup;       // id of the cgroup, in the default (v2) hierarchy unless it has WIRE_CGROUP_V1
     uint32_t uid, gid;     // real
     uint32_t euid, egid;   // effective
     uint32_t login_uid;    // UINT32_MAX when unset
