@@ -10,6 +10,8 @@ package struct CgroupOwner {
     package let podUID: Bytes?
     /// The part of the path that is the container's own cgroup, or the pod's.
     package let containerPath, podPath: Bytes?
+    /// The container around it, where that is a node of its own: of kind, or of Docker in Docker.
+    package let nodePath: Bytes?
     /// As the path has it; `nil` where runtimes share a form.
     package let runtime: ContainerRuntime?
     /// containerd's own namespace, where the path names it.
@@ -24,6 +26,7 @@ package struct CgroupOwner {
         var container: (range: Range<Int>, end: Int, runtime: ContainerRuntime?)?
         var pod: (range: Range<Int>, end: Int)?
         var inPods = false
+        var nodeEnd: Int?
         var user: UInt32?
         let components = Self.components(of: path)
         for (index, component) in components.enumerated() {
@@ -33,6 +36,7 @@ package struct CgroupOwner {
             if inPods, let range = Self.podUID(path.storage, component) {
                 pod = (range, component.upperBound)
                 // A container around this pod is the node.
+                if let container { nodeEnd = container.end }
                 container = nil
             }
             if let range = Self.containerID(path.storage, component) {
@@ -44,10 +48,12 @@ package struct CgroupOwner {
                     continue
                 }
                 // What a node inside a container has in its pods is not in the pod around it.
+                if let container { nodeEnd = container.end }
                 container = (range, component.upperBound, Self.runtime(prefix: prefix, parent: parent))
             }
         }
         userID = user
+        nodePath = nodeEnd.map { Bytes(path.storage, path.range.lowerBound..<$0) }
         podUID = pod.map { pod in
             Bytes(path.storage[pod.range].map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 })
         }

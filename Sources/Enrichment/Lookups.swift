@@ -135,7 +135,17 @@ package final class Lookups {
 
     /// What the node's files say of a container or a pod.
     func names(of owner: CgroupOwner, _ question: Question) -> WorkloadNames? {
-        answer(to: question) { WorkloadFiles(root: root).names(of: owner)?.bytes }.map { WorkloadNames($0) }
+        let answer = answer(to: question) {
+            var names = WorkloadFiles(root: root).names(of: owner)
+            if names?.isComplete != true, let node = owner.nodePath, let root = NestedNode.root(ofContainer: node),
+                let found = WorkloadFiles(root: root).names(of: owner)
+            {
+                names = names ?? WorkloadNames()
+                names?.fill(from: found)
+            }
+            return names?.bytes
+        }
+        return answer.map { WorkloadNames($0) }
     }
 
     /// The path of the process in the v1 hierarchies, where that is a container's: on a host where the default hierarchy

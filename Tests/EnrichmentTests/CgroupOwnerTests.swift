@@ -70,6 +70,18 @@ struct CgroupOwnerTests {
         #expect(owner.isCertain)
     }
 
+    /// The container that is the node.
+    @Test func node() {
+        let node = "/system.slice/docker-\(Self.other).scope"
+        #expect(CgroupOwner(path: Bytes(Self.kind)).nodePath?.string == node)
+        #expect(CgroupOwner(path: Bytes("\(Self.kind)/cri-containerd-\(Self.id).scope")).nodePath?.string == node)
+        let docker = CgroupOwner(path: Bytes("/docker/\(Self.other)/docker/\(Self.id)"))
+        #expect(docker.nodePath?.string == "/docker/\(Self.other)")
+        for path in ["/docker/\(Self.id)/system.slice", "/kubepods/pod\(Self.uid)/\(Self.id)", "/system.slice"] {
+            #expect(CgroupOwner(path: Bytes(path)).nodePath == nil)
+        }
+    }
+
     @Test func podOfKind() {
         #expect(CgroupOwner(path: Bytes(Self.kind)).podUID?.string == Self.uid)
         #expect(CgroupOwner(path: Bytes(Self.kind)).containerID == nil)

@@ -70,6 +70,30 @@ let workloadTests = [
         t.expect(try t.replay(recording, ["-o", "json"]).output == run.child.output, "the replay is another")
     },
 
+    Test("workload: in a node that is a container itself") { t in
+        // As kind has it: the kubelet's files are in the file system of the node's container.
+        let node = "\(t.scratch)/node"
+        _ = try writeSpecification(node)
+        try write(bytes(of: ownPath) ?? [], to: "\(node)/live-tests", mode: 0o755)
+        let outer = try Cgroup(t, "kind")
+        let container = try Cgroup(
+            at: "\(outer.path)/docker-\(String(repeating: "fedc", count: 16)).scope", mount: outer.path)
+        let initial = try Cgroup(at: "\(container.path)/init.scope", mount: outer.path)
+        let pods = try Cgroup(
+            at: "\(container.path)/kubepods-pod\(uid.replacing("-", with: "_")).slice", mount: outer.path)
+        let inner = try Cgroup(at: "\(pods.path)/cri-containerd-\(id).scope", mount: outer.path)
+        let kubelet = try Child(
+            workload("in-cgroup", initial.path)
+                + workload("chroot", node, "0", "/live-tests", "workload", "wait-for-input"))
+        defer { kubelet.kill(SIGKILL) }
+        let program = try makeProgram("\(t.scratch)/program")
+        let run = try t.trace([], workload("in-cgroup", inner.path, program))
+        let exec = try t.require(run.events.of("exec").first { $0.args == [program] }, "exec")
+        for (field, value) in expected { t.equal(exec[field], .string(value), field) }
+        kubelet.kill(SIGKILL)
+        kubelet.wait(milliseconds: 2000)
+    },
+
     Test("workload: a burst of containers that live 20 ms") { t in
         let root = "\(t.scratch)/root"
         let count = t.settings.isSlow ? 40 : 200
