@@ -76,6 +76,8 @@ let package = Package(
                 .embedInCode("fork.hex"), .embedInCode("exit.hex"), .embedInCode("cgroup.hex"),
                 .embedInCode("syscall.hex"), .embedInCode("connect.hex"), .embedInCode("signal.hex"),
                 .embedInCode("oom.hex"), .embedInCode("dns.hex"), .embedInCode("tls.hex"),
+                .embedInCode("connected.hex"), .embedInCode("unreachable.hex"),
+                .embedInCode("reset.hex"), .embedInCode("listening.hex"),
             ],
             swiftSettings: swift
         ),

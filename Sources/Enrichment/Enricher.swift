@@ -14,8 +14,11 @@ package struct Enricher {
     /// Hook that failed execs come from, for `ebpfguard.hook`.
     private let failedExecHook: StaticString
 
-    package init(host: Host, failedExecHook: StaticString, lookups: Lookups = Lookups()) {
-        tree = ProcessTree(lookups: lookups)
+    /// `keepsEnded` where events may be of processes that have ended: the kernel closes their connections after that.
+    package init(
+        host: Host, failedExecHook: StaticString, lookups: Lookups = Lookups(), keepsEnded: Bool = false
+    ) {
+        tree = ProcessTree(lookups: lookups, keepsEnded: keepsEnded)
         users = UserNames(lookups: lookups)
         cgroups = Cgroups(lookups: lookups)
         workloads = Workloads(lookups: lookups)
@@ -89,12 +92,29 @@ package struct Enricher {
             return event(
                 .oom, time: record.header.time, tree.acting(record.task), task: record.task,
                 target: .init(task: victim, process: tree.process(victim.key)), hook: "tp_btf/mark_victim")
+        case .connection(let connection): return event(for: connection)
         case .cgroup(let id, let path, let time):
             cgroups.add(id, path: path)
             // Its files are there already: a container that is gone in a moment is named all the same.
             _ = workloads.workload(ofCgroup: id, path: path, now: time)
             return nil
         }
+    }
+
+    private mutating func event(for connection: ConnectionRecord) -> Event {
+        let action: Event.Action =
+            switch connection.kind {
+            case WIRE_CONNECT.rawValue: .connect
+            case WIRE_ACCEPT.rawValue: .accept
+            case WIRE_LISTEN.rawValue: .listen
+            default: .close
+            }
+        guard connection.hasOwner else {
+            return Event(action, time: connection.time, process: nil, connection: connection, host: host)
+        }
+        let task = connection.task
+        return event(
+            action, time: connection.time, tree.acting(task), task: task, connection: connection, hook: nil)
     }
 
     /// Gives back memory that only the printing of this event needed.
@@ -119,8 +139,8 @@ package struct Enricher {
 
     private mutating func event(
         _ action: Event.Action, time: UInt64, _ process: Process, _ record: ProcessRecord? = nil,
-        task: wire_task? = nil, call: SyscallRecord? = nil, signal: wire_signal? = nil, target: Event.Target? = nil,
-        hook: StaticString
+        task: wire_task? = nil, call: SyscallRecord? = nil, signal: wire_signal? = nil,
+        connection: ConnectionRecord? = nil, target: Event.Target? = nil, hook: StaticString?
     ) -> Event {
         let task = task ?? process.task
         let root = (record ?? process.image?.record)?.fixed
@@ -134,7 +154,7 @@ package struct Enricher {
         let cgroup = cgroups.path(of: task.cgroup)
         return Event(
             action, time: time, process: process, task: task, record: record, call: call, signal: signal,
-            target: target,
+            connection: connection, target: target,
             userName: name, cgroup: cgroup,
             workload: workload(of: process, in: task.cgroup, path: cgroup, now: time),
             lineage: tree.lineage(of: process), hook: hook,

@@ -16,6 +16,11 @@ package struct Event {
         /// Also one that does nothing (ignored, blocked, pending already).
         case signal
         case oom
+        /// That was decided, one way or the other.
+        case connect
+        case accept
+        case listen
+        case close
         /// A row of a summary: not something that happened, but numbers of what did.
         case summary
         case loss
@@ -34,6 +39,7 @@ package struct Event {
     package let record: ProcessRecord?
     package let call: SyscallRecord?
     package let signal: wire_signal?
+    package let connection: ConnectionRecord?
     /// Whom it was done to.
     package let target: Target?
     package let userName: Bytes?
@@ -64,7 +70,8 @@ package struct Event {
     /// `task` is who acted where that is a thread of `process`, which may have a name of its own.
     package init(
         _ action: Action, time: UInt64, process: Process?, task: wire_task? = nil, record: ProcessRecord? = nil,
-        call: SyscallRecord? = nil, signal: wire_signal? = nil, target: Target? = nil, userName: Bytes? = nil,
+        call: SyscallRecord? = nil, signal: wire_signal? = nil, connection: ConnectionRecord? = nil,
+        target: Target? = nil, userName: Bytes? = nil,
         cgroup: Bytes? = nil, workload: Workload? = nil, lineage: Lineage = .none,
         lost: [(name: String, count: UInt64)] = [],
         hook: StaticString? = nil, host: Host
@@ -79,6 +86,7 @@ package struct Event {
         self.record = record
         self.call = call
         self.signal = signal
+        self.connection = connection
         self.target = target
         self.userName = userName
         self.cgroup = cgroup
@@ -104,7 +112,7 @@ package struct Event {
         return switch field {
         case .timestamp: .time(host.realtime(time))
         case .eventKind: .word("event")
-        case .eventCategory: .words([call?.category ?? "process"])
+        case .eventCategory: .words([connection == nil ? call?.category ?? "process" : "network"])
         case .eventType: .words(eventType)
         case .eventAction: .word(actionName)
         case .eventOutcome: outcome.map { .word($0) } ?? .absent
@@ -146,8 +154,13 @@ package struct Event {
             .kubernetesPodName, .kubernetesPodUID, .kubernetesContainerName, .kubernetesNodeName:
             workload?.value(of: field) ?? .absent
         case .filePath: .init(call?.path)
-        case .destinationIP: call?.destination.map { .address($0.address) } ?? .absent
-        case .destinationPort: call?.destination.map { .integer(Int64($0.port)) } ?? .absent
+        case .destinationIP where connection == nil: call?.destination.map { .address($0.address) } ?? .absent
+        case .destinationPort where connection == nil: call?.destination.map { .integer(Int64($0.port)) } ?? .absent
+        case .sourceIP, .sourcePort, .sourceBytes, .sourcePackets, .destinationIP, .destinationPort, .destinationBytes,
+            .destinationPackets, .destinationNatIP, .destinationNatPort, .networkType, .networkTransport,
+            .networkDirection, .networkBytes, .ebpfguardRemoteClass, .ebpfguardCloseReason, .ebpfguardOpenedBefore,
+            .ebpfguardRoundTrip, .ebpfguardRetransmits, .ebpfguardNetworkNamespace:
+            connection?.value(of: field) ?? .absent
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardHook: hook.map { .word($0) } ?? .absent
@@ -181,13 +194,21 @@ package struct Event {
     private func valueWithoutProcess(of field: Field) -> FieldValue {
         switch field {
         case .timestamp: .time(host.realtime(time))
+        case .eventKind where connection != nil: .word("event")
         case .eventKind: .word(action == .summary ? "metric" : "pipeline_error")
+        case .eventCategory where connection != nil: .words(["network"])
+        case .eventType where connection != nil: .words(eventType)
         case .eventAction: .word(actionName)
+        case .eventOutcome: outcome.map { .word($0) } ?? .absent
+        case .eventDuration: duration.map { .integer(Int64(clamping: $0)) } ?? row[field] ?? .absent
+        case .errorCode: error.flatMap { errnoName($0) }.map { .word($0) } ?? .absent
+        case .ebpfguardErrno: error.map { .integer(Int64($0)) } ?? .absent
+        case .ebpfguardHook: hook.map { .word($0) } ?? .absent
         case .eventSequence: sequence == 0 ? .absent : .integer(Int64(sequence))
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardLost: lost.isEmpty ? .absent : .counts(lost)
-        default: row[field] ?? .absent
+        default: connection?.value(of: field) ?? row[field] ?? .absent
         }
     }
 
@@ -213,6 +234,10 @@ package struct Event {
         case .syscall: call?.action ?? "syscall"
         case .signal: "signal"
         case .oom: "oom"
+        case .connect: "connect"
+        case .accept: "accept"
+        case .listen: "listen"
+        case .close: "close"
         case .summary: "summary"
         case .loss: "loss"
         }
@@ -224,6 +249,9 @@ package struct Event {
         case .exit: ["end"]
         case .existing, .syscall, .signal, .summary, .loss: ["info"]
         case .oom: ["end"]
+        case .connect, .accept: ["connection", "start"]
+        case .listen: ["start"]
+        case .close: connection?.isListener == true ? ["end"] : ["connection", "end"]
         }
     }
 
@@ -232,6 +260,7 @@ package struct Event {
         case .exec: "success"
         case .execFailed: "failure"
         case .syscall: call?.result.map { _ in error == nil ? "success" : "failure" }
+        case .connect, .accept, .listen, .close: error == nil ? "success" : "failure"
         default: nil
         }
     }
@@ -256,10 +285,12 @@ package struct Event {
     private var failure: ProcessRecord? { action == .execFailed ? record : nil }
 
     /// The positive errno of what failed.
-    private var error: Int32? { failure?.fixed.error ?? call?.error }
+    private var error: Int32? { failure?.fixed.error ?? call?.error ?? connection?.error }
 
     /// Nanoseconds.
-    private var duration: UInt64? { call?.duration ?? exitCode.map { _ in time - min(time, task.start) } }
+    private var duration: UInt64? {
+        call?.duration ?? connection?.duration ?? exitCode.map { _ in time - min(time, task.start) }
+    }
 
     /// The exec that ran a script.
     private var script: ProcessRecord? {
@@ -269,7 +300,7 @@ package struct Event {
 
     /// The thread that acted, when it was not the first.
     private var otherThread: UInt32? {
-        if call != nil || signal != nil { return task.tid == task.pid ? nil : task.tid }
+        if call != nil || signal != nil || connection != nil { return task.tid == task.pid ? nil : task.tid }
         guard action == .exec, let thread = record?.fixed.old_tid, thread != 0 else { return nil }
         return thread
     }

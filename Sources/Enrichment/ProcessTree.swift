@@ -16,10 +16,17 @@ package struct ProcessTree {
     /// Sweep when there are more entries than this.
     private var sweepAbove = 20_000
 
+    /// Those that ended last, where that is asked for, and the order in which they did; the oldest goes first.
+    private var ended: [ProcessKey: Process] = [:]
+    private var endedOrder: [ProcessKey] = []
+    private var endedOldest = 0
+    private let endedLimit: Int
+
     private let lookups: Lookups
 
-    package init(lookups: Lookups = Lookups()) {
+    package init(lookups: Lookups = Lookups(), keepsEnded: Bool = false) {
         self.lookups = lookups
+        endedLimit = keepsEnded ? 4096 : 0
     }
 
     package var count: Int { processes.count }
@@ -32,7 +39,7 @@ package struct ProcessTree {
 
     /// The process of a thread that acts. The thread's name is not taken over.
     package mutating func acting(_ task: wire_task) -> Process {
-        if let known = process(task.key) { return known }
+        if let known = process(task.key) ?? ended[task.key] { return known }
         let parent = process(task.parentKey)
         let ancestors = [ancestor(of: task, parent)] + (parent?.ancestors.prefix(Int(WIRE_ANCESTORS_MAX) - 1) ?? [])
         var own = wire_ancestor()
@@ -116,7 +123,21 @@ package struct ProcessTree {
         }
         remove(known)
         known.task = task
+        keep(known)
         return known
+    }
+
+    private mutating func keep(_ process: Process) {
+        guard endedLimit > 0 else { return }
+        process.image?.shrink()
+        ended[process.key] = process
+        if endedOrder.count < endedLimit {
+            endedOrder.append(process.key)
+        } else {
+            ended[endedOrder[endedOldest]] = nil
+            endedOrder[endedOldest] = process.key
+            endedOldest = (endedOldest + 1) % endedLimit
+        }
     }
 
     /// The ancestors of a process with what they run, as far as that is known.

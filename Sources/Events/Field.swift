@@ -18,11 +18,15 @@ package enum Field: Int, CaseIterable, Sendable {
     case containerID, containerName, containerImageName, containerRuntime
     case kubernetesNamespaceName, kubernetesPodName, kubernetesPodUID, kubernetesContainerName, kubernetesNodeName
     case filePath
-    case destinationIP, destinationPort
+    case sourceIP, sourcePort, sourceBytes, sourcePackets
+    case destinationIP, destinationPort, destinationBytes, destinationPackets, destinationNatIP, destinationNatPort
+    case networkType, networkTransport, networkDirection, networkBytes
     case hostName
     case ebpfguardSchema, ebpfguardHook, ebpfguardErrno, ebpfguardScript, ebpfguardInterpreter
     case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardExecArgsTruncated, ebpfguardHostPath, ebpfguardCgroupID,
         ebpfguardSignal, ebpfguardSignalResult, ebpfguardCoreDump
+    case ebpfguardRemoteClass, ebpfguardCloseReason, ebpfguardOpenedBefore, ebpfguardRoundTrip, ebpfguardRetransmits,
+        ebpfguardNetworkNamespace
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -63,16 +67,18 @@ package enum Field: Int, CaseIterable, Sendable {
     private static let table: [Description] = [
         .init("@timestamp", .time, "when it happened, UTC"),
         .init("event.kind", .text, "event, metric for a row of a summary, or pipeline_error for losses"),
-        .init("event.category", .textList, "process; for system calls also file or network"),
-        .init("event.type", .textList, "start, end or info"),
+        .init("event.category", .textList, "process or network; for system calls also file"),
+        .init("event.type", .textList, "start, end or info; with connection for connections"),
         .init(
             "event.action", .text,
-            "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, summary or loss"
+            "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, connect, "
+                + "accept, listen, close, summary or loss"
         ),
-        .init("event.outcome", .text, "success or failure of an exec or a system call"),
+        .init("event.outcome", .text, "success or failure of an exec, a system call, a connection"),
         .init(
             "event.duration", .number,
-            "nanoseconds: how long the process lived (exit), how long the call took (syscall)"),
+            "nanoseconds: how long the process lived (exit), the call took (syscall), it took to connect, it waited "
+                + "to be accepted (accept), it was open (close)"),
         .init("event.sequence", .number, "number of the event in this output, from 1"),
         .init("error.code", .text, "name of the errno of a failed operation, such as ENOENT"),
         .init("process.pid", .number, "process id in the host's pid namespace"),
@@ -118,8 +124,21 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("k8s.container.name", .text, "name of the container in its pod; the pause container has none"),
         .init("k8s.node.name", .text, "name of the node in its cluster, for events of pods"),
         .init("file.path", .text, "absolute path that a system call was given"),
-        .init("destination.ip", .address, "address that a system call was given"),
-        .init("destination.port", .number, "port that a system call was given"),
+        .init("source.ip", .address, "address of who asked for the connection"),
+        .init("source.port", .number, "port of who asked for the connection"),
+        .init("source.bytes", .number, "bytes that who asked for the connection has sent, each counted once"),
+        .init("source.packets", .number, "segments that who asked for the connection has sent"),
+        .init(
+            "destination.ip", .address, "address that was asked for, or is listened on; that a system call was given"),
+        .init("destination.port", .number, "port that was asked for, or is listened on; that a system call was given"),
+        .init("destination.bytes", .number, "bytes that who was asked has sent, each counted once"),
+        .init("destination.packets", .number, "segments that who was asked has sent"),
+        .init("destination.nat.ip", .address, "address that the connection leads to, where another was asked for"),
+        .init("destination.nat.port", .number, "port that the connection leads to, where another was asked for"),
+        .init("network.type", .text, "ipv4 or ipv6, as it is on the wire"),
+        .init("network.transport", .text, "tcp"),
+        .init("network.direction", .text, "egress when this side asked for the connection, ingress when the other did"),
+        .init("network.bytes", .number, "bytes both ways"),
         .init("host.name", .text, "name of this host"),
         .init("ebpfguard.schema", .number, "version of this list of fields"),
         .init("ebpfguard.hook", .text, "kernel hook that saw it"),
@@ -137,6 +156,17 @@ package enum Field: Int, CaseIterable, Sendable {
             "ebpfguard.signal_result", .text,
             "delivered, ignored, pending (it already was), overflow (queue full) or info_lost: what became of a signal"),
         .init("ebpfguard.core_dump", .boolean, "true when the process left a core dump"),
+        .init(
+            "ebpfguard.remote_class", .text,
+            "loopback, link_local, metadata, private, public, multicast, broadcast, unspecified: the other side's address"
+        ),
+        .init(
+            "ebpfguard.close_reason", .text,
+            "closed, closed_by_peer, reset, reset_by_peer or timed_out: who ended a connection, and how"),
+        .init("ebpfguard.opened_before", .boolean, "true when the connection was open before it was first seen"),
+        .init("ebpfguard.round_trip", .number, "nanoseconds to the other side and back, smoothed by the kernel"),
+        .init("ebpfguard.retransmits", .number, "segments that this side had to send again"),
+        .init("ebpfguard.network_namespace", .text, "inode of the network namespace"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),

@@ -20,6 +20,7 @@ package enum Record {
     case syscall(SyscallRecord)
     case signal(wire_signal)
     case oom(wire_oom)
+    case connection(ConnectionRecord)
 
     /// When a record was made, by its header; 0 when it has none.
     package static func time(of span: RawSpan) -> UInt64 { (try? span.load(wire_header.self))?.time ?? 0 }
@@ -27,7 +28,10 @@ package enum Record {
     /// Whether it is of a kind that is only told when it is asked for.
     package static func isOptional(_ span: RawSpan) -> Bool {
         guard let header = try? span.load(wire_header.self) else { return false }
-        return [WIRE_SYSCALL.rawValue, WIRE_SIGNAL.rawValue, WIRE_OOM.rawValue].contains(UInt32(header.kind))
+        let kinds = [
+            WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE,
+        ]
+        return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
 
     /// Decodes a whole record. The bytes are copied once, because what a process was started with is wanted again when
@@ -59,6 +63,8 @@ package enum Record {
             self = .signal(try span.load(wire_signal.self))
         case WIRE_OOM.rawValue:
             self = .oom(try span.load(wire_oom.self))
+        case WIRE_CONNECT.rawValue, WIRE_ACCEPT.rawValue, WIRE_LISTEN.rawValue, WIRE_CLOSE.rawValue:
+            self = .connection(ConnectionRecord(try span.load(wire_connection.self)))
         default:
             throw .unknownKind(header.kind)
         }

@@ -18,7 +18,7 @@ package struct HostCheck: ~Copyable {
 
     /// The kernel's types; `nil` when it has none to show.
     let types: KernelTypes?
-    private var probe: FeatureProbe
+    var probe: FeatureProbe
 
     /// The functions that return from an exec, by this architecture's names. Those of 32-bit programs may be missing.
     #if arch(x86_64)
@@ -37,7 +37,7 @@ package struct HostCheck: ~Copyable {
 
     package init() {
         types = KernelTypes()
-        probe = FeatureProbe(types, functions: Set(Self.execFunctions.values))
+        probe = FeatureProbe(types, functions: Set(Self.execFunctions.values).union(Self.connectionFunctions.values))
     }
 
     /// Every program that sees failed execs, by whatever hook.

@@ -87,7 +87,7 @@ struct Sink: ~Copyable {
                 form = .fields(renderer)
             } else {
                 let wide = options.format == .wide
-                header = hasHeader ? TextRenderer.header(wide: wide) : nil
+                header = hasHeader ? TextRenderer.header(wide: wide, network: options.command == .watchNet) : nil
                 form = .text(
                     TextRenderer(
                         options: .init(
@@ -246,6 +246,10 @@ extension TraceKind {
         case .syscall: self = event.call?.isSecurity == true ? .security : .syscall
         case .signal: self = .signal
         case .oom: self = .oom
+        case .connect: self = .connect
+        case .accept: self = .accept
+        case .listen: self = .listen
+        case .close: self = .close
         case .existing, .summary, .loss: return nil
         }
     }

@@ -179,7 +179,7 @@ package enum Trace {
             filtered: state.filtered + dropped, outOfScope: state.outOfScope, heldBack: state.heldBack,
             folded: state.folded,
             summarised: state.summarised, callsCounted: state.callsCounted, lost: state.lost, hooks: probes.hooks,
-            missing: probes.missing, taxesSystemCalls: probes.processes.taxesSystemCalls, cost: cost,
+            missing: probes.missing, taxesSystemCalls: probes.taxesSystemCalls, cost: cost,
             measured: measured, startCPU: state.startCPU, ownCPU: Footer.ownCPU()
         )
         if !options.quiet { for line in footer.lines() { note(line) } }

@@ -10,7 +10,11 @@ extension Trace {
         LibbpfLog.install(verbose: false)
         var check = HostCheck()
         let findings = check.findings(for: command)
-        let hooks = TraceHook.all(check.types, failedExecs: check.failedExecHook())
+        let hooks =
+            switch command {
+            case .trace: TraceHook.all(check.types, failedExecs: check.failedExecHook())
+            case .watchNet: TraceHook.network(check.types, check.connectionHook())
+            }
         let works = !findings.contains { $0.isRequired && !$0.support.isYes }
         var text = ""
         if json {

@@ -11,6 +11,24 @@ struct TraceHook {
     let hook: String?
     let reason: String?
 
+    /// All of `watch-net`, as `all` has those of `trace`.
+    static func network(_ types: KernelTypes?, _ connections: HostCheck.ConnectionHook) -> [TraceHook] {
+        let hasStates = types?.parameterCounts(ofTracepoints: ["inet_sock_set_state"]).isEmpty == false
+        let states = hasStates ? "tp_btf/inet_sock_set_state" : nil
+        let reason = hasStates ? nil : "this kernel has no tracepoint inet_sock_set_state"
+        return [
+            TraceHook(kind: "connect", subject: "connects", hook: states, reason: reason),
+            TraceHook(
+                kind: "connect_failed", subject: "connects that fail at once", hook: connections.name,
+                reason: connections.reason),
+            TraceHook(kind: "accept", subject: "accepts", hook: connections.name, reason: connections.reason),
+            TraceHook(
+                kind: "listen", subject: "sockets that begin to listen", hook: connections.name ?? states,
+                reason: reason),
+            TraceHook(kind: "close", subject: "closes", hook: states, reason: reason),
+        ]
+    }
+
     /// All, in the order of `--check`. `failedExecs` is what was found for those.
     static func all(_ types: KernelTypes?, failedExecs: HostCheck.FailedExecHook) -> [TraceHook] {
         let names = [

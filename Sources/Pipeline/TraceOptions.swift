@@ -30,6 +30,18 @@ package enum WatchCommand: String, Sendable {
         }
     }
 
+    /// What text shows of each event when `--fields` adds to it or takes away.
+    package var textFields: [Field] {
+        switch self {
+        case .trace: [.timestamp, .eventAction, .processPID, .userName, .processArgs]
+        case .watchNet:
+            [
+                .timestamp, .eventAction, .eventOutcome, .processPID, .processName, .sourceIP, .sourcePort,
+                .destinationIP, .destinationPort,
+            ]
+        }
+    }
+
     /// What its first line says that it watches.
     var subject: String {
         switch self {

@@ -11,6 +11,7 @@ internal import Policy
 /// signals and the network where they are asked for.
 struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object.
+    private let tcp: TCPProbes?
     private let signals: SignalProbes?
     private let uring: URingProbes?
     private let syscalls: SyscallProbes?
@@ -43,20 +44,23 @@ struct TraceProbes: ~Copyable {
             config.v1_controller = number + 1
         }
         let failedExecs = options.watchesFailures ? check.failedExecHook() : .none(nil)
+        let connections = options.command == .watchNet ? check.connectionHook() : nil
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try TraceProbes(options, config, types, failedExecs)
+            return try TraceProbes(options, config, types, failedExecs, connections)
         } catch {
             throw Failure(error)
         }
     }
 
     private init(
-        _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook
+        _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook,
+        _ connections: HostCheck.ConnectionHook?
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
         let predicate = options.predicate
-        let processes = try ProcessProbes(config, types, tracks, options.bufferSize, failedExecs)
+        let processes = try ProcessProbes(
+            Self.ofProcesses(config, options.command), types, tracks, options.bufferSize, failedExecs)
         var syscalls: SyscallProbes?
         var uring: URingProbes?
         var missing = processes.missing
@@ -80,20 +84,43 @@ struct TraceProbes: ~Copyable {
         if options.signals != 0 {
             signals = try SignalProbes(wanted: options.signals, predicate, config, types, sharing: processes.object)
         }
+        var tcp: TCPProbes?
+        if let connections {
+            tcp = try TCPProbes(
+                config, isScoped: tracks || !options.scope.isEmpty, types, connections, sharing: processes.object)
+        }
+        missing += tcp?.missing ?? []
         self.missing = missing
+        taxesSystemCalls = processes.taxesSystemCalls || tcp?.taxesSystemCalls == true
         var hooks = processes.hooks
         if let calls = syscalls?.hooks ?? nil { hooks.append(calls) }
         if let operations = uring?.hooks { hooks.append(operations) }
         if signals != nil { hooks.append(SignalProbes.hooks) }
+        hooks += tcp?.hooks ?? []
         self.hooks = hooks
+        self.tcp = tcp
         self.processes = processes
         self.syscalls = syscalls
         self.uring = uring
         self.signals = signals
     }
 
+    /// Where what processes do is not shown, it only tells who they are. So it is told of those too that are not in scope
+    /// yet: a program begins under a name, a user and in a cgroup that may change.
+    private static func ofProcesses(_ config: wire_config, _ command: WatchCommand) -> wire_config {
+        var config = config
+        guard command != .trace else { return config }
+        config.comm_count = 0
+        config.user_count = 0
+        config.cgroup_count = 0
+        config.workloads = 0
+        return config
+    }
+
     /// Hooks in use, for the footer.
     let hooks: [String]
+    /// Whether every system call of the host pays for what is seen.
+    let taxesSystemCalls: Bool
 
     /// What holds events to the scopes by container, where there are any.
     func gate(_ scope: WorkloadScope) throws(Failure) -> WorkloadGate? {
@@ -209,7 +236,7 @@ struct TraceProbes: ~Copyable {
     /// Times that a program was skipped, an upper bound of what is missing; see `ProcessProbes.skipped`.
     func skipped() -> UInt64 {
         let others = [uring?.statistics(), signals?.statistics()].reduce(0) { $0 + ($1?.recursionMisses ?? 0) }
-        return processes.skipped() + (syscalls?.skipped() ?? 0) + others
+        return processes.skipped() + (syscalls?.skipped() ?? 0) + (tcp?.skipped() ?? 0) + others
     }
 
     /// Events that the programs did not send, because the filter rules them out.
@@ -226,7 +253,7 @@ struct TraceProbes: ~Copyable {
 
     private func others() -> ProgramStatistics {
         var sum = ProgramStatistics()
-        for part in [syscalls?.statistics(), uring?.statistics(), signals?.statistics()] {
+        for part in [syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics()] {
             guard let part else { continue }
             sum.runs += part.runs
             sum.nanoseconds += part.nanoseconds

@@ -52,7 +52,8 @@ struct TraceState: ~Copyable {
         _ options: TraceOptions, host: Host, sink: consuming Sink, failedExecHook: StaticString, lookups: Lookups,
         started: UInt64, losses: [UInt64] = [], gate: WorkloadGate? = nil, recorder: consuming Recorder? = nil
     ) {
-        enricher = Enricher(host: host, failedExecHook: failedExecHook, lookups: lookups)
+        enricher = Enricher(
+            host: host, failedExecHook: failedExecHook, lookups: lookups, keepsEnded: options.command != .trace)
         self.sink = sink
         self.host = host
         self.started = started
@@ -265,6 +266,9 @@ struct TraceState: ~Copyable {
             (Int(WIRE_FORK.rawValue), "fork"), (Int(WIRE_EXIT.rawValue), "exit"),
             (Int(WIRE_CGROUP.rawValue), "cgroup"), (Int(WIRE_SYSCALL.rawValue), "syscall"),
             (Int(WIRE_SIGNAL.rawValue), "signal"), (Int(WIRE_OOM.rawValue), "oom"),
+            (Int(WIRE_CONNECT.rawValue), "connect"), (Int(WIRE_ACCEPT.rawValue), "accept"),
+            (Int(WIRE_LISTEN.rawValue), "listen"), (Int(WIRE_CLOSE.rawValue), "close"),
+            (Int(WIRE_LOSS_SOCKET.rawValue), "socket"),
             (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
         ]
         return names.compactMap { index, name in counters[index] > 0 ? (name, counters[index]) : nil }

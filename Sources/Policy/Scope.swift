@@ -36,6 +36,12 @@ package struct Scope: Sendable {
 
     package init() {}
 
+    /// Whether nobody was asked for.
+    package var isEmpty: Bool {
+        pids.isEmpty && names.isEmpty && executables.isEmpty && users.isEmpty && cgroups.isEmpty
+            && workloads.isEmpty
+    }
+
     /// More than this many options of a kind are refused: the kernel programs look at each in turn.
     package static let limit = Int(WIRE_SCOPE_MAX)
 

@@ -37,8 +37,9 @@ package struct TextRenderer {
     }
 
     /// The line above the first event.
-    package static func header(wide: Bool) -> String {
-        wide
+    package static func header(wide: Bool, network: Bool = false) -> String {
+        if network { return "TIME             PID PROCESS      CONNECTION" }
+        return wide
             ? "TIME             PID    PPID USER             WHAT"
             : "TIME             PID USER     WHAT"
     }
@@ -78,6 +79,11 @@ package struct TextRenderer {
         var line = Line(buffer, columns: options.columns, colors: options.colors)
         clock.append(event.host.realtime(event.time), to: &line.buffer)
         line.buffer.append(UInt8(ascii: " "))
+        if let connection = event.connection {
+            appendConnection(event, connection, to: &line)
+            buffer = line.end()
+            return
+        }
         guard let process = event.process else {
             line.write(.bad) { appendLoss(event, to: &$0) }
             buffer = line.end()
@@ -150,12 +156,12 @@ package struct TextRenderer {
                 appendName(event.task.name, to: &buffer)
                 buffer.append(" asked for memory")
             }
-        case .summary, .loss: break
+        case .connect, .accept, .listen, .close, .summary, .loss: break
         }
     }
 
     /// In front of the last of some events that are the same and were not printed.
-    private func appendRepeats(_ event: Event, to line: inout Line) {
+    func appendRepeats(_ event: Event, to line: inout Line) {
         line.write(.warning) { buffer in
             buffer.append("… repeated ")
             if event.repeats.count == 1 {
@@ -343,7 +349,7 @@ package struct TextRenderer {
     }
 
     /// What `wide` adds: directory, terminal, cgroup, and the chain of parents.
-    private func appendContext(_ event: Event, _ process: Process, to line: inout Line) {
+    func appendContext(_ event: Event, _ process: Process, to line: inout Line) {
         line.write(.faint) { buffer in
             switch event.action {
             case .exec, .existing, .execFailed:
@@ -380,7 +386,7 @@ package struct TextRenderer {
 
     // MARK: Parts
 
-    private func appendName(_ name: CommandName, to buffer: inout OutputBuffer) {
+    func appendName(_ name: CommandName, to buffer: inout OutputBuffer) {
         TextEscape.append(name.span, to: &buffer)
     }
 
@@ -392,7 +398,7 @@ package struct TextRenderer {
         return path.bytes.storage[last].elementsEqual(base)
     }
 
-    private func appendRight(_ value: UInt64, width: Int, to buffer: inout OutputBuffer) {
+    func appendRight(_ value: UInt64, width: Int, to buffer: inout OutputBuffer) {
         var limit: UInt64 = 10
         for _ in 1..<width {
             if value < limit { buffer.append(UInt8(ascii: " ")) }
@@ -402,7 +408,7 @@ package struct TextRenderer {
     }
 
     /// Escaped, cut with "+" as ps does, and padded.
-    private func appendLeft(_ text: Bytes, width: Int, to buffer: inout OutputBuffer) {
+    func appendLeft(_ text: Bytes, width: Int, to buffer: inout OutputBuffer) {
         var escaped = OutputBuffer(capacity: 64)
         TextEscape.append(text.span, to: &escaped)
         let bytes = escaped.bytes
@@ -424,92 +430,6 @@ package struct TextRenderer {
             buffer.append(bytes)
         }
         for _ in columns..<width { buffer.append(UInt8(ascii: " ")) }
-    }
-}
-
-/// The line that is being written: colours what it is told to, and cuts at the terminal's edge when it ends.
-private struct Line: ~Copyable {
-    var buffer: OutputBuffer
-    /// What a line that is too long has at its end all the same.
-    var kept: Range<Int>?
-    private let start: Int
-    private let columns: Int?
-    private let colors: Bool
-
-    init(_ buffer: consuming OutputBuffer, columns: Int?, colors: Bool) {
-        start = buffer.count
-        self.buffer = buffer
-        self.columns = columns
-        self.colors = colors
-    }
-
-    mutating func write(_ style: Style, _ body: (inout OutputBuffer) -> Void) {
-        if colors { buffer.append(style.code) }
-        body(&buffer)
-        if colors { buffer.append(Style.reset) }
-    }
-
-    /// The buffer with the whole line.
-    consuming func end() -> OutputBuffer {
-        if let columns, let fitting = cut(at: columns) {
-            var end = OutputBuffer(capacity: 64)
-            var fitting = fitting
-            // Half of the line is for what is in front of it.
-            if let kept, let width = width(of: kept, atMost: columns / 2), let shorter = cut(at: columns - width) {
-                if shorter < kept.lowerBound {
-                    fitting = shorter
-                    end.append(buffer.bytes.extracting(kept))
-                } else {
-                    // Only what stands behind it is too long.
-                    fitting = min(fitting, kept.upperBound)
-                }
-            }
-            buffer.truncate(to: fitting)
-            buffer.append("…")
-            if colors { buffer.append(Style.reset) }
-            buffer.append(end.bytes)
-        }
-        buffer.append(UInt8(ascii: "\n"))
-        return buffer
-    }
-
-    /// Columns of a part; nil when they are more than `limit`.
-    private func width(of part: Range<Int>, atMost limit: Int) -> Int? {
-        let bytes = buffer.bytes
-        var used = 0
-        var index = part.lowerBound
-        while index < part.upperBound {
-            if bytes[index] == 0x1b {
-                while index < part.upperBound, bytes[index] != UInt8(ascii: "m") { index += 1 }
-                index += 1
-                continue
-            }
-            guard let scalar = Scalar(bytes, index) else { return nil }
-            used += scalar.columns
-            index += scalar.length
-        }
-        return used <= limit ? used : nil
-    }
-
-    /// Where a line that is too long has to end, for a "…" to stand in the last column. Escape sequences take no columns.
-    private func cut(at columns: Int) -> Int? {
-        let bytes = buffer.bytes
-        var used = 0
-        var index = start
-        var fits = start
-        while index < bytes.count {
-            if bytes[index] == 0x1b {
-                while index < bytes.count, bytes[index] != UInt8(ascii: "m") { index += 1 }
-                index += 1
-                continue
-            }
-            guard let scalar = Scalar(bytes, index) else { return nil }
-            if used + scalar.columns > columns { return fits }
-            used += scalar.columns
-            index += scalar.length
-            if used < columns { fits = index }
-        }
-        return nil
     }
 }
 

@@ -39,13 +39,13 @@ struct OutputOptions: ParsableArguments {
     func apply(to options: inout TraceOptions) throws {
         options.format = format
         options.outputFile = outputFile
-        options.fields = try chosenFields()
+        options.fields = try chosenFields(of: options.command)
         options.color = color
         options.quiet = quiet
         options.redacts = !noRedact
     }
 
-    private func chosenFields() throws -> [Field]? {
+    private func chosenFields(of command: WatchCommand) throws -> [Field]? {
         guard let fields else { return nil }
         let words = fields.split(separator: ",", omittingEmptySubsequences: true)
         guard !words.isEmpty else {
@@ -54,8 +54,7 @@ struct OutputOptions: ParsableArguments {
         let changes = words.filter { $0.hasPrefix("+") || $0.hasPrefix("-") }
         var chosen: [Field] = []
         if changes.count == words.count {
-            chosen =
-                format == .json ? Field.allCases : [.timestamp, .eventAction, .processPID, .userName, .processArgs]
+            chosen = format == .json ? Field.allCases : command.textFields
         }
         for word in words {
             let name = word.hasPrefix("+") || word.hasPrefix("-") ? String(word.dropFirst()) : String(word)

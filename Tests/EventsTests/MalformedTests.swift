@@ -79,7 +79,7 @@ struct MalformedTests {
         #expect(throws: DecodeError.tooShort(needed: 16, got: 15)) { try decode([UInt8](repeating: 0, count: 15)) }
     }
 
-    @Test(arguments: [0, 10, 11, 0x101, UInt16.max])
+    @Test(arguments: [0, UInt16(WIRE_KIND_COUNT.rawValue), 0x101, UInt16.max])
     func unknownKind(_ kind: UInt16) throws {
         var bytes = Fixture.fork.bytes
         bytes.set(\wire_header.kind, to: kind)

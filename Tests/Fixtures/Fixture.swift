@@ -7,6 +7,7 @@ package import Events
 /// The records in this folder: one of each kind, as the kernel programs write them.
 package enum Fixture: CaseIterable, Sendable {
     case exec, failedExec, existing, fork, exit, cgroup, syscall, connect, signal, oom
+    case connected, unreachable, reset, listening
 
     package var bytes: [UInt8] {
         switch self {
@@ -20,6 +21,10 @@ package enum Fixture: CaseIterable, Sendable {
         case .connect: Self.parse(PackageResources.connect_hex)
         case .signal: Self.parse(PackageResources.signal_hex)
         case .oom: Self.parse(PackageResources.oom_hex)
+        case .connected: Self.parse(PackageResources.connected_hex)
+        case .unreachable: Self.parse(PackageResources.unreachable_hex)
+        case .reset: Self.parse(PackageResources.reset_hex)
+        case .listening: Self.parse(PackageResources.listening_hex)
         }
     }
 
@@ -52,6 +57,14 @@ package enum Fixture: CaseIterable, Sendable {
         get throws {
             guard case .syscall(let call) = try record else { throw OtherKind() }
             return call
+        }
+    }
+
+    /// The record of a connection, or of a socket that listens.
+    package var connection: ConnectionRecord {
+        get throws {
+            guard case .connection(let connection) = try record else { throw OtherKind() }
+            return connection
         }
     }
 

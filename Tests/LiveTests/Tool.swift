@@ -95,12 +95,12 @@ func number(with word: String, in text: String) -> Int? {
 }
 
 extension Context {
-    /// Starts `ebpfguard trace`.
+    /// Starts `ebpfguard trace`, or another command.
     func start(
         _ options: [String], _ program: [String] = [], environment: [String] = [], directory: String? = nil,
-        columns: Int = 0
+        columns: Int = 0, command: String = "trace"
     ) throws -> Child {
-        let words = [settings.tool, "trace"] + options + (program.isEmpty ? [] : ["--"] + program)
+        let words = [settings.tool, command] + options + (program.isEmpty ? [] : ["--"] + program)
         let child = try Child(
             words.map { Array($0.utf8) }, environment: environment, directory: directory, columns: columns)
         children.append(child)
@@ -110,10 +110,10 @@ extension Context {
     /// Runs `ebpfguard trace` to its end, whatever it prints.
     func run(
         _ options: [String], _ program: [String] = [], environment: [String] = [], directory: String? = nil,
-        columns: Int = 0, milliseconds: Int = 20_000
+        columns: Int = 0, milliseconds: Int = 20_000, command: String = "trace"
     ) throws -> Run {
         let child = try start(
-            options, program, environment: environment, directory: directory, columns: columns)
+            options, program, environment: environment, directory: directory, columns: columns, command: command)
         child.closeInput()
         return try finish(child, milliseconds: milliseconds, isJSON: false)
     }
@@ -121,9 +121,9 @@ extension Context {
     /// Runs `ebpfguard trace -o json OPTIONS -- PROGRAM` to its end, and checks what holds for every event.
     func trace(
         _ options: [String], _ program: [String], directory: String? = nil, milliseconds: Int = 20_000,
-        status: Child.ExitStatus? = .code(0)
+        status: Child.ExitStatus? = .code(0), command: String = "trace"
     ) throws -> Run {
-        let child = try start(["-o", "json"] + options, program, directory: directory)
+        let child = try start(["-o", "json"] + options, program, directory: directory, command: command)
         let run = try finish(child, milliseconds: milliseconds)
         if let status, run.status != status {
             equal(run.status, status, "the exit status")
@@ -136,8 +136,10 @@ extension Context {
     }
 
     /// Starts `ebpfguard trace` without a program and waits until its probes are attached.
-    func watch(_ options: [String], columns: Int = 0, environment: [String] = []) throws -> Child {
-        let child = try start(options, environment: environment, columns: columns)
+    func watch(
+        _ options: [String], columns: Int = 0, environment: [String] = [], command: String = "trace"
+    ) throws -> Child {
+        let child = try start(options, environment: environment, columns: columns, command: command)
         let isWatching = child.wait(milliseconds: allow(milliseconds: 5000)) { child in
             lines(child.errorText).contains { $0.hasPrefix("watching") }
         }
@@ -226,6 +228,10 @@ struct Laws {
         }
         expect(event["event.kind"] == "event", "event.kind is not event")
         expect(Self.types[event.action] != nil, "an action nobody knows")
+        if Self.connections.contains(event.action) {
+            checkConnection(event)
+            return
+        }
         expect(event["event.type"] == [.string(Self.types[event.action] ?? "")], "event.type does not fit")
         let call = event["ebpfguard.syscall"]
         expect((call != nil) == Self.calls.contains(event.action), "ebpfguard.syscall does not fit")
@@ -279,9 +285,36 @@ struct Laws {
         }
     }
 
+    private mutating func checkConnection(_ event: Event) {
+        func expect(_ condition: Bool, _ problem: String) {
+            if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
+        }
+        expect(event["event.category"] == ["network"], "event.category is not network")
+        let isListener = event["source"] == nil && event.action != "connect"
+        let time: JSON = event.action == "close" ? "end" : "start"
+        expect(event["event.type"] == (isListener ? [time] : ["connection", time]), "event.type does not fit")
+        let outcome = event["event.outcome"]
+        expect(outcome == "success" || outcome == "failure", "event.outcome")
+        expect((event["error.code"] != nil) == event.isFailure, "error.code does not fit the outcome")
+        expect((event["ebpfguard.errno"] != nil) == event.isFailure, "ebpfguard.errno does not fit the outcome")
+        expect(event["network.transport"] == "tcp", "network.transport")
+        expect(event["network.type"] == "ipv4" || event["network.type"] == "ipv6", "network.type")
+        expect(event["ebpfguard.network_namespace"]?.string?.isEmpty == false, "no network namespace")
+        expect((event["ebpfguard.close_reason"] != nil) == (event.action == "close" && !isListener), "close_reason")
+        expect(event["destination.ip"]?.string?.isEmpty == false, "no destination.ip")
+        expect(isListener == (event["network.direction"] == nil), "network.direction does not fit")
+        expect((event["source.bytes"] != nil) == (event.action == "close" && !isListener), "source.bytes")
+        for key in ["source.port", "destination.port", "destination.nat.port"] {
+            expect(event[key] != 0, "\(key) is 0")
+        }
+        expect(event.pid != tool, "the tool reports itself")
+    }
+
+    private static let connections: Set = ["connect", "accept", "listen", "close"]
     private static let types = [
         "exec": "start", "fork": "start", "exit": "end", "existing": "info", "syscall": "info", "signal": "info",
-        "oom": "end", "ptrace": "info", "setuid": "info", "mount": "info", "module_load": "info", "bpf": "info",
+        "oom": "end", "connect": "", "accept": "", "listen": "", "close": "", "ptrace": "info", "setuid": "info",
+        "mount": "info", "module_load": "info", "bpf": "info",
     ]
     /// System calls: any, and those that have an action of their own.
     private static let calls: Set = ["syscall", "ptrace", "setuid", "mount", "module_load", "bpf"]

@@ -9,6 +9,7 @@ import Rendering
 /// The event of each fixture, as a run would make it.
 enum Sample: CaseIterable {
     case exec, failedExec, existing, fork, exit, syscall, connect, signal, oom, loss
+    case connected, unreachable, reset, listening
 
     var event: Event {
         get throws {
@@ -31,6 +32,10 @@ enum Sample: CaseIterable {
                 case .connect: try act(.syscall, call: Fixture.connect.call)
                 case .signal: try act(.signal, on: Fixture.signal.act)
                 case .oom: try act(.oom, on: Fixture.oom.act)
+                case .connected: try act(.connect, on: Fixture.connected.connection)
+                case .unreachable: try act(.connect, on: Fixture.unreachable.connection)
+                case .reset: try act(.close, on: Fixture.reset.connection)
+                case .listening: try act(.listen, on: Fixture.listening.connection)
                 case .loss:
                     Event(
                         .loss, time: 1_004_000_000_000, process: nil, lost: [("exec", 3), ("fork", 1)],
@@ -60,6 +65,13 @@ enum Sample: CaseIterable {
             action, time: act.time, process: tree.acting(act.task), task: act.task, signal: act.signal,
             target: .init(task: act.target, process: nil), userName: Bytes("alice"), hook: "a hook",
             host: Fixture.host)
+    }
+
+    private func act(_ action: Event.Action, on connection: ConnectionRecord) throws -> Event {
+        var tree = ProcessTree()
+        return Event(
+            action, time: connection.time, process: tree.acting(connection.task), task: connection.task,
+            connection: connection, userName: Bytes("alice"), host: Fixture.host)
     }
 
     private func make(

@@ -49,6 +49,13 @@ static const struct {
     {"killed-in-call", run_killed_in_call},
     {"many-calls", run_many_calls},
     {"counted-calls", run_counted_calls},
+    {"connections", run_connections},
+    {"networks", run_networks},
+    {"unheard", run_unheard},
+    {"unanswered", run_unanswered},
+    {"early", run_early},
+    {"endings", run_endings},
+    {"ways", run_ways},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

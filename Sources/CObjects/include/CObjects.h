@@ -16,6 +16,7 @@ struct embedded_object {
 extern const struct embedded_object embedded_process;
 extern const struct embedded_object embedded_signal;
 extern const struct embedded_object embedded_syscall;
+extern const struct embedded_object embedded_tcp;
 extern const struct embedded_object embedded_uring;
 
 #endif

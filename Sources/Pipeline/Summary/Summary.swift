@@ -68,7 +68,7 @@ struct Summary {
         case .signal, .oom:
             let counted = signals.update(receiver(of: event), initial: SignalCounts()) { $0.signals += 1 }
             if !counted { otherSignals.signals += 1 }
-        case .fork, .summary, .loss: break
+        case .fork, .connect, .accept, .listen, .close, .summary, .loss: break
         }
     }
 

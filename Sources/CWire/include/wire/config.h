@@ -75,7 +75,8 @@ struct wire_config {
 enum wire_loss {
     WIRE_LOSS_RING = 0,                      // + kind: no room in the ring
     WIRE_LOSS_SCOPE = WIRE_KIND_COUNT,       // no room in the task_scope map: a process left its scope
-    WIRE_LOSS_COUNT = WIRE_KIND_COUNT + 1,
+    WIRE_LOSS_SOCKET = WIRE_KIND_COUNT + 1,  // no room in the map of sockets: whose it is was not remembered
+    WIRE_LOSS_COUNT = WIRE_KIND_COUNT + 2,
 };
 
 // Section .data.control, shared memory while running.

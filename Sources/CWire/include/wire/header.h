@@ -18,7 +18,11 @@ enum wire_kind {
     WIRE_SYSCALL = 7,
     WIRE_SIGNAL = 8,
     WIRE_OOM = 9,
-    WIRE_KIND_COUNT = 10,
+    WIRE_CONNECT = 10,
+    WIRE_ACCEPT = 11,
+    WIRE_LISTEN = 12,
+    WIRE_CLOSE = 13,
+    WIRE_KIND_COUNT = 14,
 };
 
 struct wire_header {

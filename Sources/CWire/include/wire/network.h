@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Records about connections, and what user space tells the programs that make them.
+#ifndef WIRE_NETWORK_H
+#define WIRE_NETWORK_H
+
+#include "header.h"
+
+// header.flags of WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN and WIRE_CLOSE
+#define WIRE_CONNECTION_OUTGOING (1u << 0) // this side asked for it
+#define WIRE_CONNECTION_INCOMING (1u << 1) // the other side did; with neither it is not known who
+#define WIRE_CONNECTION_LISTENER (1u << 2) // WIRE_CLOSE: of a socket that listened
+#define WIRE_CONNECTION_ASKED (1u << 3)    // `asked` is not what it got
+#define WIRE_CONNECTION_EARLIER (1u << 4)  // it was open before it was first seen: no duration, and the task is who closed it
+#define WIRE_CONNECTION_NO_START (1u << 5) // when it began is not known
+
+// How a connection ended.
+enum wire_tcp_end {
+    WIRE_TCP_OPEN = 0,          // it has not
+    WIRE_TCP_CLOSED = 1,        // this side closed it first
+    WIRE_TCP_CLOSED_BY_PEER = 2,
+    WIRE_TCP_RESET = 3,         // this side broke it off: data that nobody read, or SO_LINGER with 0
+    WIRE_TCP_RESET_BY_PEER = 4,
+    WIRE_TCP_TIMED_OUT = 5,
+};
+
+// IPv4 as ::ffff:10.0.0.1.
+struct wire_address {
+    uint8_t bytes[16];
+    uint16_t port; // of the host's byte order
+    uint16_t unused;
+    uint32_t scope; // the interface of a link-local IPv6 address
+};
+
+_Static_assert(sizeof(struct wire_address) == 24, "layout of wire_address");
+
+struct wire_connection {
+    struct wire_header header;
+    struct wire_task task; // who connected, accepted or listens; pid 0 when nobody is known
+    struct wire_address local;
+    struct wire_address remote;
+    struct wire_address asked;
+    uint64_t duration; // ns: until it was decided (connect), waiting to be accepted (accept), open (close)
+    uint64_t sent;     // payload, each byte once
+    uint64_t received;
+    uint32_t segments_sent, segments_received;
+    uint32_t retransmits; // segments
+    uint32_t round_trip;  // smoothed, us; 0 when none was measured
+    uint32_t namespace;   // inode of the network namespace
+    int32_t error;        // the positive errno of what failed
+    uint16_t end;         // enum wire_tcp_end
+    uint16_t unused;
+    uint32_t unused2;
+};
+
+_Static_assert(sizeof(struct wire_connection) == 224, "layout of wire_connection");
+
+// Section .rodata.network, written whole before load.
+struct wire_network {
+    // Ids of structures in the kernel's BTF.
+    uint32_t type_sock;
+    uint32_t type_tcp_sock;
+    uint32_t scoped;         // somebody was asked for: what nobody is known to own is not told
+    uint32_t sees_returns;   // programs see connect, accept and listen return
+    uint32_t asks_registers; // the address that was asked for has to be read where the caller has it
+    uint32_t unused;
+};
+
+#endif

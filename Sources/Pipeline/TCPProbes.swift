@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import CObjects
+internal import CWire
+
+/// The programs that see TCP connections. Their records go into the ring of the processes.
+struct TCPProbes: ~Copyable {
+    // Links are destroyed before the object.
+    private let states: InlineArray<3, BPFLink?>
+    private let returns: InlineArray<4, BPFLink?>
+    private let object: BPFObject
+    private let isRepeated: Bool
+
+    /// Hooks in use, for the footer.
+    let hooks: [String]
+    /// What is not seen, with the reason.
+    let missing: [String]
+    let taxesSystemCalls: Bool
+
+    private static let statePrograms = ["state_changed", "state_changed_2", "state_changed_3"]
+    private static let tracepoints = ["sys_exit_connect", "sys_exit_accept", "sys_exit_accept4", "sys_exit_listen"]
+
+    /// Loads and attaches. `isScoped` when somebody was asked for.
+    init(
+        _ config: wire_config, isScoped: Bool, _ types: KernelTypes, _ hook: HostCheck.ConnectionHook,
+        sharing processes: borrowing BPFObject
+    ) throws(BPFError) {
+        var object = unsafe try BPFObject(embedded_tcp, types: types)
+        try object.configure(config)
+        let ids = object.structureIDs(["sock", "tcp_sock"])
+        var settings = wire_network()
+        settings.type_sock = ids[0]
+        settings.type_tcp_sock = ids[1]
+        settings.scoped = isScoped ? 1 : 0
+        settings.sees_returns = hook.name == nil ? 0 : 1
+        if case .tracepoint = hook { settings.asks_registers = 1 }
+        try object.setSection(".rodata.network", to: settings)
+        try object.joinRing(of: processes)
+        let isRepeated = config.repeated != 0
+        for program in Self.statePrograms.dropFirst() { try object.setEnabled(isRepeated, program: program) }
+        for (program, function) in HostCheck.connectionFunctions {
+            if hook.functions[program] != nil {
+                try object.setTarget(function, program: program)
+            } else {
+                try object.setEnabled(false, program: program)
+            }
+        }
+        var usesTracepoints = false
+        if case .tracepoint = hook { usesTracepoints = true }
+        try object.setEnabled(usesTracepoints, program: "call_exited")
+        try object.load()
+
+        // What tells of returns first: a socket that is seen to begin has them.
+        var returns = InlineArray<4, BPFLink?> { _ in nil }
+        var refusal: String?
+        do throws(BPFError) {
+            for (index, program) in hook.functions.keys.sorted().enumerated() {
+                returns[index] = try object.attach(program)
+            }
+            if usesTracepoints {
+                for (index, tracepoint) in Self.tracepoints.enumerated() {
+                    returns[index] = try object.attach("call_exited", tracepoint: tracepoint, of: "syscalls")
+                }
+            }
+        } catch {
+            refusal = error.description
+        }
+        var states = InlineArray<3, BPFLink?> { _ in nil }
+        for (index, program) in Self.statePrograms.enumerated() where index == 0 || isRepeated {
+            states[index] = try object.attach(program)
+        }
+        self.states = states
+        self.returns = returns
+        self.object = object
+        self.isRepeated = isRepeated
+        hooks =
+            ["connections by tp_btf/inet_sock_set_state"]
+            + (hook.name.map { ["accepts and failed calls by \($0)"] } ?? [])
+        var missing: [String] = []
+        if let reason = refusal ?? hook.reason {
+            missing.append("accepts, and connects and listens that fail at once, are not seen: \(reason)")
+        }
+        self.missing = missing
+        taxesSystemCalls = usesTracepoints && refusal == nil
+    }
+
+    /// Times that a program was skipped; see `ProcessProbes.skipped`.
+    func skipped() -> UInt64 {
+        guard isRepeated else { return object.statistics().recursionMisses }
+        let others = object.statistics(without: Set(Self.statePrograms)).recursionMisses
+        return others + (Self.statePrograms.map { object.statistics(of: $0).recursionMisses }.min() ?? 0)
+    }
+
+    func statistics() -> ProgramStatistics { object.statistics() }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+internal import Enrichment
+internal import Events
+
+extension TextRenderer {
+    /// Time, pid, process, container, then what happened: "-> 10.0.0.1:443 connected in 1.2 ms". The arrow points from who
+    /// asked for the connection to who was asked; what is written is always the other side.
+    func appendConnection(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {
+        if connection.hasOwner {
+            appendRight(UInt64(event.task.pid), width: 7, to: &line.buffer)
+        } else {
+            line.buffer.append("      -")
+        }
+        line.buffer.append(" ")
+        appendOwner(event, connection, to: &line)
+        if let workload = event.workload {
+            let label = options.wide ? workload.label : workload.shortLabel
+            TextEscape.append(label.span, to: &line.buffer)
+            line.buffer.append("  ")
+        }
+        let start = line.buffer.count
+        if event.repeats.count > 0 { appendRepeats(event, to: &line) }
+        if connection.isListener {
+            appendListener(event, connection, to: &line)
+        } else {
+            appendPeer(connection, to: &line)
+            appendFate(event, connection, to: &line)
+        }
+        // What is cut is the container's name.
+        line.kept = start..<line.buffer.count
+        line.front = 0.3
+        if options.wide { appendDetails(event, connection, to: &line) }
+    }
+
+    private func appendOwner(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {
+        var name = OutputBuffer(capacity: 64)
+        if connection.hasOwner { appendName(event.task.name, to: &name) } else { name.append("-") }
+        let width = options.wide ? 15 : 12
+        line.buffer.append(name.bytes)
+        var columns = 0
+        var index = 0
+        while index < name.count, let scalar = Scalar(name.bytes, index) {
+            columns += scalar.columns
+            index += scalar.length
+        }
+        for _ in min(columns, width)..<width { line.buffer.append(UInt8(ascii: " ")) }
+        line.buffer.append(UInt8(ascii: " "))
+    }
+
+    private func appendListener(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {
+        switch event.action {
+        case .listen where connection.error == nil: line.write(.strong) { $0.append("listens on ") }
+        case .listen: line.buffer.append("can't listen on ")
+        default: line.buffer.append("no longer listens on ")
+        }
+        append(connection.local, to: &line.buffer)
+        if connection.error != nil { appendError(connection, to: &line, ": ") }
+        guard event.action == .close, let duration = connection.duration else { return }
+        line.write(.faint) { $0.append(string: ", after \(durationText(duration))") }
+    }
+
+    private func appendPeer(_ connection: ConnectionRecord, to line: inout Line) {
+        switch connection.isIncoming {
+        case true?: line.buffer.append("<- ")
+        case false?: line.buffer.append("-> ")
+        case nil: line.buffer.append("<> ")
+        }
+        line.write(.strong) { append(connection.asked, to: &$0) }
+        if let translated = connection.translated {
+            line.buffer.append(" (")
+            append(translated, to: &line.buffer)
+            line.buffer.append(")")
+        }
+        if connection.isIncoming == true, let port = connection.local.port {
+            line.buffer.append(" on :")
+            line.buffer.append(decimal: UInt64(port))
+        }
+        if connection.remoteClass == .metadata { line.write(.warning) { $0.append(" [metadata]") } }
+        line.buffer.append(" ")
+    }
+
+    private func appendFate(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {
+        let time = connection.duration.map { durationText($0) }
+        switch event.action {
+        case .connect where connection.error == nil:
+            line.buffer.append("connected")
+            line.write(.faint) { $0.append(string: time.map { " \($0)" } ?? "") }
+        case .connect:
+            appendError(connection, to: &line, "")
+            line.write(.faint) { $0.append(string: time.map { " after \($0)" } ?? "") }
+        case .accept:
+            line.buffer.append("accepted")
+        default:
+            appendEnd(connection, to: &line)
+            line.write(.faint) { $0.append(string: time.map { " \($0)" } ?? "") }
+            guard let traffic = connection.traffic else { return }
+            line.buffer.append(string: " \u{2191}\(byteText(traffic.sent)) \u{2193}\(byteText(traffic.received))")
+        }
+    }
+
+    private func appendEnd(_ connection: ConnectionRecord, to line: inout Line) {
+        switch wire_tcp_end(UInt32(connection.fixed.end)) {
+        case WIRE_TCP_RESET: line.write(.warning) { $0.append("reset") }
+        case WIRE_TCP_RESET_BY_PEER: line.write(.bad) { $0.append("reset by peer") }
+        case WIRE_TCP_TIMED_OUT: line.write(.bad) { $0.append("timed out") }
+        default: line.buffer.append("closed")
+        }
+    }
+
+    private func appendError(_ connection: ConnectionRecord, to line: inout Line, _ front: StaticString) {
+        guard let error = connection.error else { return }
+        line.buffer.append(front)
+        line.write(.bad) { buffer in
+            if connection.kind == WIRE_CONNECT.rawValue, error == Self.givenUp {
+                buffer.append("given up")
+            } else if let name = errnoName(error) {
+                buffer.append(name)
+            } else {
+                buffer.append("errno ")
+                buffer.append(decimal: Int64(error))
+            }
+        }
+    }
+
+    /// ECANCELED: closed by the process before it was decided.
+    private static let givenUp: Int32 = 125
+
+    /// What `wide` adds.
+    private func appendDetails(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {
+        line.write(.faint) { buffer in
+            if !connection.isListener, connection.local.port != nil {
+                buffer.append("  here=")
+                append(connection.local, to: &buffer)
+            }
+            if let kind = connection.remoteClass {
+                buffer.append("  class=")
+                buffer.append(kind.name)
+            }
+            if let reason = connection.closeReason {
+                buffer.append("  end=")
+                buffer.append(reason)
+            }
+            if let time = connection.roundTrip { buffer.append(string: "  rtt=\(durationText(time))") }
+            if let count = connection.retransmits, count > 0 { buffer.append(string: "  retransmits=\(count)") }
+            buffer.append(string: "  netns=\(connection.fixed.namespace)")
+        }
+        if let process = event.process { appendContext(event, process, to: &line) }
+    }
+
+    /// 10.0.0.1:443, [fe80::1]:443; "?" for what is not known.
+    private func append(_ endpoint: ConnectionRecord.Endpoint, to buffer: inout OutputBuffer) {
+        if let address = endpoint.address {
+            if address.count == 16 { buffer.append("[") }
+            TextEscape.append(address, to: &buffer)
+            if address.count == 16 { buffer.append("]") }
+        } else {
+            buffer.append("?")
+        }
+        buffer.append(":")
+        if let port = endpoint.port { buffer.append(decimal: UInt64(port)) } else { buffer.append("?") }
+    }
+}
+
+/// 0, 999, 1.0K, 34K, 1.5M: at most four characters up to petabytes. Powers of 1000.
+func byteText(_ bytes: UInt64) -> String {
+    guard bytes >= 1000 else { return String(bytes) }
+    var unit = 1000.0
+    for letter in ["K", "M", "G", "T", "P"] {
+        let value = Double(bytes) / unit
+        if value < 9.95 {
+            let tenths = Int((value * 10).rounded())
+            return "\(tenths / 10).\(tenths % 10)\(letter)"
+        }
+        if value < 999.5 || letter == "P" { return "\(Int(value.rounded()))\(letter)" }
+        unit *= 1000
+    }
+    return ""
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// The kernel's sockets, with only the members that are read. As in kernel.h, offsets here mean nothing.
+#ifndef SOCKET_H
+#define SOCKET_H
+
+#include "common.h"
+
+#include <bpf/bpf_endian.h>
+
+#include "wire/network.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+
+// include/net/tcp_states.h
+enum tcp_state {
+    TCP_ESTABLISHED = 1,
+    TCP_SYN_SENT,
+    TCP_SYN_RECV,
+    TCP_FIN_WAIT1,
+    TCP_FIN_WAIT2,
+    TCP_TIME_WAIT,
+    TCP_CLOSE,
+    TCP_CLOSE_WAIT,
+    TCP_LAST_ACK,
+    TCP_LISTEN,
+    TCP_CLOSING,
+};
+
+#define SOCK_DONE 1 // enum sock_flags: the peer's FIN has come
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct in6_addr {
+    union {
+        __u8 u6_addr8[16];
+    } in6_u;
+};
+
+struct ns_common {
+    unsigned int inum;
+};
+
+struct net {
+    struct ns_common ns;
+};
+
+typedef struct {
+    struct net *net;
+} possible_net_t;
+
+struct sock_common {
+    __u32 skc_daddr;
+    __u32 skc_rcv_saddr;
+    __u16 skc_dport; // of the network's byte order
+    __u16 skc_num;
+    unsigned short skc_family;
+    volatile unsigned char skc_state;
+    int skc_bound_dev_if;
+    possible_net_t skc_net;
+    struct in6_addr skc_v6_daddr;
+    struct in6_addr skc_v6_rcv_saddr;
+    unsigned long skc_flags;
+};
+
+typedef enum {
+    SS_FREE = 0,
+    SS_UNCONNECTED,
+} socket_state;
+
+struct socket {
+    socket_state state;
+    struct sock *sk;
+};
+
+struct socket_alloc {
+    struct socket socket;
+    struct inode vfs_inode;
+};
+
+struct sock {
+    struct sock_common __sk_common;
+    int sk_err;
+    __u32 sk_max_ack_backlog;
+    __u16 sk_protocol;
+    struct socket *sk_socket;
+};
+
+struct inet_sock {
+    __u16 inet_sport; // of the network's byte order
+};
+
+struct tcp_sock {
+    __u64 bytes_received;
+    __u64 bytes_sent;
+    __u64 bytes_retrans;
+    __u32 segs_in;
+    __u32 segs_out;
+    __u32 total_retrans;
+    __u32 srtt_us;
+};
+
+struct file___socket {
+    void *private_data;
+    struct inode *f_inode;
+};
+
+#pragma clang attribute pop
+
+const volatile struct wire_network network SEC(".rodata.network");
+
+// Arguments of a system call by their number, and its own number, in the caller's registers.
+#if defined(__TARGET_ARCH_x86)
+#define NR_CONNECT 42
+#define NR_ACCEPT 43
+#define NR_LISTEN 50
+#define NR_ACCEPT4 288
+#define CALL_NUMBER(regs) BPF_CORE_READ(regs, orig_ax)
+#define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, di)
+#define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, si)
+#else
+#define NR_LISTEN 201
+#define NR_ACCEPT 202
+#define NR_CONNECT 203
+#define NR_ACCEPT4 242
+#define CALL_NUMBER(regs) BPF_CORE_READ(regs, syscallno)
+#define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, orig_x0)
+#define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, user_regs.regs[1])
+#endif
+
+// As UNTRUSTED, for types whose ids are in these settings.
+#define UNTRUSTED_SOCKET(type, pointer) ((struct type *)rdonly_cast((const void *)(pointer), network.type_##type))
+
+// struct sockaddr_in and sockaddr_in6, as far as they are read.
+struct socket_address {
+    __u16 family;
+    __u16 port; // of the network's byte order
+    __u32 flow_or_ipv4;
+    __u8 ipv6[16];
+    __u32 scope;
+};
+
+static __always_inline void set_ipv4(struct wire_address *address, __u32 ipv4)
+{
+    __u32 *words = (__u32 *)address->bytes;
+
+    words[0] = 0;
+    words[1] = 0;
+    words[2] = bpf_htonl(0xffff);
+    words[3] = ipv4;
+    address->scope = 0;
+}
+
+static __always_inline int is_link_local(const struct wire_address *address)
+{
+    return address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
+}
+
+static __always_inline void fill_remote(struct wire_address *address, struct sock *sk, const int typed)
+{
+    address->port = bpf_ntohs(GET(sk, __sk_common.skc_dport));
+    address->unused = 0;
+    if (GET(sk, __sk_common.skc_family) == AF_INET) {
+        set_ipv4(address, GET(sk, __sk_common.skc_daddr));
+        return;
+    }
+    bpf_probe_read_kernel(address->bytes, 16, &sk->__sk_common.skc_v6_daddr);
+    address->scope = is_link_local(address) ? GET(sk, __sk_common.skc_bound_dev_if) : 0;
+}
+
+static __always_inline void fill_local(struct wire_address *address, struct sock *sk, const int typed)
+{
+    address->port = GET(sk, __sk_common.skc_num);
+    // A socket that is closed has given its port back, but has still the copy for its packets.
+    if (!address->port)
+        address->port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+    address->unused = 0;
+    if (GET(sk, __sk_common.skc_family) == AF_INET) {
+        set_ipv4(address, GET(sk, __sk_common.skc_rcv_saddr));
+        return;
+    }
+    bpf_probe_read_kernel(address->bytes, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+    address->scope = is_link_local(address) ? GET(sk, __sk_common.skc_bound_dev_if) : 0;
+}
+
+static __always_inline __u32 network_namespace(struct sock *sk, const int typed)
+{
+    return GET(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+// False for another family.
+static __always_inline int set_address(struct wire_address *address, const struct socket_address *from)
+{
+    address->port = bpf_ntohs(from->port);
+    address->unused = 0;
+    if (from->family == AF_INET) {
+        set_ipv4(address, from->flow_or_ipv4);
+        return 1;
+    }
+    if (from->family != AF_INET6)
+        return 0;
+    __builtin_memcpy(address->bytes, from->ipv6, 16);
+    address->scope = is_link_local(address) ? from->scope : 0;
+    return 1;
+}
+
+static __always_inline int same_address(const struct wire_address *a, const struct wire_address *b)
+{
+    const __u64 *x = (const __u64 *)a->bytes, *y = (const __u64 *)b->bytes;
+
+    return a->port == b->port && x[0] == y[0] && x[1] == y[1];
+}
+
+// The socket that a descriptor of the current task is, or none. By helper throughout.
+static __always_inline struct socket *socket_of_descriptor(struct task_struct *task, __u32 fd)
+{
+    struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+    struct file **files = BPF_CORE_READ(table, fd);
+    struct file *file = 0;
+
+    if (fd >= BPF_CORE_READ(table, max_fds))
+        return 0;
+    READ(file, (__u64)files + fd * sizeof(file));
+    if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+        return 0;
+    return BPF_CORE_READ((struct file___socket *)file, private_data);
+}
+
+#endif

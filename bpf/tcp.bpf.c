@@ -1,0 +1,652 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// TCP connections: who makes, accepts and closes them, and who listens. Shares ring, scope and settings with process.bpf.c.
+//
+// A socket's changes of state tell nearly all, on every kernel, at no cost to anything but connections. Many of them
+// happen in an interrupt, in whoever's time that is; so who a socket belongs to is remembered when its process acts on it.
+// The rest is seen when calls return: accepts, and connects and listens that fail before the state changes.
+
+#include "common.h"
+
+#include "call.h"
+#include "once.h"
+#include "ring.h"
+#include "scope.h"
+#include "socket.h"
+#include "task.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define EINTR 4
+#define EALREADY 114
+#define EINPROGRESS 115
+#define EISCONN 106
+#define ECONNRESET 104
+#define EPIPE 32
+#define ETIMEDOUT 110
+#define ECANCELED 125
+#define ERESTARTSYS 512 // a signal interrupted the call; 513 to 516 are its variants
+#define ERESTART_LAST 516
+
+// entry.flags beside those of the wire
+#define ENTRY_PENDING (1u << 8)      // listen has not returned
+#define ENTRY_DECIDED (1u << 9)      // the connect was told
+#define ENTRY_LOCAL_FIN (1u << 10)   // this side closed first
+#define ENTRY_REMOTE_FIN (1u << 11)
+#define WIRE_FLAGS 0xff
+
+struct entry {
+    struct wire_task task; // pid 0: nobody yet
+    struct wire_address asked;
+    __u64 start; // of the attempt, later of the connection
+    __u32 flags;
+    __u32 unused;
+};
+
+// What is known of each socket, by its address.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 65536);
+    __type(key, __u64);
+    __type(value, struct entry);
+} sockets SEC(".maps");
+
+// Sockets whose connect has failed in an interrupt, and was told: the call that returns the error must not tell it again.
+// A socket's address is used again, so with the number of its inode.
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 8192);
+    __type(key, __u64);
+    __type(value, __u64);
+} failed SEC(".maps");
+
+// What each connect under way asks for. By the low bits of the thread's id: there are never so many at a time that two
+// share a place, and one that does shows no address that was asked for.
+#define ASKED_MAX 4096
+
+struct asked {
+    __u64 thread;
+    struct wire_address address;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ASKED_MAX);
+    __type(key, __u32);
+    __type(value, struct asked);
+} asked_map SEC(".maps");
+
+// The state that each socket was last seen to get; see once.h.
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, __u64);
+    __type(value, __u32);
+} states SEC(".maps");
+
+// Whether no other program of this tracepoint has seen the change. A socket never gets the same state twice in a row.
+static __always_inline int take_state(__u64 key, __u32 state)
+{
+    __u32 *known = bpf_map_lookup_elem(&states, &key);
+
+    if (known && *known == state)
+        return 0;
+    if (known) {
+        *known = state;
+        return 1;
+    }
+    return (int)bpf_map_update_elem(&states, &key, &state, BPF_NOEXIST) != -EEXIST;
+}
+
+static __always_inline struct entry *entry_of(__u64 key)
+{
+    return bpf_map_lookup_elem(&sockets, &key);
+}
+
+static __always_inline void forget(__u64 key)
+{
+    bpf_map_delete_elem(&sockets, &key);
+}
+
+static __always_inline void remember(__u64 key, const struct entry *entry)
+{
+    if (bpf_map_update_elem(&sockets, &key, entry, BPF_ANY))
+        count_loss(WIRE_LOSS_SOCKET);
+}
+
+// Whether the current process is wanted, and if so who it is. `typed` in programs that may have typed pointers.
+static __always_inline int fill_current(struct wire_task *record, const int typed)
+{
+    __u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+    if (typed && config.has_typed_current) {
+        struct task_struct *task = current_task(1);
+
+        if (!in_scope(task, pid, 1))
+            return 0;
+        fill_task(record, task, 1);
+    } else {
+        struct task_struct *task = current_task(0);
+
+        if (!in_scope(task, pid, 0))
+            return 0;
+        fill_task(record, task, 0);
+    }
+    return 1;
+}
+
+static __always_inline int is_kernel_thread(void)
+{
+    struct task_struct *task = (void *)bpf_get_current_task();
+
+    return !!(BPF_CORE_READ(task, flags) & PF_KTHREAD);
+}
+
+// ---- records
+
+static __always_inline void begin(struct wire_connection *record, __u16 kind, struct sock *sk, const int typed)
+{
+    __builtin_memset(record, 0, sizeof(*record));
+    fill_header(&record->header, sizeof(*record), kind);
+    fill_local(&record->local, sk, typed);
+    fill_remote(&record->remote, sk, typed);
+    record->namespace = network_namespace(sk, typed);
+}
+
+static __always_inline void add_entry(struct wire_connection *record, const struct entry *entry)
+{
+    record->task = entry->task;
+    record->asked = entry->asked;
+    record->header.flags = entry->flags & WIRE_FLAGS;
+    if (!(entry->flags & (WIRE_CONNECTION_NO_START | WIRE_CONNECTION_EARLIER)))
+        record->duration = record->header.time - entry->start;
+}
+
+// `sk` is the program's own argument.
+static __always_inline void add_counts(struct wire_connection *record, struct sock *sk, struct sock *own)
+{
+    struct tcp_sock *tcp = (void *)bpf_skc_to_tcp_sock(sk);
+
+    if (!tcp)
+        return;
+    tcp = UNTRUSTED_SOCKET(tcp_sock, tcp);
+    // Each byte once. The peer's FIN counts as a byte received; what its arrival leaves is SOCK_DONE.
+    record->sent = tcp->bytes_sent - tcp->bytes_retrans;
+    record->received = tcp->bytes_received;
+    if (record->received && own->__sk_common.skc_flags >> SOCK_DONE & 1)
+        record->received--;
+    record->segments_sent = tcp->segs_out;
+    record->segments_received = tcp->segs_in;
+    record->retransmits = tcp->total_retrans;
+    record->round_trip = tcp->srtt_us >> 3;
+}
+
+// ---- connect
+
+static __always_inline __u64 inode_of(struct socket *socket)
+{
+    return socket ? BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino) : 0;
+}
+
+// The address that the caller gave, where it is not the one that is connected to: a program on the cgroup may have put
+// another in its place (as Cilium does for services).
+static __always_inline void set_asked(struct entry *entry, const struct wire_address *got)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+    struct wire_address address = {};
+
+    if (network.asks_registers) {
+        struct socket_address given = {};
+        struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+        // Not io_uring, nor a send that connects (TCP Fast Open).
+        if (CALL_NUMBER(regs) != NR_CONNECT)
+            return;
+        if (bpf_probe_read_user(&given, sizeof(given), (const void *)CALL_ARGUMENT_2(regs)) &&
+            bpf_probe_read_user(&given, 16, (const void *)CALL_ARGUMENT_2(regs)))
+            return;
+        if (!set_address(&address, &given))
+            return;
+    } else {
+        __u32 index = thread & (ASKED_MAX - 1);
+        struct asked *asked = bpf_map_lookup_elem(&asked_map, &index);
+
+        if (!asked || asked->thread != thread)
+            return;
+        address = asked->address;
+        asked->thread = 0;
+    }
+    if (same_address(&address, got))
+        return;
+    entry->asked = address;
+    entry->flags |= WIRE_CONNECTION_ASKED;
+}
+
+static __always_inline int on_attempt(__u64 key, struct sock *sk)
+{
+    struct entry entry = {};
+
+    if (!fill_current(&entry.task, 1))
+        return 0;
+    entry.start = bpf_ktime_get_boot_ns();
+    entry.flags = WIRE_CONNECTION_OUTGOING;
+    if (network.sees_returns) {
+        struct wire_address got;
+
+        fill_remote(&got, sk, 1);
+        set_asked(&entry, &got);
+    }
+    remember(key, &entry);
+    return 0;
+}
+
+static __always_inline int on_connected(struct sock *own, __u64 key, struct sock *sk, struct entry *entry)
+{
+    struct wire_connection record;
+
+    begin(&record, WIRE_CONNECT, sk, 1);
+    add_entry(&record, entry);
+    add_counts(&record, own, sk);
+    entry->start = record.header.time;
+    entry->flags |= ENTRY_DECIDED;
+    emit(&record, sizeof(record), WIRE_CONNECT);
+    return 0;
+}
+
+static __always_inline int on_attempt_failed(struct sock *own, __u64 key, struct sock *sk, struct entry *entry)
+{
+    struct socket *socket = sk->sk_socket;
+    struct wire_connection record;
+    __s32 error = sk->sk_err;
+
+    if (!error && network.sees_returns && socket && BPF_CORE_READ(socket, state) == SS_UNCONNECTED) {
+        // The call itself fails, for want of a port for one. It tells why when it returns.
+        forget(key);
+        return 0;
+    }
+    begin(&record, WIRE_CONNECT, sk, 1);
+    add_entry(&record, entry);
+    add_counts(&record, own, sk);
+    // Closed before it was decided: the process gave up.
+    record.error = error ? error : ECANCELED;
+    emit(&record, sizeof(record), WIRE_CONNECT);
+    forget(key);
+    if (error && network.sees_returns) {
+        __u64 inode = inode_of(socket);
+
+        bpf_map_update_elem(&failed, &key, &inode, BPF_ANY);
+    }
+    return 0;
+}
+
+// ---- listen
+
+static __always_inline int on_listen(__u64 key, struct sock *sk)
+{
+    struct entry entry = {};
+
+    if (!fill_current(&entry.task, 1))
+        return 0;
+    entry.start = bpf_ktime_get_boot_ns();
+    entry.flags = WIRE_CONNECTION_LISTENER;
+    if (network.sees_returns) {
+        entry.flags |= ENTRY_PENDING;
+    } else {
+        struct wire_connection record;
+
+        begin(&record, WIRE_LISTEN, sk, 1);
+        add_entry(&record, &entry);
+        record.duration = 0;
+        emit(&record, sizeof(record), WIRE_LISTEN);
+    }
+    remember(key, &entry);
+    return 0;
+}
+
+// ---- close
+
+// A socket that nobody is known to own, closed by the current process: it was open before us, or came in a way that is not
+// seen, and who closes it has it.
+static __always_inline int claim(__u64 key, struct sock *sk, struct entry *entry)
+{
+    struct entry claimed = {};
+
+    if (entry && entry->task.pid)
+        return 1;
+    if (is_kernel_thread() || !fill_current(&claimed.task, 1))
+        return 0;
+    if (entry) {
+        entry->task = claimed.task;
+        return 1;
+    }
+    claimed.flags = WIRE_CONNECTION_EARLIER;
+    // Only what a listening socket gave birth to has its backlog.
+    claimed.flags |= sk->sk_max_ack_backlog ? WIRE_CONNECTION_INCOMING : WIRE_CONNECTION_OUTGOING;
+    remember(key, &claimed);
+    return 1;
+}
+
+static __always_inline __u16 end_of(__u32 from, __s32 error, __u32 flags)
+{
+    if (error == ETIMEDOUT)
+        return WIRE_TCP_TIMED_OUT;
+    if (error)
+        return WIRE_TCP_RESET_BY_PEER;
+    if (from == TCP_ESTABLISHED || from == TCP_SYN_RECV || from == TCP_CLOSE_WAIT)
+        return WIRE_TCP_RESET;
+    if (flags & ENTRY_REMOTE_FIN)
+        return WIRE_TCP_CLOSED_BY_PEER;
+    return WIRE_TCP_CLOSED;
+}
+
+static __always_inline int on_end(struct sock *own, __u64 key, struct sock *sk, struct entry *entry, __u32 from)
+{
+    struct wire_connection record;
+    __s32 error = sk->sk_err;
+
+    // Nobody was asked for, or this is what was asked for.
+    if (network.scoped && !(entry && entry->task.pid)) {
+        if (entry)
+            forget(key);
+        return 0;
+    }
+    if (entry && entry->flags & ENTRY_PENDING) { // it could not listen: listen tells
+        forget(key);
+        return 0;
+    }
+    begin(&record, WIRE_CLOSE, sk, 1);
+    if (entry) {
+        add_entry(&record, entry);
+    } else {
+        record.header.flags = WIRE_CONNECTION_EARLIER;
+        record.header.flags |= sk->sk_max_ack_backlog ? WIRE_CONNECTION_INCOMING : WIRE_CONNECTION_OUTGOING;
+    }
+    if (from == TCP_LISTEN) {
+        record.header.flags &= ~(WIRE_CONNECTION_INCOMING | WIRE_CONNECTION_OUTGOING);
+        record.header.flags |= WIRE_CONNECTION_LISTENER;
+    } else {
+        add_counts(&record, own, sk);
+        record.end = end_of(from, error, entry ? entry->flags : 0);
+        record.error = error;
+    }
+    emit(&record, sizeof(record), WIRE_CLOSE);
+    if (entry)
+        forget(key);
+    return 0;
+}
+
+// ---- changes of state
+
+static __always_inline int on_state(__u64 *context)
+{
+    struct sock *own = (void *)context[0];
+    struct sock *sk = UNTRUSTED_SOCKET(sock, own);
+    __u32 from = context[1], to = context[2];
+    __u64 key = (__u64)sk;
+    struct entry *entry;
+
+    if (from == to || sk->sk_protocol != IPPROTO_TCP)
+        return 0;
+    if (config.repeated && !take_state(key, to))
+        return 0;
+    switch (to) {
+    case TCP_SYN_SENT:
+        return on_attempt(key, sk);
+    case TCP_LISTEN:
+        return on_listen(key, sk);
+    case TCP_ESTABLISHED:
+        entry = entry_of(key);
+        if (entry && entry->flags & WIRE_CONNECTION_OUTGOING)
+            return on_connected(own, key, sk, entry);
+        if (from != TCP_SYN_RECV)
+            return 0;
+        if (entry) { // accepted before: TCP Fast Open
+            entry->start = bpf_ktime_get_boot_ns();
+            entry->flags &= ~WIRE_CONNECTION_NO_START;
+        } else {
+            struct entry incoming = {.flags = WIRE_CONNECTION_INCOMING};
+
+            incoming.start = bpf_ktime_get_boot_ns();
+            remember(key, &incoming);
+        }
+        return 0;
+    case TCP_FIN_WAIT1:
+    case TCP_LAST_ACK:
+        entry = entry_of(key);
+        if (!claim(key, sk, entry))
+            return 0;
+        if (to == TCP_FIN_WAIT1 && (entry || (entry = entry_of(key))))
+            entry->flags |= ENTRY_LOCAL_FIN;
+        return 0;
+    case TCP_CLOSE_WAIT:
+        entry = entry_of(key);
+        if (entry)
+            entry->flags |= ENTRY_REMOTE_FIN;
+        return 0;
+    case TCP_CLOSE:
+        entry = entry_of(key);
+        if (from == TCP_SYN_SENT || (from == TCP_SYN_RECV && entry && entry->flags & WIRE_CONNECTION_OUTGOING))
+            return entry && !(entry->flags & ENTRY_DECIDED) ? on_attempt_failed(own, key, sk, entry) : 0;
+        if (from == TCP_SYN_RECV && !entry)
+            return 0;
+        // Broken off by the process, or a listening socket: closed here and now.
+        if (!sk->sk_err && (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT || from == TCP_LISTEN) &&
+            claim(key, sk, entry))
+            entry = entry_of(key);
+        return on_end(own, key, sk, entry, from);
+    }
+    return 0;
+}
+
+#define STATE_PROGRAM(name)                \
+    SEC("tp_btf/inet_sock_set_state")      \
+    int name(__u64 *context)               \
+    {                                      \
+        return on_state(context);          \
+    }
+
+STATE_PROGRAM(state_changed)
+STATE_PROGRAM(state_changed_2)
+STATE_PROGRAM(state_changed_3)
+
+// ---- calls that return
+
+static __always_inline int is_final(long error)
+{
+    return error != EINPROGRESS && error != EALREADY && error != EISCONN && error != EINTR &&
+           !(error >= ERESTARTSYS && error <= ERESTART_LAST);
+}
+
+// `given` is the address in the kernel's memory, or in the caller's.
+static __always_inline int connect_failed(struct socket *socket, const void *given, int in_user, long result,
+                                          const int typed)
+{
+    struct socket_address address = {};
+    struct wire_connection record;
+    struct sock *sk;
+    __u64 key, *told;
+
+    if (result >= 0 || !is_final(-result) || !socket)
+        return 0;
+    sk = BPF_CORE_READ(socket, sk);
+    if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+        return 0;
+    key = (__u64)sk;
+    told = bpf_map_lookup_elem(&failed, &key);
+    if (told) {
+        int same = *told == inode_of(socket);
+
+        bpf_map_delete_elem(&failed, &key);
+        if (same)
+            return 0;
+    }
+    // One of IPv4 is shorter, and may lie at the end of a page.
+    if (in_user) {
+        if (bpf_probe_read_user(&address, sizeof(address), given) && bpf_probe_read_user(&address, 16, given))
+            return 0;
+    } else {
+        bpf_probe_read_kernel(&address, sizeof(address), given);
+    }
+    __builtin_memset(&record, 0, sizeof(record));
+    if (!set_address(&record.remote, &address) || !fill_current(&record.task, typed))
+        return 0;
+    fill_header(&record.header, sizeof(record), WIRE_CONNECT);
+    record.header.flags = WIRE_CONNECTION_OUTGOING | WIRE_CONNECTION_NO_START;
+    record.namespace = network_namespace(sk, 0);
+    record.error = -result;
+    emit(&record, sizeof(record), WIRE_CONNECT);
+    return 0;
+}
+
+static __always_inline int accepted(struct socket *socket, const int typed)
+{
+    struct wire_connection record;
+    struct entry *entry, fresh = {};
+    struct sock *sk;
+    __u64 key;
+
+    if (!socket)
+        return 0;
+    sk = BPF_CORE_READ(socket, sk);
+    if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+        return 0;
+    key = (__u64)sk;
+    entry = entry_of(key);
+    if (!fill_current(&fresh.task, typed)) {
+        if (entry)
+            forget(key);
+        return 0;
+    }
+    fresh.flags = WIRE_CONNECTION_INCOMING;
+    if (entry) {
+        fresh.flags |= entry->flags;
+        fresh.start = entry->start;
+    } else {
+        fresh.flags |= WIRE_CONNECTION_NO_START;
+    }
+    remember(key, &fresh);
+    begin(&record, WIRE_ACCEPT, sk, 0);
+    add_entry(&record, &fresh);
+    emit(&record, sizeof(record), WIRE_ACCEPT);
+    // It may have ended meanwhile, or before.
+    if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
+        forget(key);
+    return 0;
+}
+
+static __always_inline int listen_returned(struct socket *socket, long result, const int typed)
+{
+    struct wire_connection record;
+    struct entry *entry;
+    struct sock *sk;
+    __u64 key;
+
+    if (!socket)
+        return 0;
+    sk = BPF_CORE_READ(socket, sk);
+    if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+        return 0;
+    key = (__u64)sk;
+    entry = entry_of(key);
+    begin(&record, WIRE_LISTEN, sk, 0);
+    if (!result) {
+        // Listening already, it only gets another backlog.
+        if (!entry || !(entry->flags & ENTRY_PENDING))
+            return 0;
+        entry->flags &= ~ENTRY_PENDING;
+        record.task = entry->task;
+    } else if (!fill_current(&record.task, typed)) {
+        return 0;
+    }
+    record.header.flags = WIRE_CONNECTION_LISTENER;
+    record.error = -result;
+    emit(&record, sizeof(record), WIRE_LISTEN);
+    return 0;
+}
+
+// Best hooks: functions that the calls go through, so that no other call pays anything. io_uring goes through them too.
+
+// security_socket_connect(socket, address, length): what was asked for, before a program on the cgroup may change it.
+SEC("fexit")
+int connect_allowed(__u64 *context)
+{
+    struct socket_address given = {};
+    __u64 thread = bpf_get_current_pid_tgid();
+    __u32 index = thread & (ASKED_MAX - 1);
+    struct asked *asked;
+    const void *address = 0;
+    struct socket *socket = 0;
+
+    READ(socket, &context[0]);
+    READ(address, &context[1]);
+    if ((int)context[3]) // a security module refused it
+        return connect_failed(socket, address, 0, (int)context[3], 1);
+    asked = bpf_map_lookup_elem(&asked_map, &index);
+    if (!asked)
+        return 0;
+    bpf_probe_read_kernel(&given, sizeof(given), address);
+    asked->thread = set_address(&asked->address, &given) ? thread : 0;
+    return 0;
+}
+
+// __inet_stream_connect(socket, address, length, flags, is_sendmsg)
+SEC("fexit")
+int connect_returned(__u64 *context)
+{
+    const void *address = 0;
+    struct socket *socket = 0;
+
+    READ(socket, &context[0]);
+    READ(address, &context[1]);
+    return connect_failed(socket, address, 0, (int)context[5], 1);
+}
+
+// inet_accept(socket, new socket, ...): the rest differs by version (before 6.10 flags and kernel, then one argument).
+SEC("fexit")
+int accept_returned(__u64 *context)
+{
+    struct socket *socket = 0;
+
+    READ(socket, &context[1]);
+    return accepted(socket, 1);
+}
+
+// inet_listen(socket, backlog)
+SEC("fexit")
+int inet_listen_returned(__u64 *context)
+{
+    struct socket *socket = 0;
+
+    READ(socket, &context[0]);
+    return listen_returned(socket, (int)context[2], 1);
+}
+
+// Where fexit is refused: the system calls' own tracepoints, told apart by their numbers.
+struct syscall_exit {
+    __u64 common;
+    __s32 nr;
+    __s32 unused;
+    __s64 result;
+};
+
+SEC("tracepoint")
+int call_exited(struct syscall_exit *context)
+{
+    struct task_struct *task = (void *)bpf_get_current_task();
+    struct pt_regs *regs;
+
+    if (context->nr == NR_ACCEPT || context->nr == NR_ACCEPT4) {
+        if (context->result < 0)
+            return 0;
+        return accepted(socket_of_descriptor(task, context->result), 0);
+    }
+    if (context->nr == NR_CONNECT && (context->result >= 0 || !is_final(-context->result)))
+        return 0;
+    regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+    if (context->nr == NR_CONNECT)
+        return connect_failed(socket_of_descriptor(task, CALL_ARGUMENT_1(regs)), (const void *)CALL_ARGUMENT_2(regs), 1,
+                              context->result, 0);
+    if (context->nr == NR_LISTEN)
+        return listen_returned(socket_of_descriptor(task, CALL_ARGUMENT_1(regs)), context->result, 0);
+    return 0;
+}
