@@ -150,7 +150,8 @@ package struct Event {
         case .userName: .init(userName)
         case .userAuditID: task.login_uid == .max ? .absent : .identifier(UInt64(task.login_uid))
         case .groupID: .identifier(UInt64(task.egid))
-        case .containerID, .containerName, .containerImageName, .containerRuntime, .kubernetesNamespaceName,
+        case .containerID, .containerName, .containerImageName, .containerRuntime, .containerLabels,
+            .kubernetesNamespaceName,
             .kubernetesPodName, .kubernetesPodUID, .kubernetesContainerName, .kubernetesNodeName:
             workload?.value(of: field) ?? .absent
         case .filePath: .init(call?.path)

@@ -15,7 +15,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case parentPID, parentEntityID, parentName, parentExecutable, parentArgs
     case processAncestors
     case userID, userName, userAuditID, groupID
-    case containerID, containerName, containerImageName, containerRuntime
+    case containerID, containerName, containerImageName, containerRuntime, containerLabels
     case kubernetesNamespaceName, kubernetesPodName, kubernetesPodUID, kubernetesContainerName, kubernetesNodeName
     case filePath
     case sourceIP, sourcePort, sourceBytes, sourcePackets
@@ -118,6 +118,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("container.name", .text, "name of the container"),
         .init("container.image.name", .text, "image that the container was made from"),
         .init("container.runtime", .text, "containerd, cri-o, docker or podman"),
+        .init("container.labels", .object, "labels of the container, as far as files have them"),
         .init("k8s.namespace.name", .text, "Kubernetes namespace of the pod"),
         .init("k8s.pod.name", .text, "pod that the container is in"),
         .init("k8s.pod.uid", .text, "uid of the pod; of a static pod, the hash of its manifest"),

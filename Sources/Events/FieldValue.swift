@@ -14,6 +14,8 @@ package enum FieldValue {
     case text(Bytes)
     case name(CommandName)
     case texts(TextList)
+    /// KEY=VALUE texts, each key once: an object.
+    case labels(TextList)
     case path(WalkedPath)
     /// A path above or beside `directory`, joined when it is relative.
     indirect case joinedPath(directory: WalkedPath?, Bytes)

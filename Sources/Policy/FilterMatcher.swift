@@ -93,7 +93,7 @@ package struct FilterMatcher {
         case .words(let words):
             for word in words where check.accepts(word) { return true }
             return false
-        case .texts(let list):
+        case .texts(let list), .labels(let list):
             for range in list where check.accepts(list.bytes.storage.span.extracting(range)) { return true }
             return false
         default: break

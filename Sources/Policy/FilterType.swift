@@ -37,6 +37,7 @@ enum FilterType: Equatable {
         case .processName, .parentName, .targetName: self = .name
         case .userID, .groupID, .userAuditID, .processRealUserID, .processRealGroupID, .ebpfguardCgroupID:
             self = .identifier
+        case .containerLabels: self = .textList  // KEY=VALUE
         default:
             switch field.type {
             case .boolean: self = .boolean

@@ -51,6 +51,11 @@ package struct FieldRenderer {
                 first = false
                 TextEscape.appendArgument(list.bytes.storage.span.extracting(range), to: &buffer)
             }
+        case .labels(let list):
+            for (index, range) in list.enumerated() {
+                if index > 0 { buffer.append(UInt8(ascii: ",")) }
+                TextEscape.append(list.bytes.storage.span.extracting(range), to: &buffer)
+            }
         case .ancestors(let lineage):
             for (index, ancestor) in lineage.ancestors.enumerated() {
                 if index > 0 { buffer.append("<") }

@@ -136,6 +136,17 @@ package struct JSONRenderer {
                 if lineages.count >= 64 { lineages.removeAll() }
                 lineages[ObjectIdentifier(lineage)] = (lineage, buffer.array(from: start))
             }
+        case .labels(let list):
+            buffer.append(UInt8(ascii: "{"))
+            for (index, range) in list.enumerated() {
+                if index > 0 { buffer.append(UInt8(ascii: ",")) }
+                let storage = list.bytes.storage
+                let sign = storage[range].firstIndex(of: UInt8(ascii: "=")) ?? range.upperBound
+                Self.append(storage.span.extracting(range.lowerBound..<sign), to: &buffer)
+                buffer.append(UInt8(ascii: ":"))
+                Self.append(storage.span.extracting(min(sign + 1, range.upperBound)..<range.upperBound), to: &buffer)
+            }
+            buffer.append(UInt8(ascii: "}"))
         case .counts(let counts):
             buffer.append(UInt8(ascii: "{"))
             for (index, (name, count)) in counts.enumerated() {

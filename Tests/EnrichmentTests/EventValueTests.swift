@@ -28,7 +28,7 @@ struct EventValueTests {
         case .words(let words): words.map { "\($0)" }.joined(separator: ",")
         case .text(let text): text.string
         case .name(let name): name.string
-        case .texts(let list): list.strings.joined(separator: "|")
+        case .texts(let list), .labels(let list): list.strings.joined(separator: "|")
         case .path(let path): path.string
         case .joinedPath(let directory, let path): "\(directory?.string ?? "-") + \(path.string)"
         case .address(let address): (0..<address.count).map { "\(address[$0])" }.joined(separator: ".")

@@ -25,7 +25,11 @@ struct WorkloadsTests {
     private func values(_ workload: Workload) -> [String: String] {
         var values: [String: String] = [:]
         for (name, field) in Self.fields {
-            if case .text(let text) = workload.value(of: field) { values[name] = text.string }
+            switch workload.value(of: field) {
+            case .text(let text): values[name] = text.string
+            case .labels(let list): values[name] = list.strings.joined(separator: ",")
+            default: break
+            }
         }
         return values
     }
@@ -98,6 +102,11 @@ struct WorkloadsTests {
              "io.kubernetes.pod.namespace":"payments","io.kubernetes.pod.uid":"\(Self.uid)"}}
             """)
         #expect(values(tree, "\(Self.pod)/crio-\(Self.id).scope") == kubernetes("cri-o"))
+        let labelled = NodeTree()
+        labelled.write(
+            "run/containers/storage/overlay-containers/\(Self.id)/userdata/config.json",
+            #"{"annotations":{"io.kubernetes.cri-o.Labels":"{\"app\":\"web\",\"io.kubernetes.pod.name\":\"x\"}"}}"#)
+        #expect(values(labelled, "\(Self.pod)/crio-\(Self.id).scope")?["container.labels"] == "app=web")
         #expect(values(tree, "/kubepods/pod\(Self.uid)/\(Self.id)") == kubernetes("cri-o"))
     }
 
@@ -119,7 +128,8 @@ struct WorkloadsTests {
         #expect(values(other, "/some/\(Self.id)") == Self.podmanValues)
     }
 
-    private static let dockerFile = #"{"ID":"\#(id)","Name":"/web","Config":{"Image":"nginx:1.27","Labels":{"a":"b"}}}"#
+    private static let dockerFile =
+        #"{"ID":"\#(id)","Name":"/web","Config":{"Image":"nginx:1.27","Labels":{"a":"b","io.kubernetes.x":"no","c.d/e":"f=g","a":"z","":"n"}}}"#
 
     @Test(arguments: ["/docker/\(id)", "/system.slice/docker-\(id).scope", "/actions_job/\(id)"])
     func docker(_ path: String) {
@@ -128,7 +138,7 @@ struct WorkloadsTests {
         #expect(
             values(tree, path) == [
                 "container.id": Self.id, "container.name": "web", "container.image.name": "nginx:1.27",
-                "container.runtime": "docker",
+                "container.runtime": "docker", "container.labels": "a=b,c.d/e=f=g",
             ])
     }
 
@@ -336,6 +346,13 @@ struct WorkloadsTests {
         names.node = Bytes("n")
         names.isSandbox = true
         #expect(WorkloadNames(names.bytes) == names)
+        names.addLabel("app", Array("web".utf8))
+        names.addLabel("empty", [])
+        for number in 0..<100 { names.addLabel("n\(number)", [UInt8(ascii: "x")]) }
+        names.addLabel("long", [UInt8](repeating: 1, count: 2000))
+        #expect(WorkloadNames(names.bytes) == names)
+        #expect(WorkloadNames(names.bytes).labels.map(\.string).prefix(3) == ["app=web", "empty=", "n0=x"])
+        #expect(names.labels.count == 64)
         #expect(WorkloadNames(Bytes([])) == WorkloadNames())
         #expect(WorkloadNames(Bytes([2])).isComplete)
         #expect(WorkloadNames(Bytes([0] + Array("a\0b".utf8))).container?.string == "b")

@@ -10,6 +10,7 @@ package final class Workload: Sendable {
     package let runtime: Bytes?
     package let podUID: Bytes?
     package let names: WorkloadNames
+    private let labels: TextList?
     /// Where its cgroup is, and its pod's.
     package let containerPath, podPath: Bytes?
     /// For a line of text: at most 28 characters.
@@ -25,6 +26,7 @@ package final class Workload: Sendable {
         containerPath = owner.containerPath
         podPath = owner.podPath
         self.names = names
+        labels = names.labels.isEmpty ? nil : TextList(Bytes(Array(names.labels.map(\.slice).joined(separator: [0]))))
         let label = WorkloadLabel(containerID: owner.containerID, podUID: podUID, names)
         self.label = label.whole
         shortLabel = label.shortened(to: 28)
@@ -38,6 +40,8 @@ package final class Workload: Sendable {
 /// What files say of a container. Text from outside.
 package struct WorkloadNames: Equatable {
     package var runtime, container, image, pod, podUID, namespace, node: Bytes?
+    /// KEY=VALUE, each key once.
+    package private(set) var labels: [Bytes] = []
     /// Whether the container is the pause container of its pod, which Kubernetes does not name.
     package var isSandbox = false
     /// Whether it was the runtime's own file that said so, so that there is nothing to wait for.
@@ -47,7 +51,10 @@ package struct WorkloadNames: Equatable {
 
     package static func == (a: WorkloadNames, b: WorkloadNames) -> Bool {
         a.isSandbox == b.isSandbox && a.isComplete == b.isComplete
-            && zip(a.texts, b.texts).allSatisfy { $0.map { Array($0.slice) } == $1.map { Array($0.slice) } }
+            && a.labels.count == b.labels.count
+            && zip(a.texts + a.labels, b.texts + b.labels).allSatisfy {
+                $0.map { Array($0.slice) } == $1.map { Array($0.slice) }
+            }
     }
 
     private var texts: [Bytes?] { [runtime, container, image, pod, podUID, namespace, node] }
@@ -61,14 +68,28 @@ package struct WorkloadNames: Equatable {
         podUID = podUID ?? other.podUID
         namespace = namespace ?? other.namespace
         node = node ?? other.node
+        if labels.isEmpty { labels = other.labels }
         isSandbox = isSandbox || other.isSandbox
         isComplete = isComplete || other.isComplete
     }
 
-    /// Strings that each end with NUL, in a fixed order, as a recording has them.
+    /// More than these and longer ones are not kept: each event of the container has them.
+    private static let labelLimit = 64
+
+    /// Adds a label, unless it says what other fields do.
+    mutating func addLabel(_ key: String, _ value: [UInt8]) {
+        let isKnown = key.hasPrefix("io.kubernetes.") || key.hasPrefix("annotation.")
+        let label = Array("\(key)=".utf8) + value
+        guard !isKnown, !key.isEmpty, !key.contains("="), label.count <= 1024, !label.contains(0),
+            labels.count < Self.labelLimit, !labels.contains(where: { $0.slice.starts(with: "\(key)=".utf8) })
+        else { return }
+        labels.append(Bytes(label))
+    }
+
+    /// Strings that each end with NUL, first those of a fixed order, then labels, as a recording has them.
     var bytes: Bytes {
         var bytes: [UInt8] = [(isSandbox ? 1 : 0) | (isComplete ? 2 : 0)]
-        for text in texts {
+        for text in texts + labels {
             if let text { bytes.append(contentsOf: text.slice) }
             bytes.append(0)
         }
@@ -85,6 +106,7 @@ package struct WorkloadNames: Equatable {
         while texts.count < 7 { texts.append(nil) }
         (runtime, container, image, pod) = (texts[0], texts[1], texts[2], texts[3])
         (podUID, namespace, node) = (texts[4], texts[5], texts[6])
+        labels = texts[7...].compactMap { $0 }
     }
 }
 
@@ -157,6 +179,7 @@ extension Workload {
         case .containerName: .init(names.container)
         case .containerImageName: .init(names.image)
         case .containerRuntime: containerID == nil ? .absent : .init(runtime)
+        case .containerLabels: labels.map { .labels($0) } ?? .absent
         case .kubernetesNamespaceName: .init(names.namespace)
         case .kubernetesPodName: .init(names.pod)
         case .kubernetesPodUID: .init(podUID)
@@ -171,5 +194,6 @@ extension Workload {
         .kubernetesNamespaceName, .kubernetesPodName, .kubernetesPodUID, .kubernetesNodeName,
     ]
     package static let fields: [Field] =
-        [.containerID, .containerName, .containerImageName, .containerRuntime] + podFields + [.kubernetesContainerName]
+        [.containerID, .containerName, .containerImageName, .containerRuntime, .containerLabels] + podFields
+        + [.kubernetesContainerName]
 }

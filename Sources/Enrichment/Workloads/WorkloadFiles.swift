@@ -106,6 +106,10 @@ struct WorkloadFiles: ~Copyable {
             case "io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name": names.pod = text(value)
             case "io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace": names.namespace = text(value)
             case "io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid": names.podUID = text(value)
+            case "io.kubernetes.cri-o.Labels":
+                _ = JSONReader.forEachString(in: value) { path, value in
+                    if path.count == 1 { names.addLabel(path[0], value) }
+                }
             case "io.container.manager": isPodman = value.elementsEqual("libpod".utf8)
             default: break
             }
@@ -230,7 +234,7 @@ struct WorkloadFiles: ~Copyable {
                 case "io.kubernetes.pod.uid": names.podUID = text(value)
                 case "io.kubernetes.container.name": kubernetesName = text(value)
                 case "io.kubernetes.docker.type": names.isSandbox = value.elementsEqual("podsandbox".utf8)
-                default: break
+                default: names.addLabel(path[2], value)
                 }
             default: break
             }
