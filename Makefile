@@ -21,7 +21,7 @@ BPF_ARCH := $(if $(filter aarch64,$(ARCH)),arm64,x86)
 VERSION := $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/ebpfguard/EBPFGuard.swift)
 
 GENERATED := Sources/CObjects/generated
-OBJECTS := $(patsubst bpf/%.bpf.c,$(GENERATED)/%.bpf.o,$(wildcard bpf/*.bpf.c))
+OBJECTS := $(patsubst bpf/%.bpf.c,$(GENERATED)/%.bpf.zst,$(wildcard bpf/*.bpf.c))
 BPF_FLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -mcpu=v3 -std=gnu2x -ffreestanding -Wall -Werror \
 	-Ibpf/include -ISources/CWire/include -idirafter /usr/include/$(ARCH)-linux-gnu
 
@@ -56,6 +56,11 @@ $(GENERATED)/%.bpf.o: bpf/%.bpf.c Makefile
 	$(CLANG) $(BPF_FLAGS) -MMD -MP -MF $(GENERATED)/$*.d -MT $@ -c $< -o $@
 	$(OBJCOPY) --strip-debug $@
 
+# A tenth of the size, for half a millisecond at start.
+$(GENERATED)/%.bpf.zst: $(GENERATED)/%.bpf.o
+	zstd -q -f -19 $< -o $@
+
+.SECONDARY: $(OBJECTS:.zst=.o)
 -include $(wildcard $(GENERATED)/*.d)
 
 # ---- tests

@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "CLinux", cSettings: c),
         .target(name: "CWire", cSettings: c),
         .target(name: "CObjects", cSettings: c),
-        .target(name: "BPFRuntime", dependencies: ["CLibbpf", "CLinux", "CObjects"], swiftSettings: swift),
+        .target(name: "BPFRuntime", dependencies: ["CLibbpf", "CLinux", "CObjects", "CZstd"], swiftSettings: swift),
         .target(
             name: "Events", dependencies: ["CWire"], exclude: ["Syscalls/generate"], swiftSettings: swift),
         .target(name: "Enrichment", dependencies: ["Events", "CLinux"], swiftSettings: swift),

@@ -3,6 +3,7 @@
 internal import CLibbpf
 internal import CLinux
 package import CObjects
+internal import CZstd
 internal import Glibc
 
 /// A BPF object file from memory: opened, set up, then loaded once.
@@ -23,32 +24,49 @@ package struct BPFObject: ~Copyable {
     package init(_ embedded: embedded_object, types: KernelTypes) throws(BPFError) {
         try TypedPrograms.register()
         let name = unsafe String(cString: embedded.name)
+        guard let image = unsafe Self.decompress(embedded) else {
+            throw BPFError(step: "decompress object \(name)", code: EINVAL)
+        }
         // Opened twice: what the object wants to know of the kernel's types is in the object, but where to find them
         // has to be said when it is opened.
-        let first = try unsafe Self.open(embedded, name, typesPath: nil)
+        let first = try unsafe Self.open(image, name, typesPath: nil)
         let wanted = unsafe Self.typeInformation(of: first)
         unsafe bpf_object__close(first)
         guard let reduced = wanted.flatMap({ types.reduced(for: $0) }), let file = MemoryFile(reduced) else {
             throw BPFError(step: "read the types of object \(name)", code: EINVAL)
         }
-        unsafe object = unsafe try Self.open(embedded, name, typesPath: file.path)
+        unsafe object = unsafe try Self.open(image, name, typesPath: file.path)
         self.file = file
         self.name = name
         self.types = types
     }
 
-    private static func open(
-        _ embedded: embedded_object, _ name: String, typesPath: String?
-    ) throws(BPFError) -> OpaquePointer {
+    private static func decompress(_ embedded: embedded_object) -> [UInt8]? {
+        let size = unsafe ZSTD_getFrameContentSize(embedded.bytes, embedded.size)
+        guard size < 16 << 20 else { return nil }  // the values for errors are larger
+        var isWhole = false
+        let image = unsafe [UInt8](unsafeUninitializedCapacity: Int(size)) { buffer, count in
+            count = unsafe ZSTD_decompress(buffer.baseAddress, buffer.count, embedded.bytes, embedded.size)
+            isWhole = ZSTD_isError(count) == 0
+            if !isWhole { count = 0 }
+        }
+        return isWhole ? image : nil
+    }
+
+    /// `image` is only read here: libbpf copies what it wants of it.
+    private static func open(_ image: [UInt8], _ name: String, typesPath: String?) throws(BPFError) -> OpaquePointer {
         let path = unsafe typesPath.map { unsafe strdup($0) } ?? nil
         defer { unsafe free(path) }
-        var options = unsafe bpf_object_open_opts()
-        unsafe options.sz = unsafe MemoryLayout<bpf_object_open_opts>.size
-        unsafe options.object_name = unsafe embedded.name
-        unsafe options.btf_custom_path = unsafe UnsafePointer(path)
-        guard let object = unsafe bpf_object__open_mem(embedded.bytes, embedded.size, &options) else {
-            throw BPFError(lastFailureOf: "open object \(name)")
+        let opened = unsafe name.withCString { name in
+            var options = unsafe bpf_object_open_opts()
+            unsafe options.sz = unsafe MemoryLayout<bpf_object_open_opts>.size
+            unsafe options.object_name = unsafe name
+            unsafe options.btf_custom_path = unsafe UnsafePointer(path)
+            return unsafe image.withUnsafeBytes { image in
+                unsafe bpf_object__open_mem(image.baseAddress!, image.count, &options)
+            }
         }
+        guard let object = unsafe opened else { throw BPFError(lastFailureOf: "open object \(name)") }
         return unsafe object
     }
 

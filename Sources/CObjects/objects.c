@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "CObjects.h"
 
-#if !__has_embed("generated/process.bpf.o")
+#if !__has_embed("generated/process.bpf.zst")
 #error "compile the BPF programs first: make bpf"
 #endif
 
-// libbpf reads the ELF headers in place.
-static const _Alignas(8) uint8_t process_bytes[] = {
-#embed "generated/process.bpf.o"
+static const uint8_t process_bytes[] = {
+#embed "generated/process.bpf.zst"
 };
-static const _Alignas(8) uint8_t signal_bytes[] = {
-#embed "generated/signal.bpf.o"
+static const uint8_t signal_bytes[] = {
+#embed "generated/signal.bpf.zst"
 };
-static const _Alignas(8) uint8_t syscall_bytes[] = {
-#embed "generated/syscall.bpf.o"
+static const uint8_t syscall_bytes[] = {
+#embed "generated/syscall.bpf.zst"
 };
-static const _Alignas(8) uint8_t tcp_bytes[] = {
-#embed "generated/tcp.bpf.o"
+static const uint8_t tcp_bytes[] = {
+#embed "generated/tcp.bpf.zst"
 };
-static const _Alignas(8) uint8_t uring_bytes[] = {
-#embed "generated/uring.bpf.o"
+static const uint8_t uring_bytes[] = {
+#embed "generated/uring.bpf.zst"
 };
 
 const struct embedded_object embedded_process = {"process", process_bytes, sizeof(process_bytes)};

@@ -9,7 +9,7 @@
 
 struct embedded_object {
     const char *name;
-    const uint8_t *bytes; // alive as long as the process
+    const uint8_t *bytes; // compressed (zstd); alive as long as the process
     size_t size;
 };
 
