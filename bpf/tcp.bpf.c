@@ -181,6 +181,12 @@ static __always_inline void add_counts(struct wire_connection *record, struct so
     record->round_trip = tcp->srtt_us >> 3;
 }
 
+// Which side asked for a connection that was open before us: only what a listening socket gave birth to has its backlog.
+static __always_inline __u32 direction_of(__u32 backlog)
+{
+    return backlog ? WIRE_CONNECTION_INCOMING : WIRE_CONNECTION_OUTGOING;
+}
+
 // ---- connect
 
 static __always_inline __u64 inode_of(struct socket *socket)
@@ -319,9 +325,7 @@ static __always_inline int claim(__u64 key, struct sock *sk, struct entry *entry
         entry->task = claimed.task;
         return 1;
     }
-    claimed.flags = WIRE_CONNECTION_EARLIER;
-    // Only what a listening socket gave birth to has its backlog.
-    claimed.flags |= sk->sk_max_ack_backlog ? WIRE_CONNECTION_INCOMING : WIRE_CONNECTION_OUTGOING;
+    claimed.flags = WIRE_CONNECTION_EARLIER | direction_of(sk->sk_max_ack_backlog);
     remember(key, &claimed);
     return 1;
 }
@@ -358,8 +362,7 @@ static __always_inline int on_end(struct sock *own, __u64 key, struct sock *sk, 
     if (entry) {
         add_entry(&record, entry);
     } else {
-        record.header.flags = WIRE_CONNECTION_EARLIER;
-        record.header.flags |= sk->sk_max_ack_backlog ? WIRE_CONNECTION_INCOMING : WIRE_CONNECTION_OUTGOING;
+        record.header.flags = WIRE_CONNECTION_EARLIER | direction_of(sk->sk_max_ack_backlog);
     }
     if (from == TCP_LISTEN) {
         record.header.flags &= ~(WIRE_CONNECTION_INCOMING | WIRE_CONNECTION_OUTGOING);
@@ -648,5 +651,78 @@ int call_exited(struct syscall_exit *context)
                               context->result, 0);
     if (context->nr == NR_LISTEN)
         return listen_returned(socket_of_descriptor(task, CALL_ARGUMENT_1(regs)), context->result, 0);
+    return 0;
+}
+
+// ---- sockets that were there before us
+
+static __always_inline struct sock *socket_of_file(struct file *file)
+{
+    struct socket *socket;
+
+    if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+        return 0;
+    socket = BPF_CORE_READ((struct file___socket *)file, private_data);
+    return socket ? BPF_CORE_READ(socket, sk) : 0;
+}
+
+// Every descriptor of every process, in all network namespaces. A socket that several processes have belongs to the first:
+// usually the parent.
+SEC("iter/task_file")
+int socket_existing(struct bpf_iter__task_file *context)
+{
+    struct seq_file *seq = context->meta->seq;
+    struct task_struct *task = context->task;
+    struct wire_connection record;
+    struct entry entry = {};
+    struct sock *sk;
+    __u64 key;
+    __u32 state;
+    __u16 family;
+
+    if (!task)
+        return 0;
+    sk = socket_of_file(context->file);
+    if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+        return 0;
+    key = (__u64)sk;
+    family = BPF_CORE_READ(sk, __sk_common.skc_family);
+    state = BPF_CORE_READ(sk, __sk_common.skc_state);
+    if (state == TCP_CLOSE || entry_of(key) || (family != AF_INET && family != AF_INET6))
+        return 0;
+    task = UNTRUSTED(task_struct, task);
+    if (!in_scope(task, task->tgid, 1))
+        return 0;
+    fill_task(&entry.task, task, 1);
+    entry.flags = WIRE_CONNECTION_EARLIER;
+    if (state == TCP_LISTEN)
+        entry.flags |= WIRE_CONNECTION_LISTENER;
+    else if (state == TCP_SYN_SENT)
+        entry.flags = WIRE_CONNECTION_OUTGOING | WIRE_CONNECTION_NO_START;
+    else
+        entry.flags |= direction_of(BPF_CORE_READ(sk, sk_max_ack_backlog)) | ENTRY_DECIDED;
+    if (bpf_map_update_elem(&sockets, &key, &entry, BPF_NOEXIST) && !entry_of(key))
+        count_loss(WIRE_LOSS_SOCKET);
+    if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE) { // it has ended meanwhile
+        forget(key);
+        return 0;
+    }
+    if (state == TCP_SYN_SENT)
+        return 0;
+    begin(&record, WIRE_SOCKET, sk, 0);
+    add_entry(&record, &entry);
+    if (state != TCP_LISTEN) {
+        struct tcp_sock *tcp = (void *)sk;
+
+        record.sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
+        record.received = BPF_CORE_READ(tcp, bytes_received);
+        if (record.received && BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1)
+            record.received--;
+        record.segments_sent = BPF_CORE_READ(tcp, segs_out);
+        record.segments_received = BPF_CORE_READ(tcp, segs_in);
+        record.retransmits = BPF_CORE_READ(tcp, total_retrans);
+        record.round_trip = BPF_CORE_READ(tcp, srtt_us) >> 3;
+    }
+    bpf_seq_write(seq, &record, sizeof(record));
     return 0;
 }

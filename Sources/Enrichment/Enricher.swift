@@ -107,6 +107,7 @@ package struct Enricher {
             case WIRE_CONNECT.rawValue: .connect
             case WIRE_ACCEPT.rawValue: .accept
             case WIRE_LISTEN.rawValue: .listen
+            case WIRE_SOCKET.rawValue: .open
             default: .close
             }
         guard connection.hasOwner else {

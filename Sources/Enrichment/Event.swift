@@ -21,6 +21,8 @@ package struct Event {
         case accept
         case listen
         case close
+        /// A connection, or a listening socket, that was there before.
+        case open
         /// A row of a summary: not something that happened, but numbers of what did.
         case summary
         case loss
@@ -187,7 +189,8 @@ package struct Event {
         case .ebpfguardRepeats: repeats.count == 0 ? .absent : .integer(Int64(clamping: repeats.count))
         case .summaryBy, .summaryGroup, .summaryCalls, .summaryErrors, .summaryTime, .summaryAverage, .summaryStarts,
             .summaryFailures, .summaryExits, .summaryFailedExits, .summaryKilled, .summaryRunning,
-            .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .ebpfguardLost:
+            .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .summaryConnects, .summaryFailedConnects,
+            .summaryAccepts, .summaryCloses, .summarySentBytes, .summaryReceivedBytes, .ebpfguardLost:
             .absent
         }
     }
@@ -239,6 +242,7 @@ package struct Event {
         case .accept: "accept"
         case .listen: "listen"
         case .close: "close"
+        case .open: "existing"
         case .summary: "summary"
         case .loss: "loss"
         }
@@ -248,7 +252,7 @@ package struct Event {
         switch action {
         case .exec, .execFailed, .fork: ["start"]
         case .exit: ["end"]
-        case .existing, .syscall, .signal, .summary, .loss: ["info"]
+        case .existing, .open, .syscall, .signal, .summary, .loss: ["info"]
         case .oom: ["end"]
         case .connect, .accept: ["connection", "start"]
         case .listen: ["start"]

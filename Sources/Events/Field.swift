@@ -35,6 +35,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case summaryStarts, summaryFailures, summaryExits, summaryFailedExits, summaryKilled, summaryRunning,
         summaryLifetimeAverage, summaryLifetimeLongest
     case summarySignals
+    case summaryConnects, summaryFailedConnects, summaryAccepts, summaryCloses, summarySentBytes, summaryReceivedBytes
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.
@@ -194,6 +195,12 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.summary.lifetime_average", .number, "nanoseconds that those which ended lived on average"),
         .init("ebpfguard.summary.lifetime_longest", .number, "nanoseconds that the one lived that lived longest"),
         .init("ebpfguard.summary.signals", .number, "signals that were sent, or OOM kills"),
+        .init("ebpfguard.summary.connects", .number, "connections that were made"),
+        .init("ebpfguard.summary.failed_connects", .number, "connections that were asked for and not made"),
+        .init("ebpfguard.summary.accepts", .number, "connections that were accepted"),
+        .init("ebpfguard.summary.closes", .number, "connections that ended"),
+        .init("ebpfguard.summary.sent_bytes", .number, "bytes that this side has sent in those that ended"),
+        .init("ebpfguard.summary.received_bytes", .number, "bytes that this side has received in those that ended"),
         .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
     ]
 

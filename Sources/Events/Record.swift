@@ -29,7 +29,7 @@ package enum Record {
     package static func isOptional(_ span: RawSpan) -> Bool {
         guard let header = try? span.load(wire_header.self) else { return false }
         let kinds = [
-            WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE,
+            WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE, WIRE_SOCKET,
         ]
         return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
@@ -63,7 +63,8 @@ package enum Record {
             self = .signal(try span.load(wire_signal.self))
         case WIRE_OOM.rawValue:
             self = .oom(try span.load(wire_oom.self))
-        case WIRE_CONNECT.rawValue, WIRE_ACCEPT.rawValue, WIRE_LISTEN.rawValue, WIRE_CLOSE.rawValue:
+        case WIRE_CONNECT.rawValue, WIRE_ACCEPT.rawValue, WIRE_LISTEN.rawValue, WIRE_CLOSE.rawValue,
+            WIRE_SOCKET.rawValue:
             self = .connection(ConnectionRecord(try span.load(wire_connection.self)))
         default:
             throw .unknownKind(header.kind)

@@ -14,6 +14,7 @@ struct Folding: ~Copyable {
         .eventAction, .eventOutcome, .errorCode, .ebpfguardErrno, .processName, .processExecutable, .processArgs,
         .processExitCode, .processExitSignal, .userID, .ebpfguardCgroupID, .ebpfguardExecPath, .ebpfguardExecArgs,
         .ebpfguardSignal, .syscallName, .syscallABI, .syscallArgs, .syscallReturn, .targetName, .targetExecutable,
+        .destinationIP, .destinationPort, .networkDirection, .ebpfguardCloseReason, .ebpfguardNetworkNamespace,
     ]
 
     /// What is remembered of values: they may be long. Two numbers, because one alone may collide by chance.

@@ -250,7 +250,7 @@ extension TraceKind {
         case .accept: self = .accept
         case .listen: self = .listen
         case .close: self = .close
-        case .existing, .summary, .loss: return nil
+        case .existing, .open, .summary, .loss: return nil
         }
     }
 }

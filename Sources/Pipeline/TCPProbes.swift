@@ -85,6 +85,25 @@ struct TCPProbes: ~Copyable {
         taxesSystemCalls = usesTracepoints && refusal == nil
     }
 
+    /// Records of the sockets that are there now. Their owners are known from now on.
+    func existing() throws(BPFError) -> [UInt8] { try object.runIterator("socket_existing") }
+
+    /// struct entry in bpf/tcp.bpf.c.
+    private typealias Entry = InlineArray<15, UInt64>
+
+    /// Whether a connection is open of a process of which `isGone` holds: the kernel is about to close it.
+    func hasConnection(of isGone: (UInt32) -> Bool) -> Bool {
+        guard let map = try? object.map(named: "sockets") else { return false }
+        for key in map.keys(initial: UInt64(0)) {
+            guard let entry = map.value(of: key, initial: Entry(repeating: 0)) else { continue }
+            let pid = UInt32(truncatingIfNeeded: entry[0])
+            if pid != 0, UInt32(truncatingIfNeeded: entry[14]) & WIRE_CONNECTION_LISTENER == 0, isGone(pid) {
+                return true
+            }
+        }
+        return false
+    }
+
     /// Times that a program was skipped; see `ProcessProbes.skipped`.
     func skipped() -> UInt64 {
         guard isRepeated else { return object.statistics().recursionMisses }

@@ -48,6 +48,9 @@ package enum Trace {
             let shows = options.existing && options.command == .trace
             state.takeExisting(try probes.processes.existing(), isScoped: true, show: shows)
         }
+        // Always: when one of them is closed, it is known whose it was.
+        state.takeExisting(
+            try probes.existingSockets(), isScoped: true, show: options.existing && options.command == .watchNet)
         if !options.quiet {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
             note("watching \(options.command.subject) on \(host.name), Linux \(kernelRelease())\(end)")
@@ -93,6 +96,7 @@ package enum Trace {
         _ state: inout TraceState, _ program: inout Program?, _ meter: inout CostMeter
     ) throws(Failure) -> Int32? {
         var programStatus: Int32?
+        var ended: UInt64?
         var idle = 0  // looks in a row at an empty ring
         var tick: Int32 = 10
         while true {
@@ -106,7 +110,9 @@ package enum Trace {
             // Whoever wrote a record of that time has done so.
             if count == 0 { state.sink.closeWindows(until: Host.boottime() - 200_000_000) }
             // The program's last events were in the ring before its end was told.
-            if state.isComplete || programStatus != nil && count == 0 { break }
+            if state.isComplete || programStatus != nil && count == 0 && !lingers(options, probes, state, &ended) {
+                break
+            }
             if let duration = options.duration, Host.boottime() - state.started >= duration { break }
 
             // What wakes us after a pause is often a fork, and its exec is about to follow.
@@ -124,6 +130,21 @@ package enum Trace {
         }
         if program != nil, programStatus == nil { programStatus = end(&program!) }
         return programStatus
+    }
+
+    /// Whether connections of processes that have ended are still open: their last packets may be under way, and their end
+    /// tells what went through them. For a while.
+    private static func lingers(
+        _ options: TraceOptions, _ probes: borrowing TraceProbes, _ state: borrowing TraceState, _ ended: inout UInt64?
+    ) -> Bool {
+        guard options.command == .watchNet else { return false }
+        let now = Host.boottime()
+        let since = ended ?? now
+        ended = since
+        guard now - since < 500_000_000 else { return false }
+        var gone = false
+        gone = probes.hasConnection { !state.knows($0) }
+        return gone
     }
 
     /// How long to wait, in milliseconds. After an event: one tick, and the programs wake nobody, as that is what costs.

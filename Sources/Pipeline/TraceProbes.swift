@@ -132,6 +132,18 @@ struct TraceProbes: ~Copyable {
         }
     }
 
+    /// Records of the sockets that are there now, where connections are watched.
+    func existingSockets() throws(Failure) -> [UInt8] {
+        do throws(BPFError) {
+            return try tcp?.existing() ?? []
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// See `TCPProbes.hasConnection`.
+    func hasConnection(of isGone: (UInt32) -> Bool) -> Bool { tcp?.hasConnection(of: isGone) ?? false }
+
     /// Lends waiting records, oldest first over both rings, until there is none or `body` answers false; answers how many.
     ///
     /// A record that is being written may be older than what the other ring has: by the microseconds that writing it takes.

@@ -126,7 +126,12 @@ struct TraceState: ~Copyable {
         }
         guard var event = enricher.event(for: record) else { return }
         gate?.survey(event.task.cgroup, &enricher, now: event.time)
-        guard show, !isComplete, let process = event.process else { return }
+        guard show, !isComplete else { return }
+        if event.action == .open {
+            if wants(event) { emit(&event) }
+            return
+        }
+        guard showsProcesses, let process = event.process else { return }
         guard event.record?.has(WIRE_PROCESS_IN_SCOPE) == true, process.key.start < started else { return }
         if wants(event) { emit(&event) }
     }
@@ -268,7 +273,8 @@ struct TraceState: ~Copyable {
             (Int(WIRE_SIGNAL.rawValue), "signal"), (Int(WIRE_OOM.rawValue), "oom"),
             (Int(WIRE_CONNECT.rawValue), "connect"), (Int(WIRE_ACCEPT.rawValue), "accept"),
             (Int(WIRE_LISTEN.rawValue), "listen"), (Int(WIRE_CLOSE.rawValue), "close"),
-            (Int(WIRE_LOSS_SOCKET.rawValue), "socket"),
+            (Int(WIRE_SOCKET.rawValue), "socket"),
+            (Int(WIRE_LOSS_SOCKET.rawValue), "owner"),
             (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
         ]
         return names.compactMap { index, name in counters[index] > 0 ? (name, counters[index]) : nil }

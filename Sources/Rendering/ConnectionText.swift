@@ -2,7 +2,7 @@
 
 internal import CWire
 internal import Enrichment
-internal import Events
+package import Events
 
 extension TextRenderer {
     /// Time, pid, process, container, then what happened: "-> 10.0.0.1:443 connected in 1.2 ms". The arrow points from who
@@ -53,9 +53,10 @@ extension TextRenderer {
         switch event.action {
         case .listen where connection.error == nil: line.write(.strong) { $0.append("listens on ") }
         case .listen: line.buffer.append("can't listen on ")
+        case .open: line.buffer.append("listening on ")
         default: line.buffer.append("no longer listens on ")
         }
-        append(connection.local, to: &line.buffer)
+        Self.append(connection.local, to: &line.buffer)
         if connection.error != nil { appendError(connection, to: &line, ": ") }
         guard event.action == .close, let duration = connection.duration else { return }
         line.write(.faint) { $0.append(string: ", after \(durationText(duration))") }
@@ -67,10 +68,10 @@ extension TextRenderer {
         case false?: line.buffer.append("-> ")
         case nil: line.buffer.append("<> ")
         }
-        line.write(.strong) { append(connection.asked, to: &$0) }
+        line.write(.strong) { Self.append(connection.asked, to: &$0) }
         if let translated = connection.translated {
             line.buffer.append(" (")
-            append(translated, to: &line.buffer)
+            Self.append(translated, to: &line.buffer)
             line.buffer.append(")")
         }
         if connection.isIncoming == true, let port = connection.local.port {
@@ -93,7 +94,7 @@ extension TextRenderer {
         case .accept:
             line.buffer.append("accepted")
         default:
-            appendEnd(connection, to: &line)
+            if event.action == .open { line.buffer.append("open") } else { appendEnd(connection, to: &line) }
             line.write(.faint) { $0.append(string: time.map { " \($0)" } ?? "") }
             guard let traffic = connection.traffic else { return }
             line.buffer.append(string: " \u{2191}\(byteText(traffic.sent)) \u{2193}\(byteText(traffic.received))")
@@ -132,7 +133,7 @@ extension TextRenderer {
         line.write(.faint) { buffer in
             if !connection.isListener, connection.local.port != nil {
                 buffer.append("  here=")
-                append(connection.local, to: &buffer)
+                Self.append(connection.local, to: &buffer)
             }
             if let kind = connection.remoteClass {
                 buffer.append("  class=")
@@ -150,7 +151,7 @@ extension TextRenderer {
     }
 
     /// 10.0.0.1:443, [fe80::1]:443; "?" for what is not known.
-    private func append(_ endpoint: ConnectionRecord.Endpoint, to buffer: inout OutputBuffer) {
+    fileprivate static func append(_ endpoint: ConnectionRecord.Endpoint, to buffer: inout OutputBuffer) {
         if let address = endpoint.address {
             if address.count == 16 { buffer.append("[") }
             TextEscape.append(address, to: &buffer)
@@ -161,6 +162,13 @@ extension TextRenderer {
         buffer.append(":")
         if let port = endpoint.port { buffer.append(decimal: UInt64(port)) } else { buffer.append("?") }
     }
+}
+
+/// An address with its port, as in lines of text.
+package func connectionText(_ endpoint: ConnectionRecord.Endpoint) -> String {
+    var buffer = OutputBuffer(capacity: 64)
+    TextRenderer.append(endpoint, to: &buffer)
+    return String(decoding: buffer.array(), as: UTF8.self)
 }
 
 /// 0, 999, 1.0K, 34K, 1.5M: at most four characters up to petabytes. Powers of 1000.

@@ -10,6 +10,7 @@ package struct Table {
         case count(UInt64)
         /// Nanoseconds.
         case duration(UInt64)
+        case bytes(UInt64)
         case share(UInt64, of: UInt64)
     }
 
@@ -101,6 +102,7 @@ package struct TableRenderer {
         case .none: "-"
         case .count(let count): grouped(count)
         case .duration(let nanoseconds): durationText(nanoseconds)
+        case .bytes(let count): byteText(count)
         case .share(let part, let whole):
             whole == 0 ? "-" : decimal(hundredths: UInt64(Double(part) / Double(whole) * 10_000 + 0.5))
         }

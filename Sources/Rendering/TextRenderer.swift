@@ -156,7 +156,7 @@ package struct TextRenderer {
                 appendName(event.task.name, to: &buffer)
                 buffer.append(" asked for memory")
             }
-        case .connect, .accept, .listen, .close, .summary, .loss: break
+        case .connect, .accept, .listen, .close, .open, .summary, .loss: break
         }
     }
 

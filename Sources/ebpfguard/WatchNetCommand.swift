@@ -28,6 +28,9 @@ struct WatchNetCommand: ParsableCommand {
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
+    @OptionGroup(title: "Summary")
+    var summary: SummaryArguments
+
     @OptionGroup(title: "Containers")
     var workloads: WorkloadOptions
 
@@ -59,15 +62,18 @@ struct WatchNetCommand: ParsableCommand {
         }
         var options = TraceOptions(.watchNet)
         options.scope = try scope.scope()
+        options.existing = selection.existing
         options.kinds = try chosenKinds(selection.events, of: .watchNet)
         try workloads.apply(to: &options)
         try conditions.apply(to: &options)
         try output.apply(to: &options)
+        try summary.apply(to: &options)
         try bounds.apply(to: &options)
         try recording.apply(to: &options)
         options.strict = checks.strict
         options.verbose = checks.verbose
         options.program = try programArguments(program.count, of: .watchNet)
+        if let mistake = options.summaryMistake { throw mistake }
         throw ExitCode(try Trace.run(options).code)
     }
 }
@@ -78,4 +84,7 @@ struct NetworkSelection: ParsableArguments {
         help: ArgumentHelp(
             "Kinds to show, separated by commas: connect, accept, listen, close. Default: all.", valueName: "kinds"))
     var events: [String] = []
+
+    @Flag(help: "Show the connections and listening sockets that are already there first.")
+    var existing = false
 }

@@ -252,6 +252,64 @@ let networkTests = [
         t.equal(run.told.count, 0, "events of others")
     },
 
+    Test("net: connections that were there before") { t in
+        let holder = try Child(workload("standing"))
+        let isReady = holder.wait(milliseconds: t.allow(milliseconds: 5000)) { $0.outputText.contains("standing") }
+        guard isReady else { throw Stop.failed("the workload says \(holder.outputText) \(holder.errorText)") }
+        let port = try t.require(Int(lines(holder.outputText).last?.split(separator: " ").last ?? ""), "port")
+        let child = try t.watch(["-o", "json", "--existing"], command: "watch-net")
+        holder.closeInput()
+        holder.wait(milliseconds: t.allow(milliseconds: 5000))
+        let run = try t.stop(child)
+        let own = run.told.filter { $0.pid == holder.pid }
+        t.equal(
+            own.map(\.action).sorted(), ["close", "close", "close", "existing", "existing", "existing"], "what is told")
+        for (action, sent, reason) in [("existing", 1234, nil), ("close", 1240, "closed")] as [(String, Int, String?)] {
+            let both = own.filter { $0.action == action && $0["source.port"] == .integer(port) }
+            t.equal(
+                both.compactMap { $0["network.direction"]?.string }.sorted(), ["egress", "ingress"],
+                "the directions, \(action)")
+            for event in both {
+                t.equal(event["process.name"], "standing", "process.name")
+                t.equal(event["process.executable"], .string(ownPath), "process.executable")
+                t.equal(event["source.bytes"], .integer(sent), "source.bytes, \(action)")
+                t.equal(event["destination.bytes"], 50, "destination.bytes, \(action)")
+                t.equal(event["destination.port"], .integer(server), "destination.port")
+                t.equal(event["event.duration"], nil, "event.duration")
+                t.equal(event["ebpfguard.opened_before"], true, "ebpfguard.opened_before")
+                if event["network.direction"] == "egress" {
+                    t.equal(event["ebpfguard.close_reason"], reason.map { .string($0) }, "ebpfguard.close_reason")
+                }
+            }
+        }
+        let listeners = own.filter { $0["source"] == nil }
+        t.equal(listeners.map(\.action), ["existing", "close"], "the listening socket")
+        t.expect(listeners.allSatisfy { $0["destination.port"] == .integer(server) }, "where it listens")
+    },
+
+    Test("net: a summary by destination and by process") { t in
+        let run = try t.watchNet(["--summary"], workload("connections", "4", "30"))
+        let opened = run.all("open")
+        let (sent, received) = (opened.reduce(0) { $0 + $1[1] }, opened.reduce(0) { $0 + $1[2] })
+        t.equal(run.told.count, 2, "rows")
+        for row in run.told {
+            let incoming = row["network.direction"] == "ingress"
+            t.equal(row["destination.ip"], "127.0.0.1", "destination.ip")
+            t.equal(row["destination.port"], .integer(server), "destination.port")
+            t.equal(row["ebpfguard.summary.by"], "destination", "what it is by")
+            t.equal(row["ebpfguard.summary.connects"], .integer(incoming ? 0 : 30), "connects")
+            t.equal(row["ebpfguard.summary.accepts"], .integer(incoming ? 30 : 0), "accepts")
+            t.equal(row["ebpfguard.summary.closes"], 30, "closes")
+            t.equal(row["ebpfguard.summary.failed_connects"], 0, "failed connects")
+            t.equal(row["ebpfguard.summary.sent_bytes"], .integer(incoming ? received : sent), "bytes sent")
+            t.equal(row["ebpfguard.summary.received_bytes"], .integer(incoming ? sent : received), "bytes received")
+        }
+        let processes = try t.watchNet(["--summary", "--by", "process"], workload("connections", "4", "5"))
+        t.equal(Set(processes.told.compactMap { $0["process.name"]?.string }), ["client", "server"], "processes")
+        let refused = try t.watchNet(["--summary"], workload("unheard", "4", "7"))
+        t.equal(refused.told.map { $0["ebpfguard.summary.failed_connects"] }, [7], "refused")
+    },
+
     Test("net: a line of text, on a terminal of 80 columns") { t in
         let child = try t.start(
             ["--color", "never"], workload("connections", "4", "3"), columns: 80, command: "watch-net")

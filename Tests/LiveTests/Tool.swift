@@ -228,7 +228,7 @@ struct Laws {
         }
         expect(event["event.kind"] == "event", "event.kind is not event")
         expect(Self.types[event.action] != nil, "an action nobody knows")
-        if Self.connections.contains(event.action) {
+        if Self.connections.contains(event.action) || event["network"] != nil {
             checkConnection(event)
             return
         }
@@ -291,10 +291,13 @@ struct Laws {
         }
         expect(event["event.category"] == ["network"], "event.category is not network")
         let isListener = event["source"] == nil && event.action != "connect"
+        let isExisting = event.action == "existing"
         let time: JSON = event.action == "close" ? "end" : "start"
-        expect(event["event.type"] == (isListener ? [time] : ["connection", time]), "event.type does not fit")
+        expect(
+            event["event.type"] == (isExisting ? ["info"] : isListener ? [time] : ["connection", time]),
+            "event.type does not fit")
         let outcome = event["event.outcome"]
-        expect(outcome == "success" || outcome == "failure", "event.outcome")
+        expect(isExisting ? outcome == nil : outcome == "success" || outcome == "failure", "event.outcome")
         expect((event["error.code"] != nil) == event.isFailure, "error.code does not fit the outcome")
         expect((event["ebpfguard.errno"] != nil) == event.isFailure, "ebpfguard.errno does not fit the outcome")
         expect(event["network.transport"] == "tcp", "network.transport")
@@ -303,7 +306,8 @@ struct Laws {
         expect((event["ebpfguard.close_reason"] != nil) == (event.action == "close" && !isListener), "close_reason")
         expect(event["destination.ip"]?.string?.isEmpty == false, "no destination.ip")
         expect(isListener == (event["network.direction"] == nil), "network.direction does not fit")
-        expect((event["source.bytes"] != nil) == (event.action == "close" && !isListener), "source.bytes")
+        expect(
+            (event["source.bytes"] != nil) == ((event.action == "close" || isExisting) && !isListener), "source.bytes")
         for key in ["source.port", "destination.port", "destination.nat.port"] {
             expect(event[key] != 0, "\(key) is 0")
         }

@@ -255,8 +255,10 @@ int run_unheard(int argc, char *const argv[])
 static int deaf(uint16_t port)
 {
     int server = listener('4', port, 0);
+    struct pollfd wanted = {.fd = server, .events = POLLIN};
 
     connected('4', port);
+    check(poll(&wanted, 1, 5000) == 1, "poll");
     return server;
 }
 
@@ -382,6 +384,32 @@ int run_endings(int argc, char *const argv[])
     accepted = accept(server, NULL, NULL);
     check(receive(accepted, 100) == 5, "what the leaver sent");
     check(reap(pid) == 0, "the leaver failed");
+    close(accepted);
+    close(server);
+    _exit(0);
+}
+
+// standing: a listening socket and a connection; says so, waits for its input to end, and closes them.
+int run_standing(int argc, char *const argv[])
+{
+    (void)argc, (void)argv;
+    char byte;
+
+    make_network();
+    prctl(PR_SET_NAME, "standing");
+    int server = listener('4', PORT, 8);
+    int client = connected('4', PORT), accepted = accept(server, NULL, NULL);
+    send_all(client, 1234);
+    check(receive(accepted, 1234) == 1234, "question");
+    send_all(accepted, 50);
+    check(receive(client, 50) == 50, "answer");
+    say("standing %u", port_of(client));
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
+    send_all(client, 6);
+    check(receive(accepted, 6) == 6, "the rest");
+    close(client);
+    check(receive(accepted, 1) == 0, "end");
     close(accepted);
     close(server);
     _exit(0);

@@ -56,6 +56,7 @@ static const struct {
     {"early", run_early},
     {"endings", run_endings},
     {"ways", run_ways},
+    {"standing", run_standing},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

@@ -214,6 +214,12 @@ struct bpf_iter__task {
     struct task_struct *task;
 };
 
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    struct file *file;
+};
+
 #pragma clang attribute pop
 
 // System call arguments as the entry code saved them.

@@ -76,9 +76,9 @@ package struct ConnectionRecord: Sendable {
         return fixed.duration
     }
 
-    /// Bytes and segments, from this side to the other and back; `nil` where there were none to count yet.
+    /// Bytes and segments up to now, from this side to the other and back; `nil` where there were none to count yet.
     package var traffic: Traffic? {
-        guard kind == WIRE_CLOSE.rawValue, !isListener else { return nil }
+        guard kind == WIRE_CLOSE.rawValue || kind == WIRE_SOCKET.rawValue, !isListener else { return nil }
         return Traffic(
             sent: fixed.sent, received: fixed.received, segmentsSent: fixed.segments_sent,
             segmentsReceived: fixed.segments_received)

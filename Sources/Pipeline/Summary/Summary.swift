@@ -25,6 +25,9 @@ struct Summary {
     private(set) var otherCalls = CallCounts()
     private(set) var signals: SummaryGroups<SignalCounts>
     private(set) var otherSignals = SignalCounts()
+    private(set) var connections: SummaryGroups<ConnectionCounts>
+    private(set) var otherConnections = ConnectionCounts()
+    let showsConnections: Bool
     /// Pairs of group and call.
     private var pairs = 0
 
@@ -32,20 +35,28 @@ struct Summary {
         self.options = summary
         hasTimes = options.syscalls != nil
         let kinds = options.shownKinds
-        showsProcesses = kinds?.isDisjoint(with: [.exec, .failed, .fork, .exit]) != true
+        let isNetwork = options.command == .watchNet
+        showsProcesses = !isNetwork && kinds?.isDisjoint(with: [.exec, .failed, .fork, .exit]) != true
         showsCalls = kinds.map { !$0.isDisjoint(with: [.syscall, .security]) } ?? false
         showsSignals = kinds.map { !$0.isDisjoint(with: [.signal, .oom]) } ?? false
         showsRunning = options.existing
         processes = SummaryGroups(limit: limit)
         calls = SummaryGroups(limit: limit)
         signals = SummaryGroups(limit: limit)
+        connections = SummaryGroups(limit: limit)
+        showsConnections = options.command == .watchNet
     }
 
     /// What the table of processes is by.
     var processGrouping: SummaryGrouping {
-        guard let grouping = options.grouping, grouping != .syscall else { return .executable }
+        guard let grouping = options.grouping, grouping != .syscall, grouping != .destination else {
+            return .executable
+        }
         return grouping
     }
+
+    /// What connections are grouped by.
+    var connectionGrouping: SummaryGrouping { options.grouping ?? .destination }
 
     /// What calls are grouped by; `syscall` when they are not.
     var callGrouping: SummaryGrouping { options.grouping ?? .syscall }
@@ -68,8 +79,28 @@ struct Summary {
         case .signal, .oom:
             let counted = signals.update(receiver(of: event), initial: SignalCounts()) { $0.signals += 1 }
             if !counted { otherSignals.signals += 1 }
-        case .fork, .connect, .accept, .listen, .close, .summary, .loss: break
+        case .connect, .accept, .close: event.connection.map { countConnection(event, $0) }
+        case .fork, .listen, .open, .summary, .loss: break
         }
+    }
+
+    private mutating func countConnection(_ event: Event, _ connection: ConnectionRecord) {
+        if connection.isListener { return }
+        var counts = ConnectionCounts()
+        switch event.action {
+        case .connect where connection.error == nil: counts.connects = 1
+        case .connect: counts.failedConnects = 1
+        case .accept: counts.accepts = 1
+        default:
+            counts.closes = 1
+            counts.sent = connection.traffic?.sent ?? 0
+            counts.received = connection.traffic?.received ?? 0
+        }
+        let group =
+            connectionGrouping == .destination
+            ? SummaryGroup.destination(of: connection) : group(of: event, by: connectionGrouping)
+        let counted = connections.update(group, initial: ConnectionCounts()) { $0.add(counts) }
+        if !counted { otherConnections.add(counts) }
     }
 
     /// Counts calls that the kernel has counted.
@@ -100,7 +131,7 @@ struct Summary {
 
     private func group(of event: Event, by grouping: SummaryGrouping) -> SummaryGroup {
         switch grouping {
-        case .executable, .syscall: .executable(program(of: event), name: event.task.name)
+        case .executable, .syscall, .destination: .executable(program(of: event), name: event.task.name)
         case .process: .process(event.task, executable: event.executable)
         case .user: .user(event.task.euid, name: event.userName)
         case .container: .workload(event.workload, path: event.cgroup, cgroup: event.task.cgroup, byPod: false)

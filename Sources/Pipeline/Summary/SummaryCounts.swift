@@ -54,6 +54,26 @@ struct CallCounts: SummaryCounts, Equatable {
     }
 }
 
+/// What became of connections.
+struct ConnectionCounts: SummaryCounts, Equatable {
+    var connects: UInt64 = 0
+    var failedConnects: UInt64 = 0
+    var accepts: UInt64 = 0
+    var closes: UInt64 = 0
+    /// Bytes of those that were closed.
+    var sent: UInt64 = 0
+    var received: UInt64 = 0
+
+    mutating func add(_ other: ConnectionCounts) {
+        connects += other.connects
+        failedConnects += other.failedConnects
+        accepts += other.accepts
+        closes += other.closes
+        sent &+= other.sent
+        received &+= other.received
+    }
+}
+
 /// How often a signal was sent.
 struct SignalCounts: SummaryCounts, Equatable {
     var signals: UInt64 = 0

@@ -3,6 +3,7 @@
 internal import CWire
 internal import Enrichment
 internal import Events
+internal import Rendering
 
 /// Who or what the events of one row have in common. Two with equal keys are the same.
 struct SummaryGroup {
@@ -52,6 +53,17 @@ struct SummaryGroup {
         if let executable { fields[.processExecutable] = .path(executable) }
         return SummaryGroup(
             .process(task.key), label: Bytes(Array("\(task.pid) ".utf8) + task.name.array), fields)
+    }
+
+    /// Where a connection leads; of one that came in, to which address and port of ours.
+    static func destination(of connection: ConnectionRecord) -> SummaryGroup {
+        let destination = connection.destination
+        let incoming = connection.isIncoming == true
+        var fields: [Field: FieldValue] = [.networkDirection: .word(incoming ? "ingress" : "egress")]
+        if let address = destination.address { fields[.destinationIP] = .address(address) }
+        if let port = destination.port { fields[.destinationPort] = .integer(Int64(port)) }
+        let label = Array(((incoming ? "<- on " : "-> ") + connectionText(destination)).utf8)
+        return SummaryGroup(.text(label), label: Bytes(label), fields)
     }
 
     static func user(_ uid: UInt32, name: Bytes?) -> SummaryGroup {

@@ -3,6 +3,8 @@
 /// What the rows of a summary are about.
 package enum SummaryGrouping: String, CaseIterable, Sendable {
     case executable, process, container, pod, user, syscall
+    /// The address and port that connections lead to; of accepted ones, that they came to.
+    case destination
 }
 
 /// What `--summary` and its companions ask for.
@@ -43,7 +45,7 @@ extension TraceOptions {
         case .process: .process
         case .container, .pod: .cgroup
         // The kernel could count these only for what it has seen from the start.
-        case .executable, .user: nil
+        case .executable, .user, .destination: nil
         }
     }
 
@@ -67,6 +69,12 @@ extension TraceOptions {
             }
         }
         if let grouping = summary?.grouping {
+            if grouping == .destination ? command != .watchNet : grouping == .syscall && command != .trace {
+                let others = "executable, process, container, pod or user"
+                return Failure(
+                    .usage, "--by \(grouping.rawValue): \(command.name) has none",
+                    help: "choose \(command == .watchNet ? "destination, " : "")\(others)")
+            }
             let showsCalls = shownKinds.map { !$0.isDisjoint(with: [.syscall, .security]) } ?? false
             if grouping == .syscall, !showsCalls {
                 return Failure(

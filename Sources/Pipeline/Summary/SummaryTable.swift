@@ -51,7 +51,41 @@ extension Summary {
         if showsProcesses || !processes.entries.isEmpty { tables.append(processTable(top)) }
         if showsCalls || !calls.entries.isEmpty { tables.append(callTable(top, parts: parts)) }
         if showsSignals || !signals.entries.isEmpty { tables.append(signalTable(top)) }
+        if showsConnections || !connections.entries.isEmpty { tables.append(connectionTable(top)) }
         return tables
+    }
+
+    // MARK: Connections
+
+    private func connectionTable(_ top: Int?) -> SummaryTable {
+        let ranking = Ranking(
+            connections.entries.values.map { Item(group: $0.group, counts: $0.counts) },
+            others: otherConnections == ConnectionCounts() ? nil : otherConnections, top: top, by: Self.isBefore)
+        return lay(
+            ranking, by: connectionGrouping.rawValue,
+            columns: ["CONNECTS", "FAILED", "ACCEPTS", "CLOSED", "SENT", "RECEIVED"], cells: Self.cells,
+            fields: Self.fields)
+    }
+
+    private static func isBefore(_ a: ConnectionCounts, _ b: ConnectionCounts) -> Bool {
+        let (left, right) = (a.sent &+ a.received, b.sent &+ b.received)
+        if left != right { return left > right }
+        return (a.connects + a.accepts, a.failedConnects) > (b.connects + b.accepts, b.failedConnects)
+    }
+
+    private static func cells(_ counts: ConnectionCounts) -> [Table.Cell] {
+        [
+            .count(counts.connects), .count(counts.failedConnects), .count(counts.accepts), .count(counts.closes),
+            .bytes(counts.sent), .bytes(counts.received),
+        ]
+    }
+
+    private static func fields(_ counts: ConnectionCounts) -> [Field: FieldValue] {
+        [
+            .summaryConnects: .init(counts.connects), .summaryFailedConnects: .init(counts.failedConnects),
+            .summaryAccepts: .init(counts.accepts), .summaryCloses: .init(counts.closes),
+            .summarySentBytes: .init(counts.sent), .summaryReceivedBytes: .init(counts.received),
+        ]
     }
 
     // MARK: Processes

@@ -57,10 +57,11 @@ private func event(for record: Record, _ tree: inout ProcessTree) -> Event? {
             .oom, time: record.header.time, process: tree.acting(record.task), task: record.task,
             target: .init(task: record.target, process: nil), hook: "hook", host: Fixture.host)
     case .connection(let connection):
-        let actions: [Event.Action] = [.connect, .accept, .listen, .close]
+        let actions: [Event.Action] = [.connect, .accept, .listen, .close, .open]
         let process = connection.hasOwner ? tree.acting(connection.task) : nil
         return Event(
-            actions[Int(connection.kind - WIRE_CONNECT.rawValue) & 3], time: connection.time, process: process,
+            actions[Int(connection.kind - WIRE_CONNECT.rawValue) % actions.count], time: connection.time,
+            process: process,
             task: process == nil ? nil : connection.task, connection: connection, hook: "hook", host: Fixture.host)
     }
 }

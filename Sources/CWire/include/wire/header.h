@@ -22,7 +22,8 @@ enum wire_kind {
     WIRE_ACCEPT = 11,
     WIRE_LISTEN = 12,
     WIRE_CLOSE = 13,
-    WIRE_KIND_COUNT = 14,
+    WIRE_SOCKET = 14, // a connection or listening socket that was there before us
+    WIRE_KIND_COUNT = 15,
 };
 
 struct wire_header {

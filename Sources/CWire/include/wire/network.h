@@ -6,12 +6,13 @@
 
 #include "header.h"
 
-// header.flags of WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN and WIRE_CLOSE
+// header.flags of WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE and WIRE_SOCKET
 #define WIRE_CONNECTION_OUTGOING (1u << 0) // this side asked for it
 #define WIRE_CONNECTION_INCOMING (1u << 1) // the other side did; with neither it is not known who
 #define WIRE_CONNECTION_LISTENER (1u << 2) // WIRE_CLOSE: of a socket that listened
 #define WIRE_CONNECTION_ASKED (1u << 3)    // `asked` is not what it got
-#define WIRE_CONNECTION_EARLIER (1u << 4)  // it was open before it was first seen: no duration, and the task is who closed it
+// It was open before it was first seen: no duration, and the task is who had it then, or who closed it.
+#define WIRE_CONNECTION_EARLIER (1u << 4)
 #define WIRE_CONNECTION_NO_START (1u << 5) // when it began is not known
 
 // How a connection ended.
