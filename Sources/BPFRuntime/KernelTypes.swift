@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
-
 /// The running kernel's types (BTF), read as far as a run needs them: ids of functions and structures, and a copy that
 /// has only the structures that a set of programs reads.
 ///
@@ -13,27 +11,21 @@ package final class KernelTypes {
     package static let path = "/sys/kernel/btf/vmlinux"
 
     private let types: TypeSection
-    /// Where each type starts in the section, by id; [0] is void.
-    private let offsets: [UInt32]
+    private let index: TypeIndex
+    private var offsets: [UInt32] { index.offsets }
 
     /// `nil` when there is no BTF, or none that this can read.
     package convenience init?() {
-        guard let bytes = Self.contents() else { return nil }
+        guard let bytes = TypeBytes(file: Self.path) else { return nil }
         self.init(bytes)
     }
 
-    init?(_ bytes: [UInt8]) {
-        guard let types = TypeSection(bytes) else { return nil }
+    convenience init?(_ bytes: [UInt8]) { self.init(TypeBytes(bytes)) }
+
+    init?(_ bytes: TypeBytes) {
+        guard let types = TypeSection(bytes), let index = TypeIndex(types) else { return nil }
         self.types = types
-        var offsets: [UInt32] = [0]
-        offsets.reserveCapacity(160_000)
-        var offset = 0
-        while let kind = types.kind(at: offset) {
-            offsets.append(UInt32(offset))
-            offset += types.size(at: offset, kind)
-        }
-        guard offset == types.count else { return nil }  // a kind newer than this reader: its size is not known
-        self.offsets = offsets
+        self.index = index
     }
 
     /// The ids of those functions that the kernel has; one that it has inlined is not among them.
@@ -74,20 +66,15 @@ package final class KernelTypes {
     }
 
     private func ids(of names: Set<String>, _ kind: TypeKind) -> [String: UInt32] {
-        var filter = NameFilter()
-        for name in names { filter.add(name, kind) }
         var found: [String: UInt32] = [:]
-        for id in 1..<offsets.count {
-            let offset = Int(offsets[id])
-            if let name = filter.match(types, offset) { found[name] = UInt32(id) }
-        }
+        for name in names { found[name] = index.find(name, kind).last }
         return found
     }
 
     /// The kernel's BTF again, with only the structures and members that `object`, the BTF of a BPF object file, names:
     /// all that libbpf needs to relocate it. `nil` when `object` is not BTF.
     package func reduced(for object: [UInt8]) -> [UInt8]? {
-        guard let local = TypeSection(object) else { return nil }
+        guard let local = TypeSection(TypeBytes(object)) else { return nil }
         var structures: Set<String> = []
         var members: Set<String> = []
         var offset = 0
@@ -101,36 +88,10 @@ package final class KernelTypes {
         structures.remove("")
         members.remove("")
 
-        var filter = NameFilter()
-        for name in structures {
-            filter.add(name, .structure)
-            filter.add(name, .union)
-        }
         var writer = TypeWriter(types: types, offsets: offsets, structures: structures, members: members)
-        for id in 1..<offsets.count {
-            let offset = Int(offsets[id])
-            if filter.match(types, offset) != nil { _ = writer.copy(UInt32(id)) }
+        for name in structures {
+            for id in index.find(name, .structure, .union) { _ = writer.copy(id) }
         }
         return writer.finish()
-    }
-
-    /// The file, mapped where the kernel allows it (6.16), else read.
-    private static func contents() -> [UInt8]? {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0, status.st_size > 0 else { return nil }
-        let size = Int(status.st_size)
-        var complete = false
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            while count < size {
-                let read = unsafe Glibc.read(descriptor, buffer.baseAddress! + count, size - count)
-                if read <= 0 { break }
-                count += read
-            }
-            complete = count == size
-        }
-        return complete ? bytes : nil
     }
 }

@@ -9,16 +9,16 @@ enum TypeKind: UInt32 {
 
 /// The types and strings of a BTF blob, read in place. Offsets count from the start of the type section.
 struct TypeSection {
-    private let bytes: [UInt8]
+    private let bytes: TypeBytes
     private let types: Int
     private let strings: Int
     private let stringsEnd: Int
     /// Bytes of all types.
     let count: Int
 
-    init?(_ bytes: [UInt8]) {
+    init?(_ bytes: TypeBytes) {
         self.bytes = bytes
-        func word(_ offset: Int) -> Int { Int(Self.load(bytes, offset)) }
+        func word(_ offset: Int) -> Int { Int(bytes.word(offset)) }
         guard bytes.count >= 24, word(0) & 0xffff == 0xeb9f else { return nil }
         let header = word(4)
         types = header + word(8)
@@ -62,57 +62,98 @@ struct TypeSection {
     }
 
     /// The word at a byte offset, which lies within the section for what `kind(at:)` has answered for.
-    func word(_ offset: Int) -> UInt32 { Self.load(bytes, types + offset) }
+    func word(_ offset: Int) -> UInt32 { bytes.word(types + offset) }
 
     func name(_ offset: UInt32) -> String {
         let start = strings + Int(offset)
         guard start < stringsEnd else { return "" }
-        return String(decoding: bytes[start..<stringsEnd].prefix { $0 != 0 }, as: UTF8.self)
+        return bytes.text(start, end: stringsEnd)
     }
 
-    /// A number that equal names share and that most others do not, from their first four bytes.
+    /// Whether the name at `offset` is this one.
+    func isName(_ offset: UInt32, _ name: [UInt8]) -> Bool {
+        let start = strings + Int(offset)
+        guard start + name.count < stringsEnd, bytes[start + name.count] == 0 else { return false }
+        return bytes.equals(name, at: start)
+    }
+
+    /// A number below `TypeIndex.buckets` that equal names share, from their first four bytes.
     func nameHash(_ offset: UInt32) -> Int {
         let start = strings + Int(offset)
-        guard start + 4 <= stringsEnd else { return 0 }
-        return Self.hash(bytes[start], bytes[start + 1], bytes[start + 2], bytes[start + 3])
+        if start + 4 <= stringsEnd { return Self.hash(bytes.word(start)) }
+        var word: UInt32 = 0
+        for index in start..<max(start, stringsEnd) { word |= UInt32(bytes[index]) << UInt32(8 * (index - start)) }
+        return Self.hash(word)
     }
 
-    static func hash(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) -> Int {
-        (Int(a) &* 31 ^ Int(b) &* 61 ^ Int(c) &* 131 ^ Int(d) &* 17) & 0xff
-    }
-
-    private static func load(_ bytes: [UInt8], _ offset: Int) -> UInt32 {
-        unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
+    /// Bytes behind a NUL are another name's.
+    static func hash(_ word: UInt32) -> Int {
+        var word = word
+        if word & 0xff == 0 {
+            word = 0
+        } else if word & 0xff00 == 0 {
+            word &= 0xff
+        } else if word & 0xff_0000 == 0 {
+            word &= 0xffff
+        }
+        return Int((word &* 0x9e37_79b1) >> 20)
     }
 }
 
-/// Picks types by name out of very many, most of which a look at four bytes rules out.
-struct NameFilter {
-    private var hashes = [Bool](repeating: false, count: 256)
-    private var names: [TypeKind: Set<String>] = [:]
+/// Ids of types by name: made in one pass over all of them, because each further pass would take 2 ms.
+struct TypeIndex {
+    static let buckets = 4096
 
-    /// Names shorter than four bytes are told apart by what follows their end, so they are not hashed.
-    private var hasShort = false
+    private let types: TypeSection
+    /// Where each type starts in the section, by id; [0] is void.
+    let offsets: [UInt32]
+    /// Ids that have a name, bucket by bucket, and in each by number.
+    private let ids: [UInt32]
+    private let starts: [UInt32]
 
-    mutating func add(_ name: String, _ kind: TypeKind) {
-        names[kind, default: []].insert(name)
-        let bytes = Array(name.utf8)
-        if bytes.count < 4 {
-            hasShort = true
-        } else {
-            hashes[TypeSection.hash(bytes[0], bytes[1], bytes[2], bytes[3])] = true
+    /// `nil` for a kind newer than this reader: its size is not known.
+    init?(_ types: TypeSection) {
+        var offsets: [UInt32] = [0]
+        var hashes: [UInt16] = [0]
+        offsets.reserveCapacity(200_000)
+        hashes.reserveCapacity(200_000)
+        var counts = [UInt32](repeating: 0, count: Self.buckets + 1)
+        var offset = 0
+        while let kind = types.kind(at: offset) {
+            let name = types.word(offset)
+            // Bucket 0 is of those without a name that anybody asks for.
+            let hash = name == 0 ? 0 : types.nameHash(name)
+            offsets.append(UInt32(offset))
+            hashes.append(UInt16(truncatingIfNeeded: hash))
+            counts[hash + 1] += 1
+            offset += types.size(at: offset, kind)
         }
+        guard offset == types.count else { return nil }
+        for bucket in 0..<Self.buckets { counts[bucket + 1] += counts[bucket] }
+        starts = counts
+        var ids = [UInt32](repeating: 0, count: offsets.count - 1)
+        for id in 1..<max(1, offsets.count) {
+            let bucket = Int(hashes[id])
+            ids[Int(counts[bucket])] = UInt32(id)
+            counts[bucket] += 1
+        }
+        self.types = types
+        self.offsets = offsets
+        self.ids = ids
     }
 
-    /// The name of the type at `offset`, a place where one starts, when it is asked for.
-    func match(_ types: TypeSection, _ offset: Int) -> String? {
-        let nameOffset = types.word(offset)
-        guard hasShort || hashes[types.nameHash(nameOffset)] else { return nil }
-        guard let kind = TypeKind(rawValue: (types.word(offset + 4) >> 24) & 0x1f), let wanted = names[kind] else {
-            return nil
+    /// Those with this name and kind, by number. More than one where source files of the kernel differ.
+    func find(_ name: String, _ kinds: TypeKind...) -> [UInt32] {
+        let text = Array(name.utf8)
+        guard !text.isEmpty else { return [] }
+        var word: UInt32 = 0
+        for (index, byte) in text.prefix(4).enumerated() { word |= UInt32(byte) << UInt32(8 * index) }
+        let bucket = TypeSection.hash(word)
+        return ids[Int(starts[bucket])..<Int(starts[bucket + 1])].filter { id in
+            let offset = Int(offsets[Int(id)])
+            guard let kind = types.kind(at: offset), kinds.contains(kind) else { return false }
+            return types.isName(types.word(offset), text)
         }
-        let name = types.name(nameOffset)
-        return wanted.contains(name) ? name : nil
     }
 }
 

@@ -108,7 +108,7 @@ struct KernelTypesTests {
         object.add(structure: "file___old", size: 4, members: [("f_flags", 1, 0)])
         let types = try #require(KernelTypes(Self.sample))
         let bytes = try #require(types.reduced(for: object.bytes))
-        let reduced = try #require(TypeSection(bytes))
+        let reduced = try #require(TypeSection(TypeBytes(bytes)))
         // file first, with the one member that is asked for at its place in the kernel, then the member's type.
         #expect(reduced.kind(at: 0) == .structure)
         #expect(reduced.essentialName(at: 0) == "file")
