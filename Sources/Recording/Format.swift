@@ -142,8 +142,7 @@ extension [UInt8] {
 
     /// The number at `offset`, where the bytes have to be.
     package func littleEndian<Value: FixedWidthInteger>(at offset: Int, _ type: Value.Type) -> Value {
-        var value: Value = 0
-        for index in 0..<Value.bitWidth / 8 { value |= Value(truncatingIfNeeded: self[offset + index]) << (8 * index) }
-        return value
+        precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= count)
+        return Value(littleEndian: unsafe span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 }
