@@ -141,7 +141,7 @@ extension [UInt8] {
     }
 
     /// The number at `offset`, where the bytes have to be.
-    package func littleEndian<Value: FixedWidthInteger>(at offset: Int, _ type: Value.Type) -> Value {
+    package func littleEndian<Value: FixedWidthInteger & BitwiseCopyable>(at offset: Int, _ type: Value.Type) -> Value {
         precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= count)
         return Value(littleEndian: unsafe span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
     }
