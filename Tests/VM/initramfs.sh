@@ -146,14 +146,15 @@ add_modules() {
 run_initramfs() {
     local base=$1 stage=$2/stage addition
     mkdir "$stage"
-    skeleton "$stage"
+    # What a disk is given has no links in the way of its own.
+    if [[ $disk ]]; then stage+=/for-disk; else skeleton "$stage"; fi
     mkdir -p "$stage/usr/lib/guest"
     { printf 'exec -- '; printf '%q ' "${command[@]}"; echo; } >"$stage/usr/lib/guest/command"
     for addition in "${additions[@]}"; do
         add_from_host "$stage" "$addition"
     done
-    { cat "$base" && archive "$stage"; } >"$2/initramfs"
-    rm -rf "$stage"
+    { cat "$base" && archive "$2/stage"; } >"$2/initramfs"
+    rm -rf "$2/stage"
 }
 
 add_from_host() {

@@ -23,6 +23,7 @@ tools=(
     zstd=zstd
     dash=dash
     setpriv=util-linux
+    mkfs.ext4=e2fsprogs
 )
 
 missing_packages() {
@@ -93,7 +94,7 @@ fetch_kernel() {
     rm -rf "$dir"/fetch.*
     work=$(mktemp -d "$dir/fetch.XXXXXX")
     echo "guest: downloading the kernel of Debian $suite" >&2
-    download_packages "$suite" "$work" >"$log" 2>&1 || {
+    download_packages "$suite" "$work" kernel_packages >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         rm -rf "$work"
         die "the kernel of Debian $suite could not be downloaded"
@@ -106,8 +107,9 @@ fetch_kernel() {
     rm -rf "$work"
 }
 
+# download_packages SUITE WORK SELECT: WORK/debs gets the packages that SELECT WORK names.
 download_packages() {
-    local suite=$1 work=$2 keyring archive packages
+    local suite=$1 work=$2 select=$3 keyring archive packages
     for keyring in /usr/share/keyrings/debian-archive-keyring.{gpg,pgp,none}; do
         [[ ! -r $keyring ]] || break
     done
@@ -115,11 +117,11 @@ download_packages() {
     mkdir -p "$work"/{state/lists/partial,cache/archives/partial,debs}
     : >"$work/status"
     # A machine may know several archives; the one that has the suite, signed by
-    # Debian, and a kernel in it, is the right one.
+    # Debian, and the packages in it, is the right one.
     for archive in $(archives); do
         echo "deb [signed-by=$keyring] $archive $suite main" >"$work/sources.list"
         private_apt "$work" apt-get update || continue
-        mapfile -t packages < <(kernel_packages "$work")
+        mapfile -t packages < <("$select" "$work")
         ((${#packages[@]})) || continue
         (cd "$work/debs" && private_apt "$work" apt-get download "${packages[@]}") && return
     done

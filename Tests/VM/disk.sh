@@ -1,0 +1,85 @@
+# shellcheck shell=bash disable=SC2154
+# Builds a disk with Debian's container runtimes and systemd, from packages that are unpacked and not configured: what
+# their scripts would do is here. Sourced by containers, which defines die(), $here and $run.
+
+# What a test starts, and what a shell script needs. Dependencies follow.
+disk_wanted=(
+    base-files bash coreutils dash grep mount passwd procps sed util-linux
+    systemd dbus-daemon
+    busybox-static containerd conmon crun docker-cli docker.io netavark podman runc uidmap
+)
+
+# Dependencies that nothing here calls: networks of containers, signatures of images, and scripts of packages.
+disk_unwanted='^(adduser|awk|containernetworking-plugins|debconf|dirmngr|gawk|gnupg.*|gpg.*|perl.*|pinentry-.*|tzdata)$'
+
+disk_packages() {
+    private_apt "$1" apt-get install -s --no-install-recommends "${disk_wanted[@]}" |
+        sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -vE "$disk_unwanted" || true
+}
+
+# The disk depends on these scripts only, as the base initramfs does. container_disk SUITE DIR prints its path.
+container_disk() {
+    local suite=$1 dir=$2 key disk work log=$run/apt.log
+    key=$(cat "$here"/{disk,initramfs,kernel}.sh | sha256sum)
+    disk=$dir/containers-${key:0:16}.ext4
+    if [[ ! -e $disk ]]; then
+        rm -rf "$dir"/containers-* "$dir"/disk.*
+        work=$(mktemp -d "$dir/disk.XXXXXX")
+        echo "guest: downloading the container runtimes of Debian $suite" >&2
+        download_packages "$suite" "$work" disk_packages >"$log" 2>&1 || {
+            tail -n 20 "$log" >&2
+            rm -rf "$work"
+            die "the container runtimes of Debian $suite could not be downloaded"
+        }
+        populate_disk "$work/root" "$work/debs" >&2
+        # Sparse. All files become root's, whoever builds this.
+        truncate -s 2G "$work/disk"
+        unshare --map-root-user mkfs.ext4 -q -F -O ^has_journal -m 0 -d "$work/root" "$work/disk" >&2
+        mv "$work/disk" "$disk"
+        rm -rf "$work"
+    fi
+    echo "$disk"
+}
+
+populate_disk() {
+    local root=$1 debs=$2 deb
+    skeleton "$root"
+    for deb in "$debs"/*.deb; do
+        dpkg-deb --fsys-tarfile "$deb" |
+            tar -x -C "$root" --keep-directory-symlink --exclude='./usr/share/doc' --exclude='./usr/share/man' \
+                --exclude='./usr/share/locale' --exclude='./usr/share/*-completion'
+    done
+    mkdir -p "$root"/{dev,etc/containers,home/tester,mnt,proc,root,run,srv,sys,tmp,var/tmp,usr/lib/guest}
+    rm -rf "$root/var/run"
+    ln -s ../run "$root/var/run"
+    chmod 1777 "$root/tmp" "$root/var/tmp"
+    chmod u+s "$root"/usr/bin/new{uid,gid}map
+    add_busybox "$root"
+    add_accounts "$root"
+    : >"$root/etc/resolv.conf"
+    echo 'tester:100000:65536' | tee "$root/etc/subuid" >"$root/etc/subgid"
+    echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$root/etc/containers/policy.json"
+    # A machine that was booted before: systemd has no defaults to set up.
+    printf '%032d\n' 1 >"$root/etc/machine-id"
+    add_image "$root/srv" "$root/usr/bin/busybox"
+}
+
+# One image that all runtimes can load, with two names: it holds busybox, and sleeps.
+add_image() {
+    local srv=$1 busybox=$2 stage=$run/image applet
+    mkdir -p "$stage"/rootfs/{bin,dev,etc,proc,sys,tmp}
+    cp "$busybox" "$stage/rootfs/bin/busybox"
+    for applet in sh sleep true; do
+        ln "$stage/rootfs/bin/busybox" "$stage/rootfs/bin/$applet"
+    done
+    tar -C "$stage/rootfs" --owner=0 --group=0 -cf "$stage/layer.tar" .
+    cat >"$stage/config.json" <<JSON
+{"architecture":"amd64","os":"linux","config":{"Cmd":["/bin/sleep","1000000"],"Env":["PATH=/bin"]},
+ "rootfs":{"type":"layers","diff_ids":["sha256:$(sha256sum <"$stage/layer.tar" | cut -d ' ' -f 1)"]}}
+JSON
+    cat >"$stage/manifest.json" <<'JSON'
+[{"Config":"config.json","RepoTags":["example.test/box:1","example.test/pause:3"],"Layers":["layer.tar"]}]
+JSON
+    tar -C "$stage" -cf "$srv/image.tar" manifest.json config.json layer.tar
+    mv "$stage/rootfs" "$srv/rootfs"
+}
