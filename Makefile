@@ -2,7 +2,7 @@
 #
 # make            build .build/release/ebpfguard, installing what the build needs
 # make run        build it and watch this host for 15 seconds
-# make test       every test: units, live on this kernel (as root), and in guests with other kernels
+# make test       every test: units, live on this kernel (as root), in guests with other kernels and with containers
 # make check      format, lint, manual pages, imports
 # make bench      cost beside the peers; make fuzz, for longer
 # make install    PREFIX, DESTDIR; make dist, a tarball of the same
@@ -34,7 +34,7 @@ SHELL := /bin/bash
 EXECUTABLE := .build/release/ebpfguard
 
 .DELETE_ON_ERROR:
-.PHONY: all run test test-unit test-fuzz test-live test-guests check bench fuzz install dist clean bpf setup live-tests
+.PHONY: all run test test-unit test-fuzz test-live test-guests test-containers check bench fuzz install dist clean bpf setup live-tests
 
 all: setup bpf
 	$(SWIFT) build $(RELEASE) --product ebpfguard $(QUIET)
@@ -65,7 +65,7 @@ $(GENERATED)/%.bpf.zst: $(GENERATED)/%.bpf.o
 
 # ---- tests
 
-test: test-unit test-fuzz test-live test-guests
+test: test-unit test-fuzz test-live test-guests test-containers
 
 test-unit: setup bpf
 	$(SWIFT) test $(QUIET)
@@ -85,6 +85,12 @@ test-live: live-tests
 
 test-guests: live-tests
 	@Tests/VM/run-tests $(KERNELS)
+
+# Real container runtimes, in a guest of their own.
+test-containers: live-tests
+	Tests/VM/containers --timeout 400 --add $(CURDIR)/$(EXECUTABLE):/usr/bin/ebpfguard \
+	  --add $(CURDIR)/.build/release/live-tests:/usr/bin/live-tests -- \
+	  live-tests run --tool /usr/bin/ebpfguard --slow --no-skip --runtimes
 
 # ---- quality
 

@@ -23,7 +23,9 @@ struct Runner {
     private let shared = Shared()
 
     static func usage() -> Never {
-        say("usage: live-tests run --tool FILE [--only TEXT]... [--repeat N] [--slow] [--no-skip] [--list]")
+        say(
+            "usage: live-tests run --tool FILE [--only TEXT]... [--repeat N] [--slow] [--no-skip] [--runtimes] [--list]"
+        )
         say("       live-tests workload NAME [ARGS...]")
         exit(64)
     }
@@ -41,6 +43,7 @@ struct Runner {
             case "--repeat": repeats = Int(value()) ?? 1
             case "--slow": settings.isSlow = true
             case "--no-skip": settings.mustNotSkip = true
+            case "--runtimes": settings.hasRuntimes = true
             case "--list": isList = true
             default: Self.usage()
             }
@@ -48,7 +51,7 @@ struct Runner {
     }
 
     func run() -> Int32 {
-        let tests = allTests.filter { test in
+        let tests = (settings.hasRuntimes ? containerTests : allTests).filter { test in
             only.isEmpty ? test.dependsOnKernel || !settings.isSlow : only.contains { test.name.contains($0) }
         }
         if isList {
@@ -70,9 +73,9 @@ struct Runner {
                 let outcome = outcome(of: test)
                 let seconds = Self.hundredths(live_uptime() - start)
                 switch outcome {
-                case .passed:
+                case .passed(let notes):
                     passed += 1
-                    Self.say("ok   \(name) (\(seconds) s)")
+                    Self.say("ok   \(name) (\(([seconds + " s"] + notes).joined(separator: ", ")))")
                 case .skipped(let reason):
                     skipped += 1
                     Self.say("skip \(name): \(reason)")
@@ -87,7 +90,7 @@ struct Runner {
     }
 
     private enum Outcome {
-        case passed
+        case passed([String])
         case skipped(String)
         case failed([String])
     }
@@ -107,7 +110,7 @@ struct Runner {
         } catch {
             context.fail("\(error)")
         }
-        return context.failures.isEmpty ? .passed : .failed(context.failures)
+        return context.failures.isEmpty ? .passed(context.notes) : .failed(context.failures)
     }
 
     private static func say(_ line: String) {

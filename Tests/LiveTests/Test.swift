@@ -30,6 +30,8 @@ let allTests: [Test] = [
 
 /// What `live-tests run` was told.
 struct Settings: Sendable {
+    /// The tests of real container runtimes, and no others.
+    var hasRuntimes = false
     var tool = ""
     /// A machine that needs ten times as long: an emulated one.
     var isSlow = false
@@ -50,6 +52,7 @@ final class Context {
     let scratch: String
     let shared: Shared
     private(set) var failures: [String] = []
+    private(set) var notes: [String] = []
     /// Still to be ended when the test is over, however it ends.
     var children: [Child] = []
 
@@ -66,6 +69,11 @@ final class Context {
 
     func fail(_ reason: String) {
         failures.append(reason)
+    }
+
+    /// A measured figure, which is printed with the test.
+    func note(_ text: String) {
+        notes.append(text)
     }
 
     func expect(_ condition: Bool, _ reason: @autoclosure () -> String) {

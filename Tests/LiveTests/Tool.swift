@@ -176,8 +176,12 @@ extension Context {
 
     /// One after the other, for more of them than should be in memory.
     func eachEvent(of child: Child, _ body: (Event) -> Void) throws {
+        try eachEvent(of: child, in: child.output, body)
+    }
+
+    func eachEvent(of child: Child, in output: [UInt8], _ body: (Event) -> Void) throws {
         var laws = Laws(tool: child.pid)
-        for line in child.output.split(separator: UInt8(ascii: "\n")) {
+        for line in output.split(separator: UInt8(ascii: "\n")) {
             do {
                 let event = Event(json: try JSON(parsing: line))
                 laws.check(event)

@@ -61,6 +61,7 @@ final class Watcher {
 /// What tests share.
 final class Shared {
     private var watcher: Watcher?
+    let runtimes = Runtimes()
 
     func watcher(_ t: Context) throws -> Watcher {
         if let watcher { return watcher }

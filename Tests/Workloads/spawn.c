@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
 // `block` is `count` strings after each other; the pointers to them, ended by null.
@@ -141,6 +143,24 @@ int64_t live_uptime(void)
 int live_open(const char *path, int flags, mode_t mode)
 {
     return open(path, flags | O_CLOEXEC, mode);
+}
+
+int live_connect(const char *path, int seconds)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval limit = {.tv_sec = seconds};
+    int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (file < 0)
+        return -1;
+    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    if (setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
+        setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
+        connect(file, (struct sockaddr *)&address, sizeof address) == 0)
+        return file;
+    int problem = errno;
+    close(file);
+    errno = problem;
+    return -1;
 }
 
 static int remove_entry(const char *path, const struct stat *, int, struct FTW *)

@@ -41,6 +41,9 @@ uint32_t live_next_program(uint32_t id);
 // Writes a static executable of some 130 bytes that does nothing but exit with `code`. 0, or the errno.
 int live_write_program(const char *path, int code, mode_t mode);
 
+// A connection to the Unix socket at `path` whose reads and writes give up after `seconds`; -1 and errno without one.
+int live_connect(const char *path, int seconds);
+
 // Nanoseconds of CLOCK_REALTIME and CLOCK_MONOTONIC.
 int64_t live_clock(void);
 int64_t live_uptime(void);
