@@ -5,6 +5,9 @@
 #error "compile the BPF programs first: make bpf"
 #endif
 
+static const uint8_t names_bytes[] = {
+#embed "generated/names.bpf.zst"
+};
 static const uint8_t process_bytes[] = {
 #embed "generated/process.bpf.zst"
 };
@@ -21,6 +24,7 @@ static const uint8_t uring_bytes[] = {
 #embed "generated/uring.bpf.zst"
 };
 
+const struct embedded_object embedded_names = {"names", names_bytes, sizeof(names_bytes)};
 const struct embedded_object embedded_process = {"process", process_bytes, sizeof(process_bytes)};
 const struct embedded_object embedded_signal = {"signal", signal_bytes, sizeof(signal_bytes)};
 const struct embedded_object embedded_syscall = {"syscall", syscall_bytes, sizeof(syscall_bytes)};

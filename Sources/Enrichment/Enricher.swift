@@ -9,6 +9,7 @@ package struct Enricher {
     private var users: UserNames
     private var cgroups: Cgroups
     private var workloads: Workloads
+    private var names: Names
     private let lookups: Lookups
     private let host: Host
     /// Hook that failed execs come from, for `ebpfguard.hook`.
@@ -22,6 +23,7 @@ package struct Enricher {
         users = UserNames(lookups: lookups)
         cgroups = Cgroups(lookups: lookups)
         workloads = Workloads(lookups: lookups)
+        names = Names(lookups: lookups)
         self.lookups = lookups
         self.host = host
         self.failedExecHook = failedExecHook
@@ -93,6 +95,7 @@ package struct Enricher {
                 .oom, time: record.header.time, tree.acting(record.task), task: record.task,
                 target: .init(task: victim, process: tree.process(victim.key)), hook: "tp_btf/mark_victim")
         case .connection(let connection): return event(for: connection)
+        case .message: return nil
         case .cgroup(let id, let path, let time):
             cgroups.add(id, path: path)
             // Its files are there already: a container that is gone in a moment is named all the same.
@@ -111,11 +114,57 @@ package struct Enricher {
             default: .close
             }
         guard connection.hasOwner else {
-            return Event(action, time: connection.time, process: nil, connection: connection, host: host)
+            return Event(
+                action, time: connection.time, process: nil, connection: connection,
+                names: facts(of: connection, nil), host: host)
         }
         let task = connection.task
+        let process = tree.acting(task)
         return event(
-            action, time: connection.time, tree.acting(task), task: task, connection: connection, hook: nil)
+            action, time: connection.time, process, task: task, connection: connection,
+            names: facts(of: connection, process), hook: nil)
+    }
+
+    /// The name of the other side, where this one asked for the connection.
+    private mutating func facts(of connection: ConnectionRecord, _ process: Process?) -> NameFacts? {
+        guard connection.isIncoming == false, let address = connection.asked.address else { return nil }
+        let namespace = connection.fixed.namespace
+        let asker = process.flatMap { process in process.root.map { Names.Process(key: process.key, root: $0) } }
+        var name = names.name(of: address, in: namespace, for: asker, now: connection.time)
+        if name?.isOwn(process?.key) != true, let local = Endpoint(connection.local),
+            let remote = Endpoint(connection.remote)
+        {
+            name = names.greeted(remote, from: local, in: namespace) ?? name
+        }
+        let isDirect =
+            name == nil && connection.kind == WIRE_CONNECT.rawValue && AddressClass(address) == .public
+        return name == nil && !isDirect ? nil : NameFacts(name: name, isDirect: isDirect)
+    }
+
+    /// The events that a packet tells of, as far as they are of who was asked for.
+    package mutating func events(for record: MessageRecord) -> [Event] {
+        var events: [Event] = []
+        for message in names.take(record) where message.asked.has(WIRE_MESSAGE_IN_SCOPE) {
+            let (action, hook): (Event.Action, StaticString) =
+                switch message {
+                case .question: (.dnsQuery, "tp_btf/net_dev_queue")
+                case .answer: (.dnsAnswer, "tp_btf/netif_receive_skb")
+                case .hello: (.tlsClientHello, "tp_btf/net_dev_queue")
+                }
+            let task = message.asked.fixed.task
+            guard !message.asked.has(WIRE_MESSAGE_NO_TASK) else {
+                events.append(
+                    Event(
+                        action, time: record.time, process: nil, names: NameFacts(message: message), hook: hook,
+                        host: host))
+                continue
+            }
+            events.append(
+                event(
+                    action, time: record.time, tree.acting(task), task: task, names: NameFacts(message: message),
+                    hook: hook))
+        }
+        return events
     }
 
     /// Gives back memory that only the printing of this event needed.
@@ -141,7 +190,7 @@ package struct Enricher {
     private mutating func event(
         _ action: Event.Action, time: UInt64, _ process: Process, _ record: ProcessRecord? = nil,
         task: wire_task? = nil, call: SyscallRecord? = nil, signal: wire_signal? = nil,
-        connection: ConnectionRecord? = nil, target: Event.Target? = nil, hook: StaticString?
+        connection: ConnectionRecord? = nil, names: NameFacts? = nil, target: Event.Target? = nil, hook: StaticString?
     ) -> Event {
         let task = task ?? process.task
         let root = (record ?? process.image?.record)?.fixed
@@ -155,7 +204,7 @@ package struct Enricher {
         let cgroup = cgroups.path(of: task.cgroup)
         return Event(
             action, time: time, process: process, task: task, record: record, call: call, signal: signal,
-            connection: connection, target: target,
+            connection: connection, names: names, target: target,
             userName: name, cgroup: cgroup,
             workload: workload(of: process, in: task.cgroup, path: cgroup, now: time),
             lineage: tree.lineage(of: process), hook: hook,

@@ -23,6 +23,9 @@ package struct Event {
         case close
         /// A connection, or a listening socket, that was there before.
         case open
+        case dnsQuery
+        case dnsAnswer
+        case tlsClientHello
         /// A row of a summary: not something that happened, but numbers of what did.
         case summary
         case loss
@@ -42,6 +45,7 @@ package struct Event {
     package let call: SyscallRecord?
     package let signal: wire_signal?
     package let connection: ConnectionRecord?
+    package let names: NameFacts?
     /// Whom it was done to.
     package let target: Target?
     package let userName: Bytes?
@@ -73,6 +77,7 @@ package struct Event {
     package init(
         _ action: Action, time: UInt64, process: Process?, task: wire_task? = nil, record: ProcessRecord? = nil,
         call: SyscallRecord? = nil, signal: wire_signal? = nil, connection: ConnectionRecord? = nil,
+        names: NameFacts? = nil,
         target: Target? = nil, userName: Bytes? = nil,
         cgroup: Bytes? = nil, workload: Workload? = nil, lineage: Lineage = .none,
         lost: [(name: String, count: UInt64)] = [],
@@ -89,6 +94,7 @@ package struct Event {
         self.call = call
         self.signal = signal
         self.connection = connection
+        self.names = names
         self.target = target
         self.userName = userName
         self.cgroup = cgroup
@@ -114,7 +120,7 @@ package struct Event {
         return switch field {
         case .timestamp: .time(host.realtime(time))
         case .eventKind: .word("event")
-        case .eventCategory: .words([connection == nil ? call?.category ?? "process" : "network"])
+        case .eventCategory: .words([isNetwork ? "network" : call?.category ?? "process"])
         case .eventType: .words(eventType)
         case .eventAction: .word(actionName)
         case .eventOutcome: outcome.map { .word($0) } ?? .absent
@@ -157,13 +163,19 @@ package struct Event {
             .kubernetesPodName, .kubernetesPodUID, .kubernetesContainerName, .kubernetesNodeName:
             workload?.value(of: field) ?? .absent
         case .filePath: .init(call?.path)
-        case .destinationIP where connection == nil: call?.destination.map { .address($0.address) } ?? .absent
-        case .destinationPort where connection == nil: call?.destination.map { .integer(Int64($0.port)) } ?? .absent
+        case .destinationIP where !isNetwork: call?.destination.map { .address($0.address) } ?? .absent
+        case .destinationPort where !isNetwork: call?.destination.map { .integer(Int64($0.port)) } ?? .absent
         case .sourceIP, .sourcePort, .sourceBytes, .sourcePackets, .destinationIP, .destinationPort, .destinationBytes,
             .destinationPackets, .destinationNatIP, .destinationNatPort, .networkType, .networkTransport,
             .networkDirection, .networkBytes, .ebpfguardRemoteClass, .ebpfguardCloseReason, .ebpfguardOpenedBefore,
             .ebpfguardRoundTrip, .ebpfguardRetransmits, .ebpfguardNetworkNamespace:
-            connection?.value(of: field) ?? .absent
+            connection?.value(of: field) ?? names?.value(of: field, at: time) ?? .absent
+        case .destinationDomain, .networkProtocol, .dnsType, .dnsID, .dnsHeaderFlags, .dnsQuestionName,
+            .dnsQuestionType, .dnsQuestionClass, .dnsResponseCode, .dnsAnswers, .dnsResolvedIP, .tlsClientServerName,
+            .ebpfguardNameSource, .ebpfguardNameChain, .ebpfguardNameAge, .ebpfguardNameTTL, .ebpfguardNameServer,
+            .ebpfguardNameShared, .ebpfguardDirectToIP, .ebpfguardMessagePartial, .ebpfguardTLSProtocols,
+            .ebpfguardTLSVersion, .ebpfguardTLSECH:
+            names?.value(of: field, at: time) ?? .absent
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardHook: hook.map { .word($0) } ?? .absent
@@ -198,10 +210,10 @@ package struct Event {
     private func valueWithoutProcess(of field: Field) -> FieldValue {
         switch field {
         case .timestamp: .time(host.realtime(time))
-        case .eventKind where connection != nil: .word("event")
+        case .eventKind where isNetwork: .word("event")
         case .eventKind: .word(action == .summary ? "metric" : "pipeline_error")
-        case .eventCategory where connection != nil: .words(["network"])
-        case .eventType where connection != nil: .words(eventType)
+        case .eventCategory where isNetwork: .words(["network"])
+        case .eventType where isNetwork: .words(eventType)
         case .eventAction: .word(actionName)
         case .eventOutcome: outcome.map { .word($0) } ?? .absent
         case .eventDuration: duration.map { .integer(Int64(clamping: $0)) } ?? row[field] ?? .absent
@@ -212,11 +224,20 @@ package struct Event {
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardLost: lost.isEmpty ? .absent : .counts(lost)
-        default: connection?.value(of: field) ?? row[field] ?? .absent
+        default: valueOfNetwork(field) ?? row[field] ?? .absent
         }
     }
 
+    private func valueOfNetwork(_ field: Field) -> FieldValue? {
+        let value = connection?.value(of: field) ?? .absent
+        if case .absent = value { return names?.value(of: field, at: time) ?? (connection == nil ? nil : .absent) }
+        return value
+    }
+
     // MARK: Parts
+
+    /// Whether it is about what a process does with the network, and not about one of its system calls.
+    private var isNetwork: Bool { connection != nil || names?.message != nil }
 
     /// Whether it tells what became of a process, not what a process did.
     package var isAboutProcess: Bool {
@@ -243,6 +264,9 @@ package struct Event {
         case .listen: "listen"
         case .close: "close"
         case .open: "existing"
+        case .dnsQuery: "dns_query"
+        case .dnsAnswer: "dns_answer"
+        case .tlsClientHello: "tls_client_hello"
         case .summary: "summary"
         case .loss: "loss"
         }
@@ -256,6 +280,7 @@ package struct Event {
         case .oom: ["end"]
         case .connect, .accept: ["connection", "start"]
         case .listen: ["start"]
+        case .dnsQuery, .dnsAnswer, .tlsClientHello: ["protocol", "info"]
         case .close: connection?.isListener == true ? ["end"] : ["connection", "end"]
         }
     }
@@ -266,6 +291,7 @@ package struct Event {
         case .execFailed: "failure"
         case .syscall: call?.result.map { _ in error == nil ? "success" : "failure" }
         case .connect, .accept, .listen, .close: error == nil ? "success" : "failure"
+        case .dnsAnswer: names?.message?.exchange?.message.responseCode == 0 ? "success" : "failure"
         default: nil
         }
     }
@@ -294,7 +320,8 @@ package struct Event {
 
     /// Nanoseconds.
     private var duration: UInt64? {
-        call?.duration ?? connection?.duration ?? exitCode.map { _ in time - min(time, task.start) }
+        call?.duration ?? connection?.duration ?? names?.message?.exchange?.duration
+            ?? exitCode.map { _ in time - min(time, task.start) }
     }
 
     /// The exec that ran a script.
@@ -305,7 +332,7 @@ package struct Event {
 
     /// The thread that acted, when it was not the first.
     private var otherThread: UInt32? {
-        if call != nil || signal != nil || connection != nil { return task.tid == task.pid ? nil : task.tid }
+        if call != nil || signal != nil || isNetwork { return task.tid == task.pid ? nil : task.tid }
         guard action == .exec, let thread = record?.fixed.old_tid, thread != 0 else { return nil }
         return thread
     }

@@ -20,6 +20,8 @@ package struct Question: Hashable, Sendable {
         case workload = 7
         /// The path of a process in the cgroup v1 hierarchies, where that is a container's.
         case v1Cgroup = 8
+        /// /etc/hosts of the root directory of a process.
+        case hosts = 9
     }
 
     package let subject: Subject
@@ -162,6 +164,12 @@ package final class Lookups {
             UserNames.read(rootOf: pid).map { UserNames.lines($0) }
         }
         return lines.map { UserNames.parse(Array($0.slice)) }
+    }
+
+    /// Names of addresses that the process's root directory has; `nil` when the process is gone.
+    func hosts(ofRootOf pid: UInt32) -> [IPAddress: Bytes]? {
+        let lines = answer(to: Question(.hosts, UInt64(pid))) { HostsFiles.read(rootOf: pid).map { Bytes($0) } }
+        return lines.map { HostsFiles.parse(Array($0.slice)) }
     }
 
     private func answer(to question: Question, _ ask: () -> Bytes?) -> Bytes? {

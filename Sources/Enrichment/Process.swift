@@ -32,6 +32,16 @@ package final class Process {
     }
 }
 
+extension Process {
+    /// Its root directory, where that is known.
+    var root: UserNames.Root? {
+        image?.record.map {
+            UserNames.Root(
+                device: $0.fixed.root_device, inode: $0.fixed.root_inode, generation: $0.fixed.root_generation)
+        }
+    }
+}
+
 /// A lineage, and what it was made from.
 struct KnownLineage {
     let lineage: Lineage

@@ -31,6 +31,12 @@ package struct Bytes: Sendable {
         borrowing get { storage.span.extracting(range) }
     }
 
+    /// The same, for readers of raw bytes.
+    package var bytes: RawSpan {
+        @_lifetime(borrow self)
+        borrowing get { unsafe storage.span.bytes.extracting(range) }
+    }
+
     /// For messages and tests; invalid UTF-8 becomes U+FFFD.
     package var string: String { String(decoding: slice, as: UTF8.self) }
 }

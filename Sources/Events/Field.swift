@@ -19,14 +19,21 @@ package enum Field: Int, CaseIterable, Sendable {
     case kubernetesNamespaceName, kubernetesPodName, kubernetesPodUID, kubernetesContainerName, kubernetesNodeName
     case filePath
     case sourceIP, sourcePort, sourceBytes, sourcePackets
-    case destinationIP, destinationPort, destinationBytes, destinationPackets, destinationNatIP, destinationNatPort
-    case networkType, networkTransport, networkDirection, networkBytes
+    case destinationIP, destinationPort, destinationBytes, destinationPackets, destinationNatIP, destinationNatPort,
+        destinationDomain
+    case networkType, networkTransport, networkProtocol, networkDirection, networkBytes
+    case dnsType, dnsID, dnsHeaderFlags, dnsQuestionName, dnsQuestionType, dnsQuestionClass
+    case dnsResponseCode, dnsAnswers, dnsResolvedIP
+    case tlsClientServerName
     case hostName
     case ebpfguardSchema, ebpfguardHook, ebpfguardErrno, ebpfguardScript, ebpfguardInterpreter
     case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardExecArgsTruncated, ebpfguardHostPath, ebpfguardCgroupID,
         ebpfguardSignal, ebpfguardSignalResult, ebpfguardCoreDump
     case ebpfguardRemoteClass, ebpfguardCloseReason, ebpfguardOpenedBefore, ebpfguardRoundTrip, ebpfguardRetransmits,
         ebpfguardNetworkNamespace
+    case ebpfguardNameSource, ebpfguardNameChain, ebpfguardNameAge, ebpfguardNameTTL, ebpfguardNameServer,
+        ebpfguardNameShared, ebpfguardDirectToIP, ebpfguardMessagePartial
+    case ebpfguardTLSProtocols, ebpfguardTLSVersion, ebpfguardTLSECH
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -69,13 +76,13 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("@timestamp", .time, "when it happened, UTC"),
         .init("event.kind", .text, "event, metric for a row of a summary, or pipeline_error for losses"),
         .init("event.category", .textList, "process or network; for system calls also file"),
-        .init("event.type", .textList, "start, end or info; with connection for connections"),
+        .init("event.type", .textList, "start, end or info; with connection for connections, protocol for DNS and TLS"),
         .init(
             "event.action", .text,
             "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, connect, "
-                + "accept, listen, close, summary or loss"
+                + "accept, listen, close, dns_query, dns_answer, tls_client_hello, summary or loss"
         ),
-        .init("event.outcome", .text, "success or failure of an exec, a system call, a connection"),
+        .init("event.outcome", .text, "success or failure of an exec, a system call, a connection, a question"),
         .init(
             "event.duration", .number,
             "nanoseconds: how long the process lived (exit), the call took (syscall), it took to connect, it waited "
@@ -137,10 +144,22 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("destination.packets", .number, "segments that who was asked has sent"),
         .init("destination.nat.ip", .address, "address that the connection leads to, where another was asked for"),
         .init("destination.nat.port", .number, "port that the connection leads to, where another was asked for"),
+        .init("destination.domain", .text, "name that led to the address; see ebpfguard.name_source"),
         .init("network.type", .text, "ipv4 or ipv6, as it is on the wire"),
         .init("network.transport", .text, "tcp"),
+        .init("network.protocol", .text, "dns or tls"),
         .init("network.direction", .text, "egress when this side asked for the connection, ingress when the other did"),
         .init("network.bytes", .number, "bytes both ways"),
+        .init("dns.type", .text, "query or answer"),
+        .init("dns.id", .text, "number of the question, which its answer has too"),
+        .init("dns.header_flags", .textList, "AA, TC, RD, RA, AD, CD: what the head of the message says"),
+        .init("dns.question.name", .text, "name that was asked for, in small letters, without a last dot"),
+        .init("dns.question.type", .text, "what was asked for of it: A, AAAA and so on"),
+        .init("dns.question.class", .text, "IN, nearly always"),
+        .init("dns.response_code", .text, "NOERROR, NXDOMAIN, SERVFAIL and so on"),
+        .init("dns.answers", .objectList, "records of the answer, with name, type, class, ttl and data"),
+        .init("dns.resolved_ip", .address, "addresses of the answer"),
+        .init("tls.client.server_name", .text, "name that a TLS client asks its server for (SNI)"),
         .init("host.name", .text, "name of this host"),
         .init("ebpfguard.schema", .number, "version of this list of fields"),
         .init("ebpfguard.hook", .text, "kernel hook that saw it"),
@@ -169,6 +188,21 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.round_trip", .number, "nanoseconds to the other side and back, smoothed by the kernel"),
         .init("ebpfguard.retransmits", .number, "segments that this side had to send again"),
         .init("ebpfguard.network_namespace", .text, "inode of the network namespace"),
+        .init(
+            "ebpfguard.name_source", .text,
+            "where destination.domain is from: dns (an answer there), sni (its ClientHello) or hosts (/etc/hosts)"),
+        .init("ebpfguard.name_chain", .textList, "the names that destination.domain stands for (CNAME), in order"),
+        .init("ebpfguard.name_age", .number, "nanoseconds since the answer"),
+        .init("ebpfguard.name_ttl", .number, "seconds that the answer said it holds"),
+        .init("ebpfguard.name_server", .address, "server that gave the answer"),
+        .init("ebpfguard.name_shared", .number, "how many other names led to the same address, at most 15"),
+        .init("ebpfguard.direct_to_ip", .boolean, "true for a public address that no answer led to"),
+        .init("ebpfguard.message_partial", .boolean, "true when a message was not read to its end"),
+        .init("ebpfguard.tls_protocols", .textList, "protocols that a TLS client offers (ALPN), best first"),
+        .init("ebpfguard.tls_version", .text, "highest version that a TLS client offers, such as 1.3"),
+        .init(
+            "ebpfguard.tls_ech", .boolean,
+            "true when a ClientHello has an encrypted one, or looks so: its name may not be the real one"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),

@@ -20,6 +20,8 @@ package enum FieldValue {
     /// A path above or beside `directory`, joined when it is relative.
     indirect case joinedPath(directory: WalkedPath?, Bytes)
     case address(IPAddress)
+    case addresses([IPAddress])
+    case answers([DNSMessage.Answer])
     /// CLOCK_REALTIME, nanoseconds.
     case time(UInt64)
     case entity(ProcessKey)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// An IPv4 or IPv6 address, in network order.
-package struct IPAddress: Equatable, Sendable {
+package struct IPAddress: Hashable, Sendable {
     /// 4 or 16.
     package let count: Int
     private let high: UInt64

@@ -21,6 +21,7 @@ package enum Record {
     case signal(wire_signal)
     case oom(wire_oom)
     case connection(ConnectionRecord)
+    case message(MessageRecord)
 
     /// When a record was made, by its header; 0 when it has none.
     package static func time(of span: RawSpan) -> UInt64 { (try? span.load(wire_header.self))?.time ?? 0 }
@@ -30,6 +31,7 @@ package enum Record {
         guard let header = try? span.load(wire_header.self) else { return false }
         let kinds = [
             WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE, WIRE_SOCKET,
+            WIRE_MESSAGE,
         ]
         return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
@@ -66,6 +68,8 @@ package enum Record {
         case WIRE_CONNECT.rawValue, WIRE_ACCEPT.rawValue, WIRE_LISTEN.rawValue, WIRE_CLOSE.rawValue,
             WIRE_SOCKET.rawValue:
             self = .connection(ConnectionRecord(try span.load(wire_connection.self)))
+        case WIRE_MESSAGE.rawValue:
+            self = .message(try MessageRecord(decoding: span))
         default:
             throw .unknownKind(header.kind)
         }

@@ -191,7 +191,7 @@ private struct Replay: ~Copyable {
         case .signal(let signal):
             return (1...64).contains(signal.signal) && options.signals >> (signal.signal - 1) & 1 != 0
         case .oom: return options.signals != 0
-        case .connection: return options.command == .watchNet
+        case .connection, .message: return options.command == .watchNet
         default: return true
         }
     }

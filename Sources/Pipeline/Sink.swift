@@ -250,6 +250,9 @@ extension TraceKind {
         case .accept: self = .accept
         case .listen: self = .listen
         case .close: self = .close
+        case .dnsQuery: self = .dnsQuery
+        case .dnsAnswer: self = .dnsAnswer
+        case .tlsClientHello: self = .tlsClientHello
         case .existing, .open, .summary, .loss: return nil
         }
     }

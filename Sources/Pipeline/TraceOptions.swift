@@ -26,7 +26,7 @@ package enum WatchCommand: String, Sendable {
     package var kinds: [TraceKind] {
         switch self {
         case .trace: [.exec, .failed, .fork, .exit, .syscall, .security, .signal, .oom]
-        case .watchNet: [.connect, .accept, .listen, .close]
+        case .watchNet: [.connect, .accept, .listen, .close, .dnsQuery, .dnsAnswer, .tlsClientHello]
         }
     }
 
@@ -55,6 +55,9 @@ package enum WatchCommand: String, Sendable {
 package enum TraceKind: String, CaseIterable, Sendable {
     case exec, failed, fork, exit, syscall, security, signal, oom
     case connect, accept, listen, close
+    case dnsQuery = "dns_query"
+    case dnsAnswer = "dns_answer"
+    case tlsClientHello = "tls_client_hello"
 
     /// For a person, forks are noise: each program that starts was forked before.
     package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]

@@ -13,6 +13,7 @@ struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object.
     private let tcp: TCPProbes?
     private let signals: SignalProbes?
+    private let names: NameProbes?
     private let uring: URingProbes?
     private let syscalls: SyscallProbes?
     let processes: ProcessProbes
@@ -90,6 +91,13 @@ struct TraceProbes: ~Copyable {
                 config, isScoped: tracks || !options.scope.isEmpty, types, connections, sharing: processes.object)
         }
         missing += tcp?.missing ?? []
+        var names: NameProbes?
+        if options.command == .watchNet {
+            let probes = try NameProbes(
+                config, isScoped: tracks || !options.scope.isEmpty, types, sharing: processes.object)
+            if let reason = probes.missing { missing.append(reason) }
+            names = consume probes
+        }
         self.missing = missing
         taxesSystemCalls = processes.taxesSystemCalls || tcp?.taxesSystemCalls == true
         var hooks = processes.hooks
@@ -97,7 +105,9 @@ struct TraceProbes: ~Copyable {
         if let operations = uring?.hooks { hooks.append(operations) }
         if signals != nil { hooks.append(SignalProbes.hooks) }
         hooks += tcp?.hooks ?? []
+        if names != nil { hooks.append(NameProbes.hooks) }
         self.hooks = hooks
+        self.names = names
         self.tcp = tcp
         self.processes = processes
         self.syscalls = syscalls
@@ -247,7 +257,8 @@ struct TraceProbes: ~Copyable {
 
     /// Times that a program was skipped, an upper bound of what is missing; see `ProcessProbes.skipped`.
     func skipped() -> UInt64 {
-        let others = [uring?.statistics(), signals?.statistics()].reduce(0) { $0 + ($1?.recursionMisses ?? 0) }
+        let others = [uring?.statistics(), signals?.statistics(), names?.statistics()]
+            .reduce(0) { $0 + ($1?.recursionMisses ?? 0) }
         return processes.skipped() + (syscalls?.skipped() ?? 0) + (tcp?.skipped() ?? 0) + others
     }
 
@@ -265,7 +276,10 @@ struct TraceProbes: ~Copyable {
 
     private func others() -> ProgramStatistics {
         var sum = ProgramStatistics()
-        for part in [syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics()] {
+        for part in [
+            syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics(),
+            names?.statistics(),
+        ] {
             guard let part else { continue }
             sum.runs += part.runs
             sum.nanoseconds += part.nanoseconds

@@ -82,6 +82,10 @@ struct TraceState: ~Copyable {
             undecodable += 1
             return true
         }
+        if case .message(let message) = record {
+            see(message)
+            return true
+        }
         guard var event = enricher.event(for: record) else { return true }
         let isWanted = wants(event)
         if showsProcesses || !event.isAboutProcess {
@@ -89,6 +93,13 @@ struct TraceState: ~Copyable {
         }
         enricher.finish(event)
         return isWanted
+    }
+
+    /// Names are learned from all messages, and those of processes in scope are told.
+    private mutating func see(_ message: MessageRecord) {
+        for var event in enricher.events(for: message) where !isComplete {
+            if wants(event) { emit(&event) } else { outOfScope += 1 }
+        }
     }
 
     /// Whether the event is of a container that is asked for. A signal is its sender's and its receiver's.
@@ -275,7 +286,7 @@ struct TraceState: ~Copyable {
             (Int(WIRE_LISTEN.rawValue), "listen"), (Int(WIRE_CLOSE.rawValue), "close"),
             (Int(WIRE_SOCKET.rawValue), "socket"),
             (Int(WIRE_LOSS_SOCKET.rawValue), "owner"),
-            (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
+            (Int(WIRE_MESSAGE.rawValue), "message"), (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
         ]
         return names.compactMap { index, name in counters[index] > 0 ? (name, counters[index]) : nil }
     }

@@ -65,8 +65,12 @@ package struct FilterMatcher {
             guard case .time(let value) = value else { return false }
             return Self.contains(ranges, value) != differs
         case .addresses(let prefixes):
-            guard case .address(let address) = value else { return false }
-            return prefixes.contains { $0.contains(address) } != differs
+            switch value {
+            case .address(let address): return prefixes.contains { $0.contains(address) } != differs
+            case .addresses(let addresses):
+                return addresses.contains { address in prefixes.contains { $0.contains(address) } } != differs
+            default: return false
+            }
         case .texts, .glob:
             return hasText(steps[index].test.check, value) != differs
         }

@@ -14,7 +14,7 @@ extension TextRenderer {
             line.buffer.append("      -")
         }
         line.buffer.append(" ")
-        appendOwner(event, connection, to: &line)
+        appendName(connection.hasOwner ? event.task.name : nil, to: &line)
         if let workload = event.workload {
             let label = options.wide ? workload.label : workload.shortLabel
             TextEscape.append(label.span, to: &line.buffer)
@@ -25,18 +25,25 @@ extension TextRenderer {
         if connection.isListener {
             appendListener(event, connection, to: &line)
         } else {
-            appendPeer(connection, to: &line)
+            appendPeer(connection, event.names, to: &line)
             appendFate(event, connection, to: &line)
         }
         // What is cut is the container's name.
         line.kept = start..<line.buffer.count
         line.front = 0.3
+        if event.names?.name != nil {
+            line.write(.faint) { buffer in
+                buffer.append(" ")
+                if let address = connection.asked.address { TextEscape.append(address, to: &buffer) }
+            }
+        }
         if options.wide { appendDetails(event, connection, to: &line) }
     }
 
-    private func appendOwner(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {
+    /// Who it was, padded.
+    func appendName(_ owner: CommandName?, to line: inout Line) {
         var name = OutputBuffer(capacity: 64)
-        if connection.hasOwner { appendName(event.task.name, to: &name) } else { name.append("-") }
+        if let owner { appendName(owner, to: &name) } else { name.append("-") }
         let width = options.wide ? 15 : 12
         line.buffer.append(name.bytes)
         var columns = 0
@@ -62,13 +69,23 @@ extension TextRenderer {
         line.write(.faint) { $0.append(string: ", after \(durationText(duration))") }
     }
 
-    private func appendPeer(_ connection: ConnectionRecord, to line: inout Line) {
+    /// The other side by the name that led to it, where that is known.
+    private func appendPeer(_ connection: ConnectionRecord, _ names: NameFacts?, to line: inout Line) {
         switch connection.isIncoming {
         case true?: line.buffer.append("<- ")
         case false?: line.buffer.append("-> ")
         case nil: line.buffer.append("<> ")
         }
-        line.write(.strong) { Self.append(connection.asked, to: &$0) }
+        line.write(.strong) { buffer in
+            if let name = names?.name {
+                TextEscape.append(name.name.span, to: &buffer)
+                buffer.append(":")
+                if let port = connection.asked.port { buffer.append(decimal: UInt64(port)) }
+            } else {
+                Self.append(connection.asked, to: &buffer)
+            }
+        }
+        if names?.isDirect == true { line.write(.warning) { $0.append(" [no name]") } }
         if let translated = connection.translated {
             line.buffer.append(" (")
             Self.append(translated, to: &line.buffer)

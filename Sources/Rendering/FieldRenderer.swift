@@ -69,6 +69,16 @@ package struct FieldRenderer {
             TextEscape.append(path.storage.span.extracting(path.withoutDotSlash), to: &buffer)
         case .terminal(let driver, let number): TextEscape.append(terminal: driver, number, to: &buffer)
         case .address(let address): TextEscape.append(address, to: &buffer)
+        case .addresses(let addresses):
+            for (index, address) in addresses.enumerated() {
+                if index > 0 { buffer.append(UInt8(ascii: ",")) }
+                TextEscape.append(address, to: &buffer)
+            }
+        case .answers(let answers):
+            for (index, answer) in answers.enumerated() {
+                if index > 0 { buffer.append(UInt8(ascii: ",")) }
+                TextEscape.append(answer.data.span, to: &buffer)
+            }
         case .entity(let key): json.append(entity: key, to: &buffer)
         case .bool, .integer, .counts: json.appendValue(value, to: &buffer)
         }

@@ -113,6 +113,13 @@ package struct JSONRenderer {
             buffer.append(UInt8(ascii: "\""))
             TextEscape.append(address, to: &buffer)
             buffer.append(UInt8(ascii: "\""))
+        case .addresses(let addresses):
+            appendList(addresses, to: &buffer) { address, buffer in
+                buffer.append(UInt8(ascii: "\""))
+                TextEscape.append(address, to: &buffer)
+                buffer.append(UInt8(ascii: "\""))
+            }
+        case .answers(let answers): append(answers, to: &buffer)
         case .time(let nanoseconds):
             buffer.append(UInt8(ascii: "\""))
             timestamp.append(nanoseconds, to: &buffer)
@@ -174,6 +181,22 @@ package struct JSONRenderer {
                 Self.append(executable, to: &buffer)
                 buffer.append(UInt8(ascii: "\""))
             }
+            buffer.append(UInt8(ascii: "}"))
+        }
+    }
+
+    private func append(_ answers: [DNSMessage.Answer], to buffer: inout OutputBuffer) {
+        appendList(answers, to: &buffer) { answer, buffer in
+            buffer.append("{\"name\":")
+            Self.append(answer.name.span, to: &buffer)
+            buffer.append(",\"type\":")
+            Self.append(answer.typeName.span, to: &buffer)
+            buffer.append(",\"class\":")
+            Self.append(answer.className.span, to: &buffer)
+            buffer.append(",\"ttl\":")
+            buffer.append(decimal: UInt64(answer.timeToLive))
+            buffer.append(",\"data\":")
+            Self.append(answer.data.span, to: &buffer)
             buffer.append(UInt8(ascii: "}"))
         }
     }

@@ -84,6 +84,11 @@ package struct TextRenderer {
             buffer = line.end()
             return
         }
+        if let message = event.names?.message {
+            appendMessage(event, message, to: &line)
+            buffer = line.end()
+            return
+        }
         guard let process = event.process else {
             line.write(.bad) { appendLoss(event, to: &$0) }
             buffer = line.end()
@@ -156,7 +161,7 @@ package struct TextRenderer {
                 appendName(event.task.name, to: &buffer)
                 buffer.append(" asked for memory")
             }
-        case .connect, .accept, .listen, .close, .open, .summary, .loss: break
+        case .connect, .accept, .listen, .close, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .summary, .loss: break
         }
     }
 

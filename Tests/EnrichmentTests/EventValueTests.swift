@@ -32,6 +32,8 @@ struct EventValueTests {
         case .path(let path): path.string
         case .joinedPath(let directory, let path): "\(directory?.string ?? "-") + \(path.string)"
         case .address(let address): (0..<address.count).map { "\(address[$0])" }.joined(separator: ".")
+        case .addresses(let addresses): "\(addresses.count) addresses"
+        case .answers(let answers): answers.map(\.data.string).joined(separator: "|")
         case .time(let time): "\(time)"
         case .terminal(let driver, let number): "\(driver.string)\(driver.isPseudoTerminal ? "/" : "")\(number)"
         case .entity(let key): "\(key.start)/\(key.pid)"

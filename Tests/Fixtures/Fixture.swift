@@ -8,6 +8,7 @@ package import Events
 package enum Fixture: CaseIterable, Sendable {
     case exec, failedExec, existing, fork, exit, cgroup, syscall, connect, signal, oom
     case connected, unreachable, reset, listening
+    case question, answer, hello
 
     package var bytes: [UInt8] {
         switch self {
@@ -25,6 +26,9 @@ package enum Fixture: CaseIterable, Sendable {
         case .unreachable: Self.parse(PackageResources.unreachable_hex)
         case .reset: Self.parse(PackageResources.reset_hex)
         case .listening: Self.parse(PackageResources.listening_hex)
+        case .question: Self.parse(PackageResources.question_hex)
+        case .answer: Self.parse(PackageResources.answer_hex)
+        case .hello: Self.parse(PackageResources.hello_hex)
         }
     }
 
@@ -76,6 +80,14 @@ package enum Fixture: CaseIterable, Sendable {
             case .oom(let oom): (oom.task, oom.target, oom.header.time, nil)
             default: throw OtherKind()
             }
+        }
+    }
+
+    /// The record of a packet.
+    package var message: MessageRecord {
+        get throws {
+            guard case .message(let message) = try record else { throw OtherKind() }
+            return message
         }
     }
 

@@ -23,7 +23,8 @@ let allTests: [Test] = [
     containerScopeTests,
     scopeTests,
     existingTests,
-    endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, refusalTests, fieldTests,
+    endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, nameTests,
+    refusalTests, fieldTests,
     filterTests,
     textTests, summaryTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }

@@ -232,6 +232,10 @@ struct Laws {
         }
         expect(event["event.kind"] == "event", "event.kind is not event")
         expect(Self.types[event.action] != nil, "an action nobody knows")
+        if Self.messages.contains(event.action) {
+            checkMessage(event)
+            return
+        }
         if Self.connections.contains(event.action) || event["network"] != nil {
             checkConnection(event)
             return
@@ -289,6 +293,31 @@ struct Laws {
         }
     }
 
+    /// Actions of what is sent to name things.
+    private static let messages: Set = ["dns_query", "dns_answer", "tls_client_hello"]
+
+    private mutating func checkMessage(_ event: Event) {
+        func expect(_ condition: Bool, _ problem: String) {
+            if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
+        }
+        expect(event["event.type"] == ["protocol", "info"], "event.type does not fit")
+        expect(event["event.category"] == ["network"], "event.category does not fit")
+        expect((event["event.outcome"] != nil) == (event.action == "dns_answer"), "event.outcome does not fit")
+        expect(event["network.direction"] == "egress", "network.direction")
+        for side in ["source", "destination"] {
+            expect(event["\(side).ip"]?.string?.isEmpty == false, "no \(side).ip")
+            expect((event["\(side).port"]?.integer ?? 0) > 0, "no \(side).port")
+        }
+        let isDNS = event.action != "tls_client_hello"
+        expect(event["network.protocol"] == (isDNS ? "dns" : "tls"), "network.protocol")
+        expect((event["dns"] != nil) == isDNS, "dns does not fit")
+        expect((event["dns.response_code"] != nil) == (event.action == "dns_answer"), "dns.response_code")
+        expect((event["event.duration"] != nil) == (event.action == "dns_answer"), "event.duration")
+        expect(isDNS || event["ebpfguard.tls_version"] != nil, "no ebpfguard.tls_version")
+        expect(event.pid > 0, "no process.pid")
+        expect(event.pid != tool, "the tool reports itself")
+    }
+
     private mutating func checkConnection(_ event: Event) {
         func expect(_ condition: Bool, _ problem: String) {
             if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
@@ -321,7 +350,8 @@ struct Laws {
     private static let connections: Set = ["connect", "accept", "listen", "close"]
     private static let types = [
         "exec": "start", "fork": "start", "exit": "end", "existing": "info", "syscall": "info", "signal": "info",
-        "oom": "end", "connect": "", "accept": "", "listen": "", "close": "", "ptrace": "info", "setuid": "info",
+        "oom": "end", "connect": "", "accept": "", "listen": "", "close": "", "dns_query": "", "dns_answer": "",
+        "tls_client_hello": "", "ptrace": "info", "setuid": "info",
         "mount": "info", "module_load": "info", "bpf": "info",
     ]
     /// System calls: any, and those that have an action of their own.

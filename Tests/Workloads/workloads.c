@@ -57,6 +57,9 @@ static const struct {
     {"endings", run_endings},
     {"ways", run_ways},
     {"standing", run_standing},
+    {"names", run_names},
+    {"named", run_named},
+    {"dial", run_dial},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

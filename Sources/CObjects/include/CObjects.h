@@ -13,6 +13,7 @@ struct embedded_object {
     size_t size;
 };
 
+extern const struct embedded_object embedded_names;
 extern const struct embedded_object embedded_process;
 extern const struct embedded_object embedded_signal;
 extern const struct embedded_object embedded_syscall;

@@ -152,3 +152,13 @@ extension DNSMessage {
         return Bytes(text.bytes)
     }
 }
+
+extension DNSMessage {
+    /// What is set in the head of the message.
+    package var flagNames: [StaticString] {
+        let names: [(UInt16, StaticString)] = [
+            (0x0400, "AA"), (0x0200, "TC"), (0x0100, "RD"), (0x0080, "RA"), (0x0020, "AD"), (0x0010, "CD"),
+        ]
+        return names.compactMap { flags & $0.0 != 0 ? $0.1 : nil }
+    }
+}

@@ -11,12 +11,18 @@ internal import Rendering
 public func fuzzRecords(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: count))
     var tree = ProcessTree()
+    // Asks the system nothing.
+    var enricher = Enricher(host: Fixture.host, failedExecHook: "hook", lookups: Lookups(.recording))
     var output = Output()
     var offset = 0
     while offset < bytes.count {
         let rest = Array(bytes[offset...])
         guard let record = try? decode(rest) else { break }
-        if let event = event(for: record, &tree) { output.check(event) }
+        if case .message(let message) = record {
+            for event in enricher.events(for: message) { output.check(event) }
+        } else if let event = event(for: record, &tree) {
+            output.check(event)
+        }
         offset += max(16, length(rest))
     }
     return 0
@@ -43,7 +49,7 @@ private func event(for record: Record, _ tree: inout ProcessTree) -> Event? {
         }
     case .fork(let task, let time): return make(.fork, time, tree.fork(task))
     case .exit(let task, let code, let time): return make(.exit(code: code), time, tree.exit(task))
-    case .cgroup: return nil
+    case .cgroup, .message: return nil
     case .syscall(let call):
         return Event(
             .syscall, time: call.time, process: tree.acting(call.task), task: call.task, call: call, hook: "hook",

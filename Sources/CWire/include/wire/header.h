@@ -23,7 +23,8 @@ enum wire_kind {
     WIRE_LISTEN = 12,
     WIRE_CLOSE = 13,
     WIRE_SOCKET = 14, // a connection or listening socket that was there before us
-    WIRE_KIND_COUNT = 15,
+    WIRE_MESSAGE = 15, // DNS, or the beginning of a TLS connection
+    WIRE_KIND_COUNT = 16,
 };
 
 struct wire_header {
