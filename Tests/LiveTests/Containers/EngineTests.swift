@@ -27,7 +27,27 @@ let engineTests = [
         }
         for name in ["groups", "systemd", "split", "gone"] { t.expectEngine(run, name, "podman") }
     },
+
+    Test("containers: podman of a user, in a service of that user") { t in
+        try t.command("sh", "-c", prepareUser)
+        try t.rootlessPodman(["load", "-q", "-i", Runtimes.archive])
+        let run = try t.watched {
+            for (name, options) in [("own", []), ("shared", ["--cgroups=split"])] {
+                try t.rootlessPodman(
+                    ["run"] + options
+                        + ["--name", "web-\(name)", "--network=none", Runtimes.image, "/bin/true", name])
+            }
+        }
+        for name in ["own", "shared"] { t.expectEngine(run, name, "podman") }
+    },
 ]
+
+/// As systemd would for the user's services: cgroups that are the user's.
+private let service = "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/app.slice/web.service"
+private let prepareUser = """
+    mkdir -p \(service) /run/user/1000
+    chown -R 1000:1000 /run/user/1000 /home/tester /sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service
+    """
 
 private func holdDocker(_ driver: String, _ t: Context) throws {
     try t.shared.runtimes.docker(driver, t)
@@ -41,6 +61,16 @@ private func holdDocker(_ driver: String, _ t: Context) throws {
 extension Context {
     fileprivate func podman(_ words: [String]) throws {
         try command(["podman"] + words)
+    }
+
+    fileprivate func rootlessPodman(_ words: [String]) throws {
+        let script = """
+            echo $$ >\(service)/cgroup.procs
+            cd /home/tester
+            exec setpriv --reuid 1000 --regid 1000 --clear-groups env HOME=/home/tester XDG_RUNTIME_DIR=/run/user/1000 \\
+                podman --cgroup-manager=cgroupfs "$@"
+            """
+        try command(["sh", "-c", script, "sh"] + words)
     }
 
     /// `/bin/true NAME` was run in the container web-NAME.
