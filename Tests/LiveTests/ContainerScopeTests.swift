@@ -112,6 +112,9 @@ let containerScopeTests = [
             let calls = run.told.reduce(0) { $0 + ($1["ebpfguard.summary.calls"]?.integer ?? 0) }
             t.equal(calls, 400, "the calls of the pod by \(grouping)")
             t.equal(run.footer("calls"), 400, "'calls counted' by \(grouping)")
+            if grouping == "pod" {
+                t.equal(run.told.first?["ebpfguard.summary.group"], "shop/web-0", "the pod's name, without a container")
+            }
             if t.settings.isSlow { break }
         }
     },

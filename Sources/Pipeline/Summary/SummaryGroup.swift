@@ -74,11 +74,12 @@ struct SummaryGroup {
 
     /// By the container or pod. What belongs to none is the host's, and a group of its own for each cgroup.
     static func workload(_ workload: Workload?, path: Bytes?, cgroup: UInt64, byPod: Bool) -> SummaryGroup {
-        if byPod, let workload, let uid = workload.podUID, let path = workload.podPath {
+        if byPod, let workload, let uid = workload.podUID {
             let values = Workload.podFields.map { ($0, workload.value(of: $0)) }
+            // Not by the path: only that of the kubelet's cgroups has the pod in it.
             return SummaryGroup(
-                .text(Array(path.slice)), label: workload.podLabel ?? uid, isNamed: workload.podLabel != nil,
-                fields(values, path))
+                .text(Array("pod ".utf8) + uid.slice), label: workload.podLabel ?? uid,
+                isNamed: workload.podLabel != nil, fields(values, workload.podPath))
         }
         if let workload, let path = workload.containerPath ?? workload.podPath {
             let values = Workload.fields.map { ($0, workload.value(of: $0)) }
@@ -96,8 +97,9 @@ struct SummaryGroup {
             [.processCgroup: .text(path), .ebpfguardCgroupID: .identifier(cgroup)])
     }
 
-    private static func fields(_ values: [(Field, FieldValue)], _ path: Bytes) -> [Field: FieldValue] {
-        var fields: [Field: FieldValue] = [.processCgroup: .text(path)]
+    private static func fields(_ values: [(Field, FieldValue)], _ path: Bytes?) -> [Field: FieldValue] {
+        var fields: [Field: FieldValue] = [:]
+        if let path { fields[.processCgroup] = .text(path) }
         for (field, value) in values {
             if case .absent = value { continue }
             fields[field] = value
