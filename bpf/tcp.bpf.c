@@ -33,14 +33,14 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ENTRY_DECIDED (1u << 9)      // the connect was told
 #define ENTRY_LOCAL_FIN (1u << 10)   // this side closed first
 #define ENTRY_REMOTE_FIN (1u << 11)
-#define WIRE_FLAGS 0xff
+#define WIRE_FLAGS (ENTRY_PENDING - 1)
 
 struct entry {
     struct wire_task task; // pid 0: nobody yet
     struct wire_address asked;
     __u64 start; // of the attempt, later of the connection
     __u32 flags;
-    __u32 unused;
+    __u32 look; // the last look at all sockets that has told it
 };
 
 // What is known of each socket, by its address.
@@ -75,6 +75,13 @@ struct {
     __type(key, __u32);
     __type(value, struct asked);
 } asked_map SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct wire_look);
+} look_map SEC(".maps");
 
 // The state that each socket was last seen to get; see once.h.
 struct {
@@ -504,7 +511,7 @@ static __always_inline int connect_failed(struct socket *socket, const void *giv
 static __always_inline int accepted(struct socket *socket, const int typed)
 {
     struct wire_connection record;
-    struct entry *entry, fresh = {};
+    struct entry *entry;
     struct sock *sk;
     __u64 key;
 
@@ -515,21 +522,21 @@ static __always_inline int accepted(struct socket *socket, const int typed)
         return 0;
     key = (__u64)sk;
     entry = entry_of(key);
-    if (!fill_current(&fresh.task, typed)) {
-        if (entry)
-            forget(key);
+    if (!entry) { // taken before it was established: TCP Fast Open
+        struct entry fresh = {.flags = WIRE_CONNECTION_INCOMING | WIRE_CONNECTION_NO_START};
+
+        remember(key, &fresh);
+        entry = entry_of(key);
+        if (!entry)
+            return 0;
+    }
+    begin(&record, WIRE_ACCEPT, sk, 0);
+    if (!fill_current(&record.task, typed)) {
+        forget(key);
         return 0;
     }
-    fresh.flags = WIRE_CONNECTION_INCOMING;
-    if (entry) {
-        fresh.flags |= entry->flags;
-        fresh.start = entry->start;
-    } else {
-        fresh.flags |= WIRE_CONNECTION_NO_START;
-    }
-    remember(key, &fresh);
-    begin(&record, WIRE_ACCEPT, sk, 0);
-    add_entry(&record, &fresh);
+    entry->task = record.task;
+    add_entry(&record, entry);
     emit(&record, sizeof(record), WIRE_ACCEPT);
     // It may have ended meanwhile, or before.
     if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
@@ -666,31 +673,11 @@ static __always_inline struct sock *socket_of_file(struct file *file)
     return socket ? BPF_CORE_READ(socket, sk) : 0;
 }
 
-// Every descriptor of every process, in all network namespaces. A socket that several processes have belongs to the first:
-// usually the parent.
-SEC("iter/task_file")
-int socket_existing(struct bpf_iter__task_file *context)
+// Fills in what there is to know of a socket that is seen for the first time. False when it is nobody's who is wanted.
+static __always_inline int find(__u64 key, struct sock *sk, struct task_struct *task, __u32 state)
 {
-    struct seq_file *seq = context->meta->seq;
-    struct task_struct *task = context->task;
-    struct wire_connection record;
     struct entry entry = {};
-    struct sock *sk;
-    __u64 key;
-    __u32 state;
-    __u16 family;
 
-    if (!task)
-        return 0;
-    sk = socket_of_file(context->file);
-    if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-        return 0;
-    key = (__u64)sk;
-    family = BPF_CORE_READ(sk, __sk_common.skc_family);
-    state = BPF_CORE_READ(sk, __sk_common.skc_state);
-    if (state == TCP_CLOSE || entry_of(key) || (family != AF_INET && family != AF_INET6))
-        return 0;
-    task = UNTRUSTED(task_struct, task);
     if (!in_scope(task, task->tgid, 1))
         return 0;
     fill_task(&entry.task, task, 1);
@@ -703,14 +690,59 @@ int socket_existing(struct bpf_iter__task_file *context)
         entry.flags |= direction_of(BPF_CORE_READ(sk, sk_max_ack_backlog)) | ENTRY_DECIDED;
     if (bpf_map_update_elem(&sockets, &key, &entry, BPF_NOEXIST) && !entry_of(key))
         count_loss(WIRE_LOSS_SOCKET);
+    return 1;
+}
+
+// Every descriptor of every process, in all network namespaces. A socket that several processes have belongs to the first:
+// usually the parent.
+SEC("iter/task_file")
+int socket_existing(struct bpf_iter__task_file *context)
+{
+    struct seq_file *seq = context->meta->seq;
+    struct task_struct *task = context->task;
+    struct wire_connection record;
+    struct wire_look *look;
+    struct entry *entry;
+    struct sock *sk;
+    __u64 key;
+    __u32 state, zero = 0;
+    __u16 family;
+
+    if (!task)
+        return 0;
+    sk = socket_of_file(context->file);
+    if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+        return 0;
+    look = bpf_map_lookup_elem(&look_map, &zero);
+    if (!look)
+        return 0;
+    key = (__u64)sk;
+    family = BPF_CORE_READ(sk, __sk_common.skc_family);
+    state = BPF_CORE_READ(sk, __sk_common.skc_state);
+    if (state == TCP_CLOSE || (family != AF_INET && family != AF_INET6))
+        return 0;
+    entry = entry_of(key);
+    if (!entry) {
+        if (!find(key, sk, UNTRUSTED(task_struct, task), state))
+            return 0;
+        entry = entry_of(key);
+        if (!entry)
+            return 0;
+    } else if (look->number == 1 && !entry->look) { // it began when we were here already
+        entry->look = 1;
+        return 0;
+    }
     if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE) { // it has ended meanwhile
         forget(key);
         return 0;
     }
-    if (state == TCP_SYN_SENT)
+    if (entry->look == look->number || !entry->task.pid || state == TCP_SYN_SENT ||
+        (look->flags && state == TCP_LISTEN))
         return 0;
+    entry->look = look->number;
     begin(&record, WIRE_SOCKET, sk, 0);
-    add_entry(&record, &entry);
+    add_entry(&record, entry);
+    record.header.flags |= look->flags;
     if (state != TCP_LISTEN) {
         struct tcp_sock *tcp = (void *)sk;
 

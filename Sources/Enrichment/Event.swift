@@ -202,7 +202,7 @@ package struct Event {
         case .summaryBy, .summaryGroup, .summaryCalls, .summaryErrors, .summaryTime, .summaryAverage, .summaryStarts,
             .summaryFailures, .summaryExits, .summaryFailedExits, .summaryKilled, .summaryRunning,
             .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .summaryConnects, .summaryFailedConnects,
-            .summaryAccepts, .summaryCloses, .summarySentBytes, .summaryReceivedBytes, .ebpfguardLost:
+            .summaryAccepts, .summaryCloses, .summaryOpen, .summarySentBytes, .summaryReceivedBytes, .ebpfguardLost:
             .absent
         }
     }

@@ -42,7 +42,8 @@ package enum Field: Int, CaseIterable, Sendable {
     case summaryStarts, summaryFailures, summaryExits, summaryFailedExits, summaryKilled, summaryRunning,
         summaryLifetimeAverage, summaryLifetimeLongest
     case summarySignals
-    case summaryConnects, summaryFailedConnects, summaryAccepts, summaryCloses, summarySentBytes, summaryReceivedBytes
+    case summaryConnects, summaryFailedConnects, summaryAccepts, summaryCloses, summaryOpen, summarySentBytes,
+        summaryReceivedBytes
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.
@@ -233,8 +234,11 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.summary.failed_connects", .number, "connections that were asked for and not made"),
         .init("ebpfguard.summary.accepts", .number, "connections that were accepted"),
         .init("ebpfguard.summary.closes", .number, "connections that ended"),
-        .init("ebpfguard.summary.sent_bytes", .number, "bytes that this side has sent in those that ended"),
-        .init("ebpfguard.summary.received_bytes", .number, "bytes that this side has received in those that ended"),
+        .init("ebpfguard.summary.open", .number, "connections that were open at the end"),
+        .init("ebpfguard.summary.sent_bytes", .number, "bytes that this side has sent in those that ended or are open"),
+        .init(
+            "ebpfguard.summary.received_bytes", .number,
+            "bytes that this side has received in those that ended or are open"),
         .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
     ]
 

@@ -174,6 +174,9 @@ struct Sink: ~Copyable {
         summary?.add(entry, of: group)
     }
 
+    /// Adds a connection that is still open at the end to the summary.
+    mutating func addOpen(_ event: Event) { summary?.addOpen(event) }
+
     /// Prints the summary, where one was asked for.
     mutating func printSummary(time: UInt64) {
         guard let summary else { return }

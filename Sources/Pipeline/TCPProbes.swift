@@ -85,8 +85,12 @@ struct TCPProbes: ~Copyable {
         taxesSystemCalls = usesTracepoints && refusal == nil
     }
 
-    /// Records of the sockets that are there now. Their owners are known from now on.
-    func existing() throws(BPFError) -> [UInt8] { try object.runIterator("socket_existing") }
+    /// Records of the sockets that are there now. Their owners are known from now on. `number` counts the looks from 1;
+    /// with `flags` (WIRE_CONNECTION_STILL, _LAST) those that listen are left out.
+    func existing(number: UInt32, flags: UInt32) throws(BPFError) -> [UInt8] {
+        try object.map(named: "look_map").set(UInt32(0), to: wire_look(number: number, flags: flags))
+        return try object.runIterator("socket_existing")
+    }
 
     /// struct entry in bpf/tcp.bpf.c.
     private typealias Entry = InlineArray<15, UInt64>

@@ -50,7 +50,7 @@ package enum Trace {
         }
         // Always: when one of them is closed, it is known whose it was.
         state.takeExisting(
-            try probes.existingSockets(), isScoped: true, show: options.existing && options.command == .watchNet)
+            try probes.existingSockets(1), isScoped: true, show: options.existing && options.command == .watchNet)
         if !options.quiet {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
             note("watching \(options.command.subject) on \(host.name), Linux \(kernelRelease())\(end)")
@@ -97,6 +97,8 @@ package enum Trace {
     ) throws(Failure) -> Int32? {
         var programStatus: Int32?
         var ended: UInt64?
+        var look: UInt32 = 1
+        var looked = Host.boottime()
         var idle = 0  // looks in a row at an empty ring
         var tick: Int32 = 10
         while true {
@@ -114,6 +116,11 @@ package enum Trace {
                 break
             }
             if let duration = options.duration, Host.boottime() - state.started >= duration { break }
+            if let interval = options.interval, Host.boottime() - looked >= interval {
+                looked += interval
+                look += 1
+                state.take(records: try probes.existingSockets(look, flags: UInt32(WIRE_CONNECTION_STILL)))
+            }
 
             // What wakes us after a pause is often a fork, and its exec is about to follow.
             tick = idle > 1 && count > 0 ? 1 : min(tick * 2, 10)
@@ -163,6 +170,7 @@ package enum Trace {
             if idle > 1 { timeout = 1000 }
         }
         if state.recordingIsBehind { timeout = min(timeout, Recorder.patience) }
+        if let interval = options.interval { timeout = min(timeout, Int32(min(interval / 10_000_000, 1000)) + 1) }
         guard let duration = options.duration else { return timeout }
         let elapsed = Host.boottime() - state.started
         let left = duration > elapsed ? (duration - elapsed) / 1_000_000 + 1 : 0
@@ -188,6 +196,10 @@ package enum Trace {
         while !state.isComplete, probes.drain({ state.take($0) }) > 0 {
             try state.flushRecording()
             guard case .done = try state.sink.flush(loop, isLast: true) else { break }
+        }
+        // What is open still has had its bytes too.
+        if options.summary != nil || options.recordsTo != nil {
+            state.take(records: try probes.existingSockets(.max, flags: UInt32(WIRE_CONNECTION_LAST)))
         }
         state.checkLosses(probes, isLast: true)
         state.end(counted: try probes.counted(), time: state.started + watched)

@@ -70,6 +70,8 @@ package struct TraceOptions: Sendable {
     /// `nil` for the default of the form.
     package var kinds: Set<TraceKind>?
     package var existing = false
+    /// Nanoseconds between two looks at what is open.
+    package var interval: UInt64?
     /// Where the files of the node are that name its containers.
     package var root = "/"
     /// System calls to show; `nil` for none.

@@ -143,9 +143,9 @@ struct TraceProbes: ~Copyable {
     }
 
     /// Records of the sockets that are there now, where connections are watched.
-    func existingSockets() throws(Failure) -> [UInt8] {
+    func existingSockets(_ number: UInt32, flags: UInt32 = 0) throws(Failure) -> [UInt8] {
         do throws(BPFError) {
-            return try tcp?.existing() ?? []
+            return try tcp?.existing(number: number, flags: flags) ?? []
         } catch {
             throw Failure(error)
         }

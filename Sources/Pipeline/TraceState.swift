@@ -16,6 +16,8 @@ struct TraceState: ~Copyable {
     private let groupsByPod: Bool
     /// Whether what processes do is an event of this command. Where not, it only tells who they are.
     private let showsProcesses: Bool
+    /// Whether what is still open is told now and then.
+    private let showsProgress: Bool
     /// What is shown; `nil` for all.
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
@@ -63,6 +65,7 @@ struct TraceState: ~Copyable {
         countLimit = options.count
         groupsByPod = options.summary?.grouping == .pod
         showsProcesses = options.command == .trace
+        showsProgress = options.interval != nil
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(failOn: options.failOn, expect: options.expect, host: host)
@@ -88,7 +91,11 @@ struct TraceState: ~Copyable {
         }
         guard var event = enricher.event(for: record) else { return true }
         let isWanted = wants(event)
-        if showsProcesses || !event.isAboutProcess {
+        if let connection = event.connection, connection.has(WIRE_CONNECTION_LAST) {
+            if isWanted, filter?.matches({ event.value(of: $0) }) != false { sink.addOpen(event) }
+        } else if event.connection?.has(WIRE_CONNECTION_STILL) == true, !showsProgress {
+            return isWanted
+        } else if showsProcesses || !event.isAboutProcess {
             if isWanted { emit(&event) } else { outOfScope += 1 }
         }
         enricher.finish(event)
@@ -114,6 +121,17 @@ struct TraceState: ~Copyable {
 
     /// What to tell the user of scopes that match nothing.
     var scopeHint: String? { gate?.hint }
+
+    /// Takes records that stand one after the other, as if they came from the ring.
+    mutating func take(records: [UInt8]) {
+        var rest = unsafe records.span.bytes
+        while rest.byteCount >= MemoryLayout<wire_header>.size {
+            let length = unsafe Int(rest.unsafeLoadUnaligned(as: UInt32.self))
+            guard length > 0, length <= rest.byteCount else { break }
+            _ = take(rest.extracting(first: length))
+            rest = rest.extracting(droppingFirst: length)
+        }
+    }
 
     /// Takes the records of an iterator over all processes: those that were there before us. `isScoped` when the programs
     /// that wrote them knew who is in scope.

@@ -62,8 +62,7 @@ struct WatchNetCommand: ParsableCommand {
         }
         var options = TraceOptions(.watchNet)
         options.scope = try scope.scope()
-        options.existing = selection.existing
-        options.kinds = try chosenKinds(selection.events, of: .watchNet)
+        try selection.apply(to: &options)
         try workloads.apply(to: &options)
         try conditions.apply(to: &options)
         try output.apply(to: &options)
@@ -87,4 +86,18 @@ struct NetworkSelection: ParsableArguments {
 
     @Flag(help: "Show the connections and listening sockets that are already there first.")
     var existing = false
+
+    @Option(help: ArgumentHelp("Show what is open again and again after this time, with its bytes.", valueName: "time"))
+    var interval: String?
+
+    func apply(to options: inout TraceOptions) throws {
+        options.existing = existing
+        options.kinds = try chosenKinds(events, of: .watchNet)
+        guard let interval else { return }
+        guard let value = Quantity.nanoseconds(interval), value >= 100_000_000 else {
+            throw Failure(
+                .usage, "--interval: \"\(interval)\" is not a time, or too short", help: "write 5s, 1m or 100ms")
+        }
+        options.interval = value
+    }
 }

@@ -6,6 +6,7 @@
 //     generate CPU pace COUNT MICROS      the same, one every MICROS on average
 //     generate CPU flood SECONDS          the same, as many as this CPU can start
 //     generate CPU open COUNT             open+close
+//     generate CPU connect COUNT          connect+accept+close of both sides, on the loopback device
 //     generate CPU getppid COUNT          the shortest system call
 //
 // Prints the number of operations and, but for flood, the ns that each took (of getppid: the mean of each 1000).
@@ -13,11 +14,14 @@
 // Each program that is started has one argument, bench-mark-T-P: T is CLOCK_MONOTONIC just before, in ns, P the pid of
 // the generator. So any line that any tool prints about it tells when it happened, and no two are the same.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -63,13 +67,43 @@ static void start_one(const char *program, int generator)
         fail("generate: the program that was started failed");
 }
 
+static struct sockaddr_in here = {.sin_family = AF_INET};
+
+static int listener(void)
+{
+    int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t size = sizeof(here);
+
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (file < 0 || bind(file, (struct sockaddr *)&here, sizeof(here)) || listen(file, 8) ||
+        getsockname(file, (struct sockaddr *)&here, &size))
+        fail("generate: listen");
+    return file;
+}
+
+// Broken off by who connected, so that no port is kept for a minute.
+static void connect_one(int server)
+{
+    const struct linger hard = {.l_onoff = 1};
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), accepted;
+
+    if (client < 0 || connect(client, (struct sockaddr *)&here, sizeof(here)))
+        fail("generate: connect");
+    accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+    if (accepted < 0)
+        fail("generate: accept");
+    setsockopt(client, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    close(client);
+    close(accepted);
+}
+
 int main(int count, char **arguments)
 {
     cpu_set_t cpus;
     static char program[4096];
 
     if (count < 4)
-        return fputs("usage: generate CPU exec|pace|flood|open|getppid COUNT [MICROS]\n", stderr), 64;
+        return fputs("usage: generate CPU exec|pace|flood|open|connect|getppid COUNT [MICROS]\n", stderr), 64;
     CPU_ZERO(&cpus);
     CPU_SET(atoi(arguments[1]), &cpus);
     if (sched_setaffinity(0, sizeof(cpus), &cpus))
@@ -94,6 +128,7 @@ int main(int count, char **arguments)
     // Too short to be timed one by one: a sample is a block of them.
     long block = strcmp(kind, "getppid") == 0 ? 1000 : 1;
     unsigned random = 1;
+    int server = strcmp(kind, "connect") == 0 ? listener() : -1;
     wanted /= block;
     for (long before = begin, after; done < wanted && done < SAMPLES_MAX && before < end; before = after) {
         if (pause) { // 50 to 150 % of it, so that it never beats in time with a timer of the tool
@@ -105,6 +140,8 @@ int main(int count, char **arguments)
         if (block > 1)
             for (long i = 0; i < block; i++)
                 syscall(SYS_getppid);
+        else if (server >= 0)
+            connect_one(server);
         else if (strcmp(kind, "open") == 0)
             close(open(program, O_RDONLY));
         else

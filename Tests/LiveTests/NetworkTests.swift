@@ -287,6 +287,31 @@ let networkTests = [
         t.expect(listeners.allSatisfy { $0["destination.port"] == .integer(server) }, "where it listens")
     },
 
+    Test("net: what is open, at an interval and at the end") { t in
+        let holder = try Child(workload("standing"))
+        let isReady = holder.wait(milliseconds: t.allow(milliseconds: 5000)) { $0.outputText.contains("standing") }
+        guard isReady else { throw Stop.failed("the workload says \(holder.outputText) \(holder.errorText)") }
+        let time = t.settings.isSlow ? 5 : 1
+        let shown = try t.run(
+            ["-o", "json", "-p", "\(holder.pid)", "-d", "\(time)s", "--interval", "\(time * 400)ms"],
+            milliseconds: 20_000, command: "watch-net")
+        let events = try t.events(of: shown.child).filter { $0.action != "loss" }
+        t.equal(events.map(\.action), ["existing", "existing", "existing", "existing"], "two looks at two sides")
+        t.expect(events.allSatisfy { $0["source.bytes"] == 1234 && $0["destination.bytes"] == 50 }, "their bytes")
+        let summed = try t.run(
+            ["-o", "json", "-p", "\(holder.pid)", "-d", "300ms", "--summary"], milliseconds: 20_000,
+            command: "watch-net")
+        let rows = try t.events(of: summed.child)
+        t.equal(rows.map { $0["ebpfguard.summary.open"] }, [1, 1], "what is open at the end")
+        t.equal(rows.map { $0["ebpfguard.summary.closes"] }, [0, 0], "what is closed")
+        let bytes = rows.map {
+            [$0["ebpfguard.summary.sent_bytes"]?.integer, $0["ebpfguard.summary.received_bytes"]?.integer]
+        }
+        t.expect(bytes.contains([1234, 50]) && bytes.contains([50, 1234]), "bytes: \(bytes)")
+        holder.closeInput()
+        holder.wait(milliseconds: t.allow(milliseconds: 5000))
+    },
+
     Test("net: a summary by destination and by process") { t in
         let run = try t.watchNet(["--summary"], workload("connections", "4", "30"))
         let opened = run.all("open")
@@ -300,6 +325,7 @@ let networkTests = [
             t.equal(row["ebpfguard.summary.connects"], .integer(incoming ? 0 : 30), "connects")
             t.equal(row["ebpfguard.summary.accepts"], .integer(incoming ? 30 : 0), "accepts")
             t.equal(row["ebpfguard.summary.closes"], 30, "closes")
+            t.equal(row["ebpfguard.summary.open"], 0, "open")
             t.equal(row["ebpfguard.summary.failed_connects"], 0, "failed connects")
             t.equal(row["ebpfguard.summary.sent_bytes"], .integer(incoming ? received : sent), "bytes sent")
             t.equal(row["ebpfguard.summary.received_bytes"], .integer(incoming ? sent : received), "bytes received")

@@ -84,6 +84,9 @@ struct Summary {
         }
     }
 
+    /// Counts a connection that is still open when the run ends.
+    mutating func addOpen(_ event: Event) { event.connection.map { countConnection(event, $0) } }
+
     private mutating func countConnection(_ event: Event, _ connection: ConnectionRecord) {
         if connection.isListener { return }
         var counts = ConnectionCounts()
@@ -92,7 +95,7 @@ struct Summary {
         case .connect: counts.failedConnects = 1
         case .accept: counts.accepts = 1
         default:
-            counts.closes = 1
+            if event.action == .open { counts.open = 1 } else { counts.closes = 1 }
             counts.sent = connection.traffic?.sent ?? 0
             counts.received = connection.traffic?.received ?? 0
         }

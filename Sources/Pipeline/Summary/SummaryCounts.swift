@@ -60,7 +60,9 @@ struct ConnectionCounts: SummaryCounts, Equatable {
     var failedConnects: UInt64 = 0
     var accepts: UInt64 = 0
     var closes: UInt64 = 0
-    /// Bytes of those that were closed.
+    /// At the end.
+    var open: UInt64 = 0
+    /// Bytes of those two.
     var sent: UInt64 = 0
     var received: UInt64 = 0
 
@@ -69,6 +71,7 @@ struct ConnectionCounts: SummaryCounts, Equatable {
         failedConnects += other.failedConnects
         accepts += other.accepts
         closes += other.closes
+        open += other.open
         sent &+= other.sent
         received &+= other.received
     }

@@ -63,7 +63,7 @@ extension Summary {
             others: otherConnections == ConnectionCounts() ? nil : otherConnections, top: top, by: Self.isBefore)
         return lay(
             ranking, by: connectionGrouping.rawValue,
-            columns: ["CONNECTS", "FAILED", "ACCEPTS", "CLOSED", "SENT", "RECEIVED"], cells: Self.cells,
+            columns: ["CONNECTS", "FAILED", "ACCEPTS", "CLOSED", "OPEN", "SENT", "RECEIVED"], cells: Self.cells,
             fields: Self.fields)
     }
 
@@ -76,7 +76,7 @@ extension Summary {
     private static func cells(_ counts: ConnectionCounts) -> [Table.Cell] {
         [
             .count(counts.connects), .count(counts.failedConnects), .count(counts.accepts), .count(counts.closes),
-            .bytes(counts.sent), .bytes(counts.received),
+            .count(counts.open), .bytes(counts.sent), .bytes(counts.received),
         ]
     }
 
@@ -84,7 +84,8 @@ extension Summary {
         [
             .summaryConnects: .init(counts.connects), .summaryFailedConnects: .init(counts.failedConnects),
             .summaryAccepts: .init(counts.accepts), .summaryCloses: .init(counts.closes),
-            .summarySentBytes: .init(counts.sent), .summaryReceivedBytes: .init(counts.received),
+            .summaryOpen: .init(counts.open), .summarySentBytes: .init(counts.sent),
+            .summaryReceivedBytes: .init(counts.received),
         ]
     }
 

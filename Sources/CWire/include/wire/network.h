@@ -14,6 +14,8 @@
 // It was open before it was first seen: no duration, and the task is who had it then, or who closed it.
 #define WIRE_CONNECTION_EARLIER (1u << 4)
 #define WIRE_CONNECTION_NO_START (1u << 5) // when it began is not known
+#define WIRE_CONNECTION_STILL (1u << 6)    // WIRE_SOCKET: asked for again, at an interval
+#define WIRE_CONNECTION_LAST (1u << 7)     // WIRE_SOCKET: still open when the run ended
 
 // How a connection ended.
 enum wire_tcp_end {
@@ -55,6 +57,12 @@ struct wire_connection {
 };
 
 _Static_assert(sizeof(struct wire_connection) == 224, "layout of wire_connection");
+
+// What user space asks of the iterator over sockets: the number of this look, from 1, and what to mark its records with.
+struct wire_look {
+    uint32_t number;
+    uint32_t flags;
+};
 
 // Section .rodata.network, written whole before load.
 struct wire_network {
