@@ -5,8 +5,8 @@ import Testing
 
 @testable import Enrichment
 
-/// What real runtimes left: containerd 1.7, Docker 26.1, podman 5.4 of Debian trixie. Of long files, the parts around what
-/// is read are kept.
+/// What containerd 1.7, Docker 26.1 and podman 5.4 of Debian trixie left in a guest, shortened. By hand are: what follows
+/// Config in Docker's file, its name among it; the image of podman's other container; the names of services.
 struct CapturedTests {
     private func workload(_ tree: NodeTree, _ path: String) -> Workload? {
         var workloads = Workloads(lookups: Lookups(root: tree.path))
