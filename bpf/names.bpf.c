@@ -108,6 +108,11 @@ int message_sent(__u64 *context)
     packet.transport = skb->head + skb->transport_header - skb->data;
     packet.end = skb->len;
     if (sk->sk_protocol == IPPROTO_UDP) {
+        __u16 port = sk->__sk_common.skc_dport;
+
+        // Only one that is not connected says in each packet where to.
+        if (port && port != bpf_htons(PORT_DNS))
+            return 0;
         if (!read_datagram(skb, &packet) || packet.destination_port != PORT_DNS)
             return 0;
     } else if (sk->sk_protocol == IPPROTO_TCP) {

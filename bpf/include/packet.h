@@ -217,8 +217,8 @@ static __always_inline int read_arrived(struct sk_buff *skb, struct packet *pack
     struct internet_head head;
     int protocol;
 
-    READ(head, skb->data);
     if (skb->protocol == bpf_htons(ETH_P_IP)) {
+        READ(head.v4, skb->data);
         if (head.v4.fragment & bpf_htons(0x1fff)) // not the first
             return 0;
         packet->transport = (head.v4.words & 15) * 4;
@@ -230,6 +230,7 @@ static __always_inline int read_arrived(struct sk_buff *skb, struct packet *pack
         if (packet->transport != 20)
             packet->source_port = bpf_ntohs(packet->source_port);
     } else {
+        READ(head.v6, skb->data);
         packet->transport = 40;
         packet->end = bpf_ntohs(head.v6.size) ? bpf_ntohs(head.v6.size) + 40 : 0;
         packet->source_port = bpf_ntohs(head.v6.ports[0]);
