@@ -16,6 +16,8 @@ struct TraceHook {
         let hasStates = types?.parameterCounts(ofTracepoints: ["inet_sock_set_state"]).isEmpty == false
         let states = hasStates ? "tp_btf/inet_sock_set_state" : nil
         let reason = hasStates ? nil : "this kernel has no tracepoint inet_sock_set_state"
+        let packets = types?.parameterCounts(ofTracepoints: ["net_dev_queue", "netif_receive_skb"]).count == 2
+        let absent = packets ? nil : "this kernel has no tracepoints net_dev_queue and netif_receive_skb"
         return [
             TraceHook(kind: "connect", subject: "connects", hook: states, reason: reason),
             TraceHook(
@@ -26,6 +28,9 @@ struct TraceHook {
                 kind: "listen", subject: "sockets that begin to listen", hook: connections.name ?? states,
                 reason: reason),
             TraceHook(kind: "close", subject: "closes", hook: states, reason: reason),
+            TraceHook(
+                kind: "names", subject: "names by DNS and TLS",
+                hook: packets ? "tp_btf/net_dev_queue, netif_receive_skb" : nil, reason: absent),
         ]
     }
 

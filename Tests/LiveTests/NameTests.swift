@@ -121,13 +121,16 @@ let nameTests = [
 
     Test("names: what connections are called, and how that is known") { t in
         let root = "\(t.scratch)/root"
+        let file = "\(t.scratch)/names.rec"
         unsafe mkdir(root, 0o755)
         unsafe mkdir("\(root)/etc", 0o755)
         try write("# ours\n127.1.0.55\tfrom-hosts.test other\n", to: "\(root)/etc/hosts")
         let copied = try Child(["cp", ownPath, "\(root)/program"])
         copied.wait(milliseconds: t.allow(milliseconds: 5000))
         let run = try t.watchNames(
-            [], workload("named", root, "/program", "workload", "dial", "127.1.0.55"))
+            ["-w", file], workload("named", root, "/program", "workload", "dial", "127.1.0.55"))
+        let replayed = try t.run(["-o", "json", "-r", file], command: "watch-net")
+        t.expect(replayed.child.output == run.child.output, "a replay says something else")
         let egress = run.all("connect")
         func connects(to address: String) -> [Event] { egress.filter { $0["destination.ip"] == .string(address) } }
 
