@@ -86,6 +86,24 @@ package struct BPFRing: ~Copyable {
         return count
     }
 
+    /// Lends records that wait, and leaves them: from `position` on, which is moved behind the last one that was lent.
+    package func lookAhead(from position: inout UInt64, _ body: (RawSpan) -> Void) {
+        position = max(position, unsafe clinux_load_acquire_64(consumer))
+        let end = unsafe clinux_load_acquire_64(producer)
+        while position < end {
+            let record = unsafe data + Int(position & UInt64(size - 1))
+            let header = unsafe clinux_load_acquire_32(record)
+            if header & Self.busy != 0 { return }
+            let length = Int(header & ~(Self.busy | Self.discarded))
+            precondition(length < Self.largestRecord, "a record as no program writes it")
+            if header & Self.discarded == 0 {
+                let bytes = unsafe UnsafeRawBufferPointer(start: record + 8, count: length)
+                unsafe body(bytes.bytes)
+            }
+            position += UInt64((length + 8 + 7) & ~7)
+        }
+    }
+
     /// Bytes, more than any program writes at once.
     private static let largestRecord = 1 << 17
     private static let busy: UInt32 = 1 << 31

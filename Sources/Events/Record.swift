@@ -36,6 +36,11 @@ package enum Record {
         return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
 
+    /// Whether it tells of a new cgroup.
+    package static func isCgroup(_ span: RawSpan) -> Bool {
+        (try? span.load(wire_header.self))?.kind == UInt16(WIRE_CGROUP.rawValue)
+    }
+
     /// Decodes a whole record. The bytes are copied once, because what a process was started with is wanted again when
     /// it ends.
     package init(decoding span: RawSpan) throws(DecodeError) {

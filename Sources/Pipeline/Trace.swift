@@ -101,21 +101,27 @@ package enum Trace {
         var looked = Host.boottime()
         var idle = 0  // looks in a row at an empty ring
         var tick: Int32 = 10
+        var waits = false  // for whoever reads our output
+        var ahead: UInt64 = 0
         while true {
-            let count = probes.drain { state.take($0) }
+            // Events can wait for a slow reader, files that name a container can't.
+            if waits { probes.processes.ring.lookAhead(from: &ahead) { state.foresee($0) } }
+            let isHeld = waits && (state.sink.isFull || state.isComplete)
+            let count = isHeld ? 0 : probes.drain { state.take($0) }
             // Full buffers stopped it: what is left in the ring is not waited for.
             let isFull = state.isFull
             state.checkLosses(probes)
             meter.update()
             try state.flushRecording()
-            if case .closed = try state.sink.flush(loop) { break }
+            let outcome = try state.sink.flush(loop)
+            if case .closed = outcome { break }
+            if case .interrupted = outcome { waits = true } else { waits = false }
             // Whoever wrote a record of that time has done so.
-            if count == 0 { state.sink.closeWindows(until: Host.boottime() - 200_000_000) }
+            if count == 0, !waits, !isHeld { state.sink.closeWindows(until: Host.boottime() - 200_000_000) }
             // The program's last events were in the ring before its end was told.
-            if state.isComplete || programStatus != nil && count == 0 && !lingers(options, probes, state, &ended) {
-                break
-            }
-            if let duration = options.duration, Host.boottime() - state.started >= duration { break }
+            let isOver = programStatus != nil && count == 0 && !isHeld
+            if !waits, state.isComplete || isOver && !lingers(options, probes, state, &ended) { break }
+            if !waits, let duration = options.duration, Host.boottime() - state.started >= duration { break }
             if let interval = options.interval, Host.boottime() - looked >= interval {
                 looked += interval
                 look += 1
@@ -125,7 +131,7 @@ package enum Trace {
             // What wakes us after a pause is often a fork, and its exec is about to follow.
             tick = idle > 1 && count > 0 ? 1 : min(tick * 2, 10)
             idle = count > 0 ? 0 : idle + 1
-            let pause = isFull ? 0 : pause(idle, tick, options, probes, state)
+            let pause = isFull || waits ? 0 : pause(idle, tick, options, probes, state)
             let wakeup = loop.wait(milliseconds: min(pause, meter.patience))
             if wakeup.outputIsGone { break }
             if wakeup.signals.contains(SIGWINCH) { state.sink.resize() }

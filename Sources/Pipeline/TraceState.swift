@@ -79,6 +79,12 @@ struct TraceState: ~Copyable {
         return !isComplete && !sink.isFull && recorder?.hasWholeBlock != true
     }
 
+    /// Looks at a record that will be taken later.
+    mutating func foresee(_ bytes: RawSpan) {
+        guard Record.isCgroup(bytes), let record = try? Record(decoding: bytes) else { return }
+        _ = enricher.event(for: record)
+    }
+
     /// False for an event out of scope, which only adds to what is known.
     private mutating func see(_ bytes: RawSpan) -> Bool {
         guard let record = try? Record(decoding: bytes) else {

@@ -10,7 +10,7 @@ struct Writer: ~Copyable {
         case done
         /// The other side is closed.
         case closed
-        /// A signal came first; what is left stays in the buffer.
+        /// A signal came first, or it took too long; what is left stays in the buffer.
         case interrupted
         case failed(Int32)
     }
@@ -46,11 +46,15 @@ struct Writer: ~Copyable {
         if owns { close(descriptor) }
     }
 
+    /// How long a reader may keep us waiting before we look at what else there is, in milliseconds.
+    private static let patience: Int32 = 10
+
     /// Writes the buffer and empties it.
     mutating func flush(_ buffer: inout OutputBuffer, _ loop: borrowing EventLoop, isLast: Bool) -> Outcome {
         while written < buffer.count {
             if !isRegularFile,
-                !loop.waitUntilWritable(descriptor, milliseconds: isLast ? 1000 : -1, ignoringSignals: isLast)
+                !loop.waitUntilWritable(
+                    descriptor, milliseconds: isLast ? 1000 : Self.patience, ignoringSignals: isLast)
             {
                 return .interrupted
             }

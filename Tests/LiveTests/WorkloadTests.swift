@@ -120,6 +120,29 @@ let workloadTests = [
         t.equal(named.count, count, "how many have the name of their pod")
     },
 
+    Test("workload: a reader who is slow costs no names") { t in
+        let root = "\(t.scratch)/root"
+        try makeDirectory(root)
+        let outer = try Cgroup(t, "slow")
+        let program = try makeProgram("\(t.scratch)/program")
+        let child = try t.watch(["-o", "json", "--root", root])
+        // More than a pipe and our buffer take: nobody reads now.
+        let noise = try Child(workload("each") + Array(repeating: program, count: 150))
+        noise.wait(milliseconds: t.allow(milliseconds: 5000))
+        for number in 0..<5 {
+            let id = String(repeating: "0", count: 61) + String(1000 + number).suffix(3)
+            let container = PodContainer(id, uid: uid, "payments", "job-\(number)", "main")
+            let file = try container.write(below: root)
+            let group = try Cgroup(at: "\(outer.path)/\(container.scope)", mount: outer.path)
+            let inside = try Child(
+                workload("in-cgroup", group.path) + workload("sleep", t.settings.isSlow ? "200" : "50", "\(number)"))
+            inside.wait(milliseconds: t.allow(milliseconds: 3000))
+            _ = unsafe unlink(file)
+        }
+        let execs = try t.stop(child).events.of("exec").filter { $0.args.dropFirst(2).first == "sleep" }
+        t.equal(execs.map { $0["k8s.pod.name"]?.string ?? "-" }, (0..<5).map { "job-\($0)" }, "the names of the pods")
+    },
+
     Test("workload: --root has to be a directory", dependsOnKernel: false) { t in
         for root in ["/nonexistent", "/etc/passwd"] {
             let child = try t.run(["--root", root], milliseconds: 5000)
