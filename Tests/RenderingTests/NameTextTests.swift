@@ -99,6 +99,28 @@ struct NameTextTests {
         #expect(!json(try connection(to: [10, 9, 9, 9])).contains("direct_to_ip"), "a private address")
     }
 
+    /// What a process out of scope asks is not shown, and names the connections of others.
+    @Test mutating func outOfScope() throws {
+        var bytes = Fixture.question.bytes
+        bytes.set(\wire_message.header.flags, to: 0)
+        bytes.set(\wire_message.task.pid, to: 4_000_000)
+        guard case .message(let question) = try decode(bytes) else { return }
+        #expect(enricher.events(for: question).isEmpty)
+        #expect(try events(.answer).isEmpty)
+        #expect(json(try connection(to: [10, 1, 0, 2])).contains(#""domain":"c1.example"}"#))
+    }
+
+    /// A packet that left in nobody's time.
+    @Test mutating func nobody() throws {
+        var bytes = Fixture.question.bytes
+        bytes.set(\wire_message.header.flags, to: UInt16(WIRE_MESSAGE_NO_TASK | WIRE_MESSAGE_IN_SCOPE))
+        guard case .message(let question) = try decode(bytes) else { return }
+        let event = try #require(enricher.events(for: question).first)
+        #expect(text(event) == "       - -            dns? A c1.example")
+        #expect(json(event).hasPrefix(#"{"event":{"kind":"event","category":["network"],"type":["protocol","info"],"#))
+        #expect(json(event).contains(#""dns":{"type":"query","id":"36523","#))
+    }
+
     /// What a server says reaches a terminal.
     @Test mutating func hostileName() throws {
         var bytes = Fixture.question.bytes
