@@ -261,6 +261,7 @@ static __always_inline int on_connected(struct sock *own, __u64 key, struct sock
     add_entry(&record, entry);
     add_counts(&record, own, sk);
     entry->start = record.header.time;
+    entry->flags &= ~WIRE_CONNECTION_NO_START;
     entry->flags |= ENTRY_DECIDED;
     emit(&record, sizeof(record), WIRE_CONNECT);
     return 0;

@@ -2,8 +2,8 @@
 
 package import CWire
 
-/// What happened to a connection, or to a socket that listens.
-package struct ConnectionRecord: Sendable {
+/// What happened to a connection, or to a socket that listens. A class: it is large, and asked for one field after another.
+package final class ConnectionRecord: Sendable {
     package let fixed: wire_connection
 
     package init(_ fixed: wire_connection) {
