@@ -252,6 +252,26 @@ let networkTests = [
         t.equal(run.told.count, 0, "events of others")
     },
 
+    Test("net: an address that is led to another") { t in
+        let group = try Cgroup(t, "service")
+        let run = try t.watchNet([], workload("service", group.path))
+        let outgoing = run.told.filter { $0["network.direction"] == "egress" }
+        t.equal(
+            outgoing.map(\.action).sorted(), ["close", "close", "close", "connect", "connect", "connect"], "events")
+        for event in outgoing {
+            t.equal(event["event.outcome"], "success", "event.outcome")
+            t.equal(event["destination.ip"], "10.96.0.1", "destination.ip")
+            t.equal(event["destination.port"], 443, "destination.port")
+            t.equal(event["destination.nat.ip"], "127.0.0.1", "destination.nat.ip")
+            t.equal(event["destination.nat.port"], .integer(server), "destination.nat.port")
+            t.equal(event["ebpfguard.remote_class"], "private", "ebpfguard.remote_class")
+            if event.action == "close" { t.equal(event["destination.bytes"], 9, "destination.bytes") }
+        }
+        let incoming = run.told.filter { $0["network.direction"] == "ingress" }
+        t.equal(incoming.count, 6, "events of the other side")
+        t.expect(incoming.allSatisfy { $0["destination.nat"] == nil }, "destination.nat of the other side")
+    },
+
     Test("net: connections that were there before") { t in
         let holder = try Child(workload("standing"))
         let isReady = holder.wait(milliseconds: t.allow(milliseconds: 5000)) { $0.outputText.contains("standing") }

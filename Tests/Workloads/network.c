@@ -5,11 +5,13 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -385,6 +387,74 @@ int run_endings(int argc, char *const argv[])
     check(receive(accepted, 100) == 5, "what the leaver sent");
     check(reap(pid) == 0, "the leaver failed");
     close(accepted);
+    close(server);
+    _exit(0);
+}
+
+// A program on the cgroup that leads connects to 10.96.0.1 to our own server, as those for services of Kubernetes do. It is
+// attached as long as the descriptor is open.
+static int redirect(int cgroup)
+{
+    const uint32_t service = inet_addr("10.96.0.1"), server = htonl(INADDR_LOOPBACK);
+    const int ip = offsetof(struct bpf_sock_addr, user_ip4), port = offsetof(struct bpf_sock_addr, user_port);
+    struct bpf_insn program[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1}, // let it through
+        {.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 2, .src_reg = 1, .off = (short)ip},
+        {.code = BPF_JMP32 | BPF_JNE | BPF_K, .dst_reg = 2, .off = 4, .imm = (int)service},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = (int)server},
+        {.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = 1, .src_reg = 2, .off = (short)ip},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = htons(PORT)},
+        {.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = 1, .src_reg = 2, .off = (short)port},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    union bpf_attr load = {
+        .prog_type = BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+        .expected_attach_type = BPF_CGROUP_INET4_CONNECT,
+        .insns = (uint64_t)(uintptr_t)program,
+        .insn_cnt = sizeof program / sizeof *program,
+        .license = (uint64_t)(uintptr_t)"GPL",
+    };
+    int loaded = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load);
+    check(loaded >= 0, "load");
+    union bpf_attr attach = {
+        .link_create = {
+            .prog_fd = (uint32_t)loaded,
+            .target_fd = (uint32_t)cgroup,
+            .attach_type = BPF_CGROUP_INET4_CONNECT,
+        },
+    };
+    int link = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attach, sizeof attach);
+    check(link >= 0, "attach");
+    return link;
+}
+
+// service CGROUP: connects to an address that is another's, in that cgroup.
+int run_service(int argc, char *const argv[])
+{
+    char path[4096];
+
+    check(argc == 1, "arguments");
+    int cgroup = open(argv[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    check(cgroup >= 0, argv[0]);
+    snprintf(path, sizeof path, "%s/cgroup.procs", argv[0]);
+    set(path, "0");
+    make_network();
+    int server = listener('4', PORT, 8), link = redirect(cgroup);
+    struct address address = loopback('4', 443);
+    address.ipv4.sin_addr.s_addr = inet_addr("10.96.0.1");
+    for (int i = 0; i < 3; i++) {
+        int client = stream('4', i == 1 ? SOCK_NONBLOCK : 0);
+        int result = connect(client, &address.plain, address.size);
+        check(result == 0 || (i == 1 && errno == EINPROGRESS), "connect");
+        int accepted = accept(server, NULL, NULL);
+        check(accepted >= 0, "accept");
+        send_all(accepted, 9);
+        close(accepted);
+        struct pollfd wanted = {.fd = client, .events = POLLIN};
+        check(poll(&wanted, 1, 5000) == 1 && receive(client, 100) == 9, "answer");
+        close(client);
+    }
+    close(link);
     close(server);
     _exit(0);
 }

@@ -57,6 +57,7 @@ static const struct {
     {"endings", run_endings},
     {"ways", run_ways},
     {"standing", run_standing},
+    {"service", run_service},
     {"names", run_names},
     {"named", run_named},
     {"dial", run_dial},
