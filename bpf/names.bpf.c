@@ -183,6 +183,8 @@ int message_received(__u64 *context)
     place = message_place(MESSAGE_RECEIVED);
     if (!place)
         return 0;
+    if (BPF_CORE_READ(skb, dev, rx_handler))
+        flags |= WIRE_MESSAGE_HANDED_ON;
     fill_header(&place->record.header, 0, WIRE_MESSAGE);
     __builtin_memset(&place->record.task, 0, sizeof(place->record.task));
     place->record.socket = 0;

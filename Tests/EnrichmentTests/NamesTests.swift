@@ -28,13 +28,15 @@ struct NamesTests {
 
     private mutating func answer(
         _ name: String, time: UInt64 = 5000, namespace: UInt32 = 1, from: String = Self.server,
-        to: String = Self.client, change: (inout [UInt8]) -> Void = { _ in }
+        to: String = Self.client, flags: UInt32 = 0, change: (inout [UInt8]) -> Void = { _ in }
     ) throws -> [NameMessage] {
         var payload = try bytes(name + ".a")
         change(&payload)
         return names.take(
-            MessageBytes(payload, from: from, to: to, flags: WIRE_MESSAGE_RECEIVED, time: time, namespace: namespace)
-                .record)
+            MessageBytes(
+                payload, from: from, to: to, flags: WIRE_MESSAGE_RECEIVED | flags, time: time, namespace: namespace
+            )
+            .record)
     }
 
     private mutating func name(
@@ -145,6 +147,16 @@ struct NamesTests {
         _ = try ask("host")
         _ = try self.answer("host", change: { $0[3] |= 2 })
         #expect(text(try name("10.1.0.2")) == "-", "addresses of an answer that says SERVFAIL")
+    }
+
+    /// An answer at a device that serves another namespace's belongs to who asked, and only there.
+    @Test mutating func handedOn() throws {
+        _ = try ask("host", namespace: 3)
+        #expect(try answer("host", namespace: 2, from: "10.0.0.2:53", flags: WIRE_MESSAGE_HANDED_ON).isEmpty)
+        #expect(try answer("host", namespace: 2, flags: WIRE_MESSAGE_HANDED_ON).count == 1)
+        #expect(text(try name("10.1.0.2", namespace: 3)) == "two.example 60 0")
+        #expect(text(try name("10.1.0.2", namespace: 2)) == "-")
+        #expect(try answer("host", namespace: 3).isEmpty, "its copy there")
     }
 
     /// Records of other names than the question's, in an answer that is otherwise right.

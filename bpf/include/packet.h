@@ -44,6 +44,7 @@ typedef struct {
 } possible_net_t;
 
 struct net_device {
+    void *rx_handler;
     possible_net_t nd_net;
 };
 

@@ -89,7 +89,7 @@ package struct Names {
         let resolution = Resolution(
             name: question.name, chain: chain, server: record.source.address, time: record.time,
             asker: asked.has(WIRE_MESSAGE_NO_TASK) ? nil : asked.fixed.task.key)
-        cache.add(resolution, addresses, in: record.fixed.network_namespace)
+        cache.add(resolution, addresses, in: asked.fixed.network_namespace)
     }
 
     private mutating func greet(_ record: MessageRecord) -> NameMessage? {

@@ -7,7 +7,7 @@ internal import Events
 /// asked, with the same number, name and type.
 struct Questions {
     private struct Key: Hashable {
-        let namespace: UInt32
+        var namespace: UInt32
         let client, server: Endpoint
         let isStream: Bool
         let id: UInt16
@@ -25,6 +25,13 @@ struct Questions {
             type = question.type
             name = Array(question.name.slice)
         }
+
+        /// The same question, whatever namespace it is from.
+        var anywhere: Key {
+            var key = self
+            key.namespace = 0
+            return key
+        }
     }
 
     struct Asked {
@@ -34,6 +41,8 @@ struct Questions {
     }
 
     private var waiting = Generations<Key, Asked>(limit: 8192)
+    /// Which namespace asked last.
+    private var namespaces = Generations<Key, UInt32>(limit: 8192)
 
     /// Nanoseconds. One packet may pass several devices of its namespace, one within the other.
     private static let samePacket: UInt64 = 1_000_000
@@ -45,14 +54,22 @@ struct Questions {
         let known = waiting.value(of: key)
         if let known, record.time &- known.record.time < Self.samePacket { return false }
         waiting.set(Asked(record: record, time: known?.time ?? record.time), of: key)
+        namespaces.set(key.namespace, of: key.anywhere)
         return true
     }
 
     /// The question that this answers, which it does once.
     mutating func take(_ record: MessageRecord, _ message: DNSMessage) -> Asked? {
-        guard let key = Key(record, message), let asked = waiting.remove(key), record.time >= asked.time,
-            record.time - asked.record.time < Self.patience
-        else { return nil }
+        guard var key = Key(record, message) else { return nil }
+        // Where one device serves another namespace's, answers are seen at the first only.
+        if waiting.value(of: key) == nil, record.has(WIRE_MESSAGE_HANDED_ON),
+            let namespace = namespaces.value(of: key.anywhere)
+        {
+            key.namespace = namespace
+        }
+        guard let asked = waiting.remove(key) else { return nil }
+        _ = namespaces.remove(key.anywhere)
+        guard record.time >= asked.time, record.time - asked.record.time < Self.patience else { return nil }
         return asked
     }
 }

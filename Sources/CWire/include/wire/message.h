@@ -16,6 +16,9 @@
 // The rest lies in fragments that could not be read.
 #define WIRE_MESSAGE_UNREADABLE (1u << 5)
 
+// It arrived at a device that hands on what it gets, as that below a macvlan does: to another namespace maybe.
+#define WIRE_MESSAGE_HANDED_ON (1u << 6)
+
 #define WIRE_MESSAGE_MAX 4096
 
 // Followed by `size` bytes of what was sent, and padding to a multiple of 8.
