@@ -88,7 +88,7 @@ test-guests: live-tests
 
 # Real container runtimes, in a guest of their own.
 test-containers: live-tests
-	Tests/VM/containers --timeout 400 --add $(CURDIR)/$(EXECUTABLE):/usr/bin/ebpfguard \
+	Tests/VM/containers --timeout 900 --add $(CURDIR)/$(EXECUTABLE):/usr/bin/ebpfguard \
 	  --add $(CURDIR)/.build/release/live-tests:/usr/bin/live-tests -- \
 	  live-tests run --tool /usr/bin/ebpfguard --slow --no-skip --runtimes
 

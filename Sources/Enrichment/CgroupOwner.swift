@@ -60,9 +60,10 @@ package struct CgroupOwner {
         podPath = pod.map { Bytes(path.storage, path.range.lowerBound..<$0.end) }
         let task = container == nil && pod == nil ? Self.containerdTask(path.storage, components) : nil
         containerdNamespace = task.map { Bytes(path.storage, $0.namespace) }
-        isCertain = task?.isCertain ?? true
-        let end = container?.end ?? task?.id.upperBound
-        containerID = (container?.range ?? task?.id).map { Bytes(path.storage, $0) }
+        let bare = container == nil && pod == nil && task == nil ? Self.bareContainer(path.storage, components) : nil
+        isCertain = task?.isCertain ?? (bare == nil)
+        let end = container?.end ?? task?.id.upperBound ?? bare?.end
+        containerID = (container?.range ?? task?.id ?? bare?.id).map { Bytes(path.storage, $0) }
         containerPath = end.map { Bytes(path.storage, path.range.lowerBound..<$0) }
         runtime = container.map(\.runtime) ?? (task == nil ? nil : .containerd)
     }
@@ -113,11 +114,29 @@ package struct CgroupOwner {
     {
         guard components.count >= 2, components[..<2].allSatisfy({ isIdentifier(bytes[$0]) }) else { return nil }
         let namespace = bytes[components[0]]
-        // What others keep there.
-        let others = ["docker", "kubepods", "libpod_parent", "actions_job", "machine", "lxc", "system", "user"]
-        guard !others.contains(where: { namespace.elementsEqual($0.utf8) }) else { return nil }
+        guard !isOthers(namespace) else { return nil }
         let isCertain = namespace.elementsEqual("default".utf8) || namespace.elementsEqual("k8s.io".utf8)
         return (components[0], components[1], isCertain)
+    }
+
+    /// What is kept below it has a form of its own.
+    private static func isOthers(_ name: ArraySlice<UInt8>) -> Bool {
+        ["docker", "kubepods", "libpod_parent", "actions_job", "machine", "lxc", "system", "user"].contains {
+            name.elementsEqual($0.utf8)
+        }
+    }
+
+    /// Where an OCI runtime puts a container that no engine asked it for: ID, or runc-ID.scope, somewhere.
+    private static func bareContainer(_ bytes: [UInt8], _ components: [Range<Int>]) -> (id: Range<Int>, end: Int)? {
+        for component in components.suffix(2).reversed() {
+            for prefix in ["runc-", "crun-"] where bytes[component].starts(with: prefix.utf8) {
+                guard bytes[component].suffix(6).elementsEqual(".scope".utf8) else { continue }
+                let id = component.lowerBound + prefix.utf8.count..<component.upperBound - 6
+                if isIdentifier(bytes[id]) { return (id, component.upperBound) }
+            }
+        }
+        guard let last = components.last, isIdentifier(bytes[last]), !isOthers(bytes[components[0]]) else { return nil }
+        return (last, last.upperBound)
     }
 
     /// As containerd wants names of containers and namespaces: letters and digits, with single "." "_" "-" between; at

@@ -48,14 +48,17 @@ enum ProcFS {
 
     /// Lines are ID:CONTROLLERS:PATH. The default hierarchy is the one without controllers; a path may hold ":".
     static func v1ContainerPath(in lines: [UInt8]) -> Bytes? {
+        var possible: Bytes?
         for line in lines.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3, !fields[1].isEmpty else { continue }
             let path = Bytes(Array(fields[2]))
             let owner = CgroupOwner(path: path)
-            if owner.containerID != nil || owner.podUID != nil { return path }
+            guard owner.containerID != nil || owner.podUID != nil else { continue }
+            if owner.isCertain { return path }
+            possible = possible ?? path
         }
-        return nil
+        return possible
     }
 
     /// Whether the process with this pid started when `key` says: field 22 of /proc/PID/stat, in clock ticks.

@@ -126,7 +126,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("container.id", .text, "id of the container, whole"),
         .init("container.name", .text, "name of the container"),
         .init("container.image.name", .text, "image that the container was made from"),
-        .init("container.runtime", .text, "containerd, cri-o, docker or podman"),
+        .init("container.runtime", .text, "containerd, cri-o, docker, podman, runc or crun"),
         .init("container.labels", .object, "labels of the container, as far as files have them"),
         .init("k8s.namespace.name", .text, "Kubernetes namespace of the pod"),
         .init("k8s.pod.name", .text, "pod that the container is in"),

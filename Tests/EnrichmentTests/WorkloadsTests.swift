@@ -90,6 +90,28 @@ struct WorkloadsTests {
         #expect(values(tree, "/theirs/web-1") == nil)
     }
 
+    // MARK: Without an engine
+
+    @Test(arguments: [
+        ("/web", "run/runc/web/state.json", "runc"),
+        ("/user.slice/user-0.slice/web", "run/runc/web/state.json", "runc"),
+        ("/system.slice/runc-web.scope", "run/runc/web/state.json", "runc"),
+        ("/system.slice/crun-web.scope/container", "run/crun/web/status", "crun"),
+        ("/other/web", "run/crun/web/status", "crun"),
+        (
+            "/user.slice/user-1000.slice/user@1000.service/user.slice/crun-web.scope", "run/user/1000/crun/web/status",
+            "crun"
+        ),
+    ])
+    func bare(_ path: String, _ file: String, _ runtime: String) {
+        let tree = NodeTree()
+        #expect(values(tree, path) == nil)
+        tree.write(file, "{}")
+        #expect(values(tree, path) == ["container.id": "web", "container.name": "web", "container.runtime": runtime])
+        #expect(values(tree, path.replacing("web", with: "web2")) == nil)
+        #expect(values(tree, "/system.slice/web.service") == nil)
+    }
+
     // MARK: CRI-O
 
     @Test func crio() {

@@ -19,7 +19,10 @@ struct WorkloadFiles: ~Copyable {
     func names(of owner: CgroupOwner) -> WorkloadNames? {
         var names = WorkloadNames()
         if let task = owner.containerdNamespace {
-            guard let found = ctr(namespace: task, owner) else { return nil }
+            guard let found = ctr(namespace: task, owner) ?? bare(owner) else { return nil }
+            names = found
+        } else if !owner.isCertain {
+            guard let found = bare(owner) else { return nil }
             names = found
         } else if let id = owner.containerID {
             for source in sources(owner.runtime) {
@@ -81,6 +84,21 @@ struct WorkloadFiles: ~Copyable {
         var names = WorkloadNames()
         names.container = id
         return names
+    }
+
+    /// A container that nobody but an OCI runtime knows: its state is where that keeps it for who does not say.
+    private func bare(_ owner: CgroupOwner) -> WorkloadNames? {
+        guard let id = owner.containerID, let name = Self.safe(Array(id.slice)) else { return nil }
+        let directories = ["run"] + (owner.userID.map { ["run/user/\($0)"] } ?? [])
+        for (runtime, file) in [("runc", "state.json"), ("crun", "status")] {
+            guard directories.contains(where: { node.exists("\($0)/\(runtime)/\(name)/\(file)") }) else { continue }
+            var names = WorkloadNames()
+            names.runtime = Bytes(runtime)
+            names.container = id
+            names.isComplete = true
+            return names
+        }
+        return nil
     }
 
     /// The OCI runtime's config.json, whose annotations the runtimes fill.
