@@ -4,10 +4,10 @@ internal import BPFRuntime
 internal import Enrichment
 
 /// Has the kernel count what our programs cost. The counting itself reads the clock twice for each run of a program, which
-/// for those of system calls is as much as the program; so with them it is on for a twentieth of the time only.
+/// for those of system calls is as much as the program; so after a while it is on for a twentieth of the time only.
 struct CostMeter: ~Copyable {
     private var counting: StatisticsSwitch?
-    private let isSampled: Bool
+    private let first: UInt64
     private let started: UInt64
     private var turnedOn: UInt64
     private var measuredBefore: UInt64 = 0
@@ -16,18 +16,18 @@ struct CostMeter: ~Copyable {
     private static let period: UInt64 = 1_000_000_000
     private static let share: UInt64 = period / 20
 
-    init(isSampled: Bool) {
+    /// Counts at first for so many nanoseconds on end: all of a short run, where that costs little.
+    init(first: UInt64) {
         counting = try? StatisticsSwitch()
-        self.isSampled = isSampled
+        self.first = first
         started = Host.boottime()
         turnedOn = started
     }
 
     /// Turns the counting on or off when it is time.
     mutating func update() {
-        guard isSampled else { return }
         let now = Host.boottime()
-        let isOn = (now - started) % Self.period < Self.share
+        let isOn = now - started < first || (now - started) % Self.period < Self.share
         if isOn == (counting != nil) { return }
         if isOn {
             counting = try? StatisticsSwitch()
@@ -45,9 +45,9 @@ struct CostMeter: ~Copyable {
 
     /// Milliseconds until `update` has something to do.
     var patience: Int32 {
-        guard isSampled else { return .max }
-        let phase = (Host.boottime() - started) % Self.period
-        let end = counting == nil ? Self.period : Self.share
+        let past = Host.boottime() - started
+        let phase = past < first ? past : past % Self.period
+        let end = past < first ? first : counting == nil ? Self.period : Self.share
         return Int32((end - min(phase, end)) / 1_000_000) + 1
     }
 }

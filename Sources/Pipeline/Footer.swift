@@ -65,7 +65,7 @@ struct Footer {
     private func programCost() -> String {
         guard cost.runs > 0 else { return "of the programs: not measured" }
         let average = durationText(cost.nanoseconds / cost.runs)
-        // Where programs run at every system call, only a part of the time is measured.
+        // Measuring has its own cost, so it is not done all the time.
         let isPart = measured > 0 && measured < watched / 10 * 9
         let part = isPart ? " in the \(durationText(measured)) that were measured" : ""
         let share = percent(cost.nanoseconds, of: isPart ? measured : watched)

@@ -38,7 +38,10 @@ struct TCPProbes: ~Copyable {
         try object.setSection(".rodata.network", to: settings)
         try object.joinRing(of: processes)
         let isRepeated = config.repeated != 0
-        for program in Self.statePrograms.dropFirst() { try object.setEnabled(isRepeated, program: program) }
+        let statePrograms = Self.statePrograms.prefix(isRepeated ? 3 : 2)
+        for program in Self.statePrograms.dropFirst(statePrograms.count) {
+            try object.setEnabled(false, program: program)
+        }
         for (program, function) in HostCheck.connectionFunctions {
             if hook.functions[program] != nil {
                 try object.setTarget(function, program: program)
@@ -67,7 +70,7 @@ struct TCPProbes: ~Copyable {
             refusal = error.description
         }
         var states = InlineArray<3, BPFLink?> { _ in nil }
-        for (index, program) in Self.statePrograms.enumerated() where index == 0 || isRepeated {
+        for (index, program) in statePrograms.enumerated() {
             states[index] = try object.attach(program)
         }
         self.states = states
@@ -110,8 +113,9 @@ struct TCPProbes: ~Copyable {
 
     /// Times that a program was skipped; see `ProcessProbes.skipped`.
     func skipped() -> UInt64 {
-        guard isRepeated else { return object.statistics().recursionMisses }
         let others = object.statistics(without: Set(Self.statePrograms)).recursionMisses
+        // Of two programs one is never skipped; see bpf/tcp.bpf.c.
+        guard isRepeated else { return others }
         return others + (Self.statePrograms.map { object.statistics(of: $0).recursionMisses }.min() ?? 0)
     }
 

@@ -23,7 +23,7 @@ package enum Trace {
         if let path = options.recordsTo { recorder = try Recorder(path: path, lookups: lookups) }
 
         let probes = try TraceProbes.attach(options)
-        var meter = CostMeter(isSampled: probes.watchesCalls)
+        var meter = CostMeter(first: probes.watchesCalls ? 50_000_000 : 1_000_000_000)
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
             started: Host.boottime(), losses: probes.losses(), gate: try probes.gate(options.scope.workloads),
