@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// DNS messages, and the first bytes of TLS connections, from the packets that carry them. Shares ring, scope and settings with
-// process.bpf.c.
+// DNS messages, and the first bytes of TLS connections, from the packets that carry them; and UDP flows, which are counted
+// here. Shares ring, scope and settings with process.bpf.c.
 //
 // Questions are seen as they leave, which is where the asker is known; answers as they arrive, because no tracepoint of every
 // kernel sees a datagram being read (skb_copy_datagram_iovec does not, when it lies in one piece). Both are in the form in
@@ -9,6 +9,8 @@
 
 #include "common.h"
 
+#include "datagram.h"
+#include "owner.h"
 #include "packet.h"
 #include "ring.h"
 #include "scope.h"
@@ -19,43 +21,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 // Segments of a connection that may have a ClientHello: a proxy is spoken to before it.
 #define HELLO_SEGMENTS 8
 #define HELLO_BYTES 6
-
-#define DESCRIPTORS_AT_ONCE 32
-#define DESCRIPTORS_MAX 1024
-
-// Whether one of so many descriptors is of the file at `wanted`. Verified once, for all of the loop below.
-__attribute__((noinline)) int has_file(__u64 descriptors, __u64 wanted)
-{
-    __u64 files[DESCRIPTORS_AT_ONCE] = {};
-
-    READ(files, descriptors);
-    for (int i = 0; i < DESCRIPTORS_AT_ONCE; i++) {
-        if (files[i] == wanted)
-            return 1;
-    }
-    return 0;
-}
-
-// Whether the socket is one of `task`'s: what waits for a neighbour's address is sent later, in whose time whatever.
-static __always_inline int owns_socket(struct task_struct *task, struct sock *sk)
-{
-    __u64 wanted = (__u64)BPF_CORE_READ(sk, sk_socket, file);
-    struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-    __u32 count = BPF_CORE_READ(table, max_fds);
-    __u64 files = (__u64)BPF_CORE_READ(table, fd);
-
-    if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
-        return 0;
-    if (!wanted || !files) // a socket of the kernel, or one that its last process has just closed
-        return 0;
-    for (__u32 start = 0; start < DESCRIPTORS_MAX; start += DESCRIPTORS_AT_ONCE) {
-        if (start >= count)
-            return 0;
-        if (has_file(files + start * sizeof(files), wanted))
-            return 1;
-    }
-    return 1; // too many to tell
-}
 
 static __always_inline void send_message(struct sk_buff *trusted, struct sk_buff *skb, struct message_place *place,
                                          struct packet *packet, __u32 flags)
@@ -108,12 +73,13 @@ int message_sent(__u64 *context)
     packet.transport = skb->head + skb->transport_header - skb->data;
     packet.end = skb->len;
     if (sk->sk_protocol == IPPROTO_UDP) {
-        __u16 port = sk->__sk_common.skc_dport;
-
-        // Only one that is not connected says in each packet where to.
-        if (port && port != bpf_htons(PORT_DNS))
+        if (!read_datagram(skb, &packet))
             return 0;
-        if (!read_datagram(skb, &packet) || packet.destination_port != PORT_DNS)
+        // What passes several devices is told at the first, unless that is another namespace's.
+        if (skb->dev->nd_net.net != sk->__sk_common.skc_net.net)
+            return 0;
+        count_sent(skb, &packet, sk);
+        if (packet.destination_port != PORT_DNS || !packet.size)
             return 0;
     } else if (sk->sk_protocol == IPPROTO_TCP) {
         flags = WIRE_MESSAGE_STREAM;
@@ -124,12 +90,11 @@ int message_sent(__u64 *context)
         }
         if (!read_segment(skb, &packet))
             return 0;
+        if (skb->dev->nd_net.net != sk->__sk_common.skc_net.net)
+            return 0;
     } else {
         return 0;
     }
-    // What passes several devices is told at the first, unless that is another namespace's.
-    if (skb->dev->nd_net.net != sk->__sk_common.skc_net.net)
-        return 0;
     place = message_place(MESSAGE_SENT);
     if (!place)
         return 0;
@@ -170,7 +135,10 @@ int message_received(__u64 *context)
         return 0;
     switch (read_arrived(skb, &packet)) {
     case IPPROTO_UDP:
-        if (packet.source_port != PORT_DNS || !read_datagram(skb, &packet))
+        if (!read_datagram(skb, &packet))
+            return 0;
+        count_received(skb, &packet);
+        if (packet.source_port != PORT_DNS || !packet.size)
             return 0;
         break;
     case IPPROTO_TCP:

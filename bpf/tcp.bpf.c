@@ -17,6 +17,11 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+const volatile struct wire_network network SEC(".rodata.network");
+
+// As UNTRUSTED, for types whose ids are in these settings.
+#define UNTRUSTED_SOCKET(type, pointer) ((struct type *)rdonly_cast((const void *)(pointer), network.type_##type))
+
 #define EINTR 4
 #define EALREADY 114
 #define EINPROGRESS 115
@@ -198,6 +203,7 @@ static __always_inline void begin(struct wire_connection *record, __u16 kind, st
     fill_local(&record->local, sk, typed);
     fill_remote(&record->remote, sk, typed);
     record->namespace = network_namespace(sk, typed);
+    record->protocol = IPPROTO_TCP;
 }
 
 static __always_inline void add_entry(struct wire_connection *record, const struct entry *entry)
@@ -235,11 +241,6 @@ static __always_inline __u32 direction_of(__u32 backlog)
 }
 
 // ---- connect
-
-static __always_inline __u64 inode_of(struct socket *socket)
-{
-    return socket ? BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino) : 0;
-}
 
 // The address that the caller gave, where it is not the one that is connected to: a program on the cgroup may have put
 // another in its place (as Cilium does for services).
@@ -544,6 +545,7 @@ static __always_inline int connect_failed(struct socket *socket, const void *giv
     fill_header(&record.header, sizeof(record), WIRE_CONNECT);
     record.header.flags = WIRE_CONNECTION_OUTGOING | WIRE_CONNECTION_NO_START;
     record.namespace = network_namespace(sk, 0);
+    record.protocol = IPPROTO_TCP;
     record.error = -result;
     emit(&record, sizeof(record), WIRE_CONNECT);
     return 0;
@@ -703,16 +705,6 @@ int call_exited(struct syscall_exit *context)
 }
 
 // ---- sockets that were there before us
-
-static __always_inline struct sock *socket_of_file(struct file *file)
-{
-    struct socket *socket;
-
-    if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-        return 0;
-    socket = BPF_CORE_READ((struct file___socket *)file, private_data);
-    return socket ? BPF_CORE_READ(socket, sk) : 0;
-}
 
 // Fills in what there is to know of a socket that is seen for the first time. False when it is nobody's who is wanted.
 static __always_inline int find(__u64 key, struct sock *sk, struct task_struct *task, __u32 state)

@@ -4,11 +4,12 @@ internal import CLibbpf
 internal import Glibc
 
 extension BPFObject {
-    /// Runs an iterator program over all it iterates and gives what it wrote. Linux 5.8.
+    /// Runs an iterator program over all it iterates and gives what it wrote. Linux 5.8; over the elements of `map` 5.9.
     ///
     /// The bytes are what `bpf_seq_write` was called with, in order, without gaps.
-    package func runIterator(_ name: String) throws(BPFError) -> [UInt8] {
-        let link = try attach(name)
+    package func runIterator(_ name: String, over map: BPFMap? = nil) throws(BPFError) -> [UInt8] {
+        let link: BPFLink
+        if let map { link = try attach(name, over: map) } else { link = try attach(name) }
         let descriptor = bpf_iter_create(link.descriptor)
         guard descriptor >= 0 else { throw BPFError(lastFailureOf: "run iterator \(name)") }
         defer { close(descriptor) }

@@ -166,6 +166,21 @@ package struct BPFObject: ~Copyable {
         }
     }
 
+    /// Attaches an iterator over the elements of a map.
+    func attach(_ name: String, over map: BPFMap) throws(BPFError) -> BPFLink {
+        let program = unsafe try program(name)
+        var target = bpf_iter_link_info()
+        unsafe target.map.map_fd = UInt32(map.descriptor)
+        let result = unsafe withUnsafeMutablePointer(to: &target) { target in
+            var options = unsafe bpf_link_create_opts()
+            unsafe options.sz = MemoryLayout<bpf_link_create_opts>.size
+            unsafe options.iter_info = target
+            unsafe options.iter_info_len = UInt32(MemoryLayout<bpf_iter_link_info>.size)
+            return unsafe bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, &options)
+        }
+        return try BPFLink(result, of: name)
+    }
+
     /// Attaches a tracepoint program to a tracepoint, which may be one of several.
     package func attach(_ name: String, tracepoint: String, of category: String) throws(BPFError) -> BPFLink {
         let program = unsafe try program(name)

@@ -20,6 +20,9 @@ static const uint8_t syscall_bytes[] = {
 static const uint8_t tcp_bytes[] = {
 #embed "generated/tcp.bpf.zst"
 };
+static const uint8_t udp_bytes[] = {
+#embed "generated/udp.bpf.zst"
+};
 static const uint8_t uring_bytes[] = {
 #embed "generated/uring.bpf.zst"
 };
@@ -29,4 +32,5 @@ const struct embedded_object embedded_process = {"process", process_bytes, sizeo
 const struct embedded_object embedded_signal = {"signal", signal_bytes, sizeof(signal_bytes)};
 const struct embedded_object embedded_syscall = {"syscall", syscall_bytes, sizeof(syscall_bytes)};
 const struct embedded_object embedded_tcp = {"tcp", tcp_bytes, sizeof(tcp_bytes)};
+const struct embedded_object embedded_udp = {"udp", udp_bytes, sizeof(udp_bytes)};
 const struct embedded_object embedded_uring = {"uring", uring_bytes, sizeof(uring_bytes)};

@@ -20,7 +20,7 @@ extension ConnectionRecord {
         case .destinationNatIP: .init(translated?.address)
         case .destinationNatPort: count(translated?.port.map(UInt64.init))
         case .networkType: networkType.map { .word($0) } ?? .absent
-        case .networkTransport: .word("tcp")
+        case .networkTransport: .word(isUDP ? "udp" : "tcp")
         case .networkDirection: isIncoming.map { .word($0 ? "ingress" : "egress") } ?? .absent
         case .networkBytes: count(traffic.map { $0.sent &+ $0.received })
         case .ebpfguardRemoteClass: remoteClass.map { .word($0.name) } ?? .absent

@@ -111,6 +111,7 @@ package struct Enricher {
             case WIRE_ACCEPT.rawValue: .accept
             case WIRE_LISTEN.rawValue: .listen
             case WIRE_SOCKET.rawValue: .open
+            case WIRE_UDP.rawValue: .udp
             default: .close
             }
         guard connection.hasOwner else {
@@ -137,7 +138,8 @@ package struct Enricher {
             name = names.greeted(remote, from: local, in: namespace) ?? name
         }
         let isDirect =
-            name == nil && connection.kind == WIRE_CONNECT.rawValue && AddressClass(address) == .public
+            name == nil && [WIRE_CONNECT, WIRE_UDP].contains { $0.rawValue == connection.kind }
+            && AddressClass(address) == .public
         return name == nil && !isDirect ? nil : NameFacts(name: name, isDirect: isDirect)
     }
 

@@ -18,6 +18,8 @@ package struct Event {
         case oom
         /// That was decided, one way or the other.
         case connect
+        /// The first datagram of a flow.
+        case udp
         case accept
         case listen
         case close
@@ -260,6 +262,7 @@ package struct Event {
         case .signal: "signal"
         case .oom: "oom"
         case .connect: "connect"
+        case .udp: "udp"
         case .accept: "accept"
         case .listen: "listen"
         case .close: "close"
@@ -278,7 +281,7 @@ package struct Event {
         case .exit: ["end"]
         case .existing, .open, .syscall, .signal, .summary, .loss: ["info"]
         case .oom: ["end"]
-        case .connect, .accept: ["connection", "start"]
+        case .connect, .accept, .udp: ["connection", "start"]
         case .listen: ["start"]
         case .dnsQuery, .dnsAnswer, .tlsClientHello: ["protocol", "info"]
         case .close: connection?.isListener == true ? ["end"] : ["connection", "end"]
@@ -290,7 +293,7 @@ package struct Event {
         case .exec: "success"
         case .execFailed: "failure"
         case .syscall: call?.result.map { _ in error == nil ? "success" : "failure" }
-        case .connect, .accept, .listen, .close: error == nil ? "success" : "failure"
+        case .connect, .accept, .listen, .close, .udp: error == nil ? "success" : "failure"
         case .dnsAnswer: names?.message?.exchange?.message.responseCode == 0 ? "success" : "failure"
         default: nil
         }

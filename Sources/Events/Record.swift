@@ -31,7 +31,7 @@ package enum Record {
         guard let header = try? span.load(wire_header.self) else { return false }
         let kinds = [
             WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE, WIRE_SOCKET,
-            WIRE_MESSAGE,
+            WIRE_MESSAGE, WIRE_UDP,
         ]
         return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
@@ -71,7 +71,7 @@ package enum Record {
         case WIRE_OOM.rawValue:
             self = .oom(try span.load(wire_oom.self))
         case WIRE_CONNECT.rawValue, WIRE_ACCEPT.rawValue, WIRE_LISTEN.rawValue, WIRE_CLOSE.rawValue,
-            WIRE_SOCKET.rawValue:
+            WIRE_SOCKET.rawValue, WIRE_UDP.rawValue:
             self = .connection(ConnectionRecord(try span.load(wire_connection.self)))
         case WIRE_MESSAGE.rawValue:
             self = .message(try MessageRecord(decoding: span))

@@ -37,7 +37,10 @@ package struct HostCheck: ~Copyable {
 
     package init() {
         types = KernelTypes()
-        probe = FeatureProbe(types, functions: Set(Self.execFunctions.values).union(Self.connectionFunctions.values))
+        probe = FeatureProbe(
+            types,
+            functions: Set(Self.execFunctions.values).union(Self.connectionFunctions.values)
+                .union(Self.bindFunctions.values))
     }
 
     /// Every program that sees failed execs, by whatever hook.

@@ -5,13 +5,16 @@ internal import CObjects
 internal import CWire
 internal import Glibc
 
-/// The programs that see DNS messages and the beginnings of TLS connections. Their records go into the ring of the
-/// processes.
+/// The programs that see packets: DNS messages, the beginnings of TLS connections, and UDP, which they count. Their records
+/// go into the ring of the processes.
 struct NameProbes: ~Copyable {
     private let sent, received: BPFLink
     private let object: BPFObject
 
-    static let hooks = "names by tp_btf/net_dev_queue, tp_btf/netif_receive_skb"
+    static let hooks = "UDP and names by tp_btf/net_dev_queue, tp_btf/netif_receive_skb"
+
+    /// Of bpf/include/flow.h.
+    static let flowMaps = ["flows", "bound_map"]
 
     /// What is not seen here, and why.
     let missing: String?
@@ -37,6 +40,7 @@ struct NameProbes: ~Copyable {
             ? "names in packets of several parts (by TCP and TLS, and long answers): this kernel does not show where it has"
                 + " them (/proc/kallsyms, kptr_restrict)" : nil
         try object.setSection(".rodata.names", to: names)
+        try object.setSection(".rodata.udp", to: wire_udp(scoped: isScoped ? 1 : 0, unused: 0))
         try object.joinRing(of: processes)
         try object.load()
         // Answers first: one is of no use without its question.
@@ -47,6 +51,8 @@ struct NameProbes: ~Copyable {
         self.object = object
         self.missing = missing
     }
+
+    func map(_ name: String) throws(BPFError) -> BPFMap { try object.map(named: name) }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 }

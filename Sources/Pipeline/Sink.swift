@@ -34,6 +34,8 @@ struct Sink: ~Copyable {
     private let fileKinds: Set<TraceKind>
     /// An exec of what is no file, or that gains privileges, is one of the security events.
     private let showsMarkedExecs: Bool
+    /// For a person, the question and its answer tell all of a flow that asks for a name.
+    private let hidesLookups: Bool
     private let maxRate: UInt64?
     private var second: UInt64 = 0
     private var inSecond: UInt64 = 0
@@ -55,6 +57,8 @@ struct Sink: ~Copyable {
         let all = Set(TraceKind.allCases)
         fileKinds = options.shownKinds ?? all
         showsMarkedExecs = options.security
+        hidesLookups =
+            options.kinds == nil && options.format != .json && options.fields == nil && options.summary == nil
         kinds = options.shownKinds ?? (options.format == .json || options.fields != nil ? all : TraceKind.textDefault)
         maxRate = options.maxRate
         folding = options.dedup.map { Folding(length: $0, host: host) }
@@ -136,8 +140,10 @@ struct Sink: ~Copyable {
     /// Whether the chosen kinds have it on standard output, and in the file.
     private func places(of event: Event) -> (shows: Bool, files: Bool) {
         var kind = TraceKind(event)
+        let isHidden = hidesLookups && event.connection?.isLookup == true
         if showsMarkedExecs, kind == .exec, event.isMarked { kind = .security }
-        return (kind.map(kinds.contains) ?? true, fileForm != nil && (kind.map(fileKinds.contains) ?? true))
+        let shows = !isHidden && (kind.map(kinds.contains) ?? true)
+        return (shows, fileForm != nil && (kind.map(fileKinds.contains) ?? true))
     }
 
     private mutating func render(_ event: inout Event, shows: Bool, files: Bool) {
@@ -253,6 +259,7 @@ extension TraceKind {
         case .accept: self = .accept
         case .listen: self = .listen
         case .close: self = .close
+        case .udp: self = .udp
         case .dnsQuery: self = .dnsQuery
         case .dnsAnswer: self = .dnsAnswer
         case .tlsClientHello: self = .tlsClientHello

@@ -95,10 +95,12 @@ package enum Trace {
         _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: inout EventLoop,
         _ state: inout TraceState, _ program: inout Program?, _ meter: inout CostMeter
     ) throws(Failure) -> Int32? {
+        let watchesFlows = options.command == .watchNet
         var programStatus: Int32?
         var ended: UInt64?
         var look: UInt32 = 1
         var looked = Host.boottime()
+        var lookedAtFlows = looked
         var idle = 0  // looks in a row at an empty ring
         var tick: Int32 = 10
         var waits = false  // for whoever reads our output
@@ -125,7 +127,12 @@ package enum Trace {
             if let interval = options.interval, Host.boottime() - looked >= interval {
                 looked += interval
                 look += 1
-                state.take(records: try probes.existingSockets(look, flags: UInt32(WIRE_CONNECTION_STILL)))
+                let records = try probes.existingSockets(look, flags: UInt32(WIRE_CONNECTION_STILL))
+                take(records, probes, &state)
+            }
+            if watchesFlows, Host.boottime() - lookedAtFlows >= flowPeriod {
+                lookedAtFlows = Host.boottime()
+                take(try probes.endedFlows(), probes, &state)
             }
 
             // What wakes us after a pause is often a fork, and its exec is about to follow.
@@ -144,6 +151,16 @@ package enum Trace {
         if program != nil, programStatus == nil { programStatus = end(&program!) }
         return programStatus
     }
+
+    /// Takes the records of a look at all sockets, behind what programs have told before it.
+    private static func take(_ records: [UInt8], _ probes: borrowing TraceProbes, _ state: inout TraceState) {
+        if records.isEmpty { return }
+        _ = probes.drain { state.take($0) }
+        state.take(records: records)
+    }
+
+    /// How often it is looked which UDP flows have ended, nanoseconds.
+    private static let flowPeriod: UInt64 = 1_000_000_000
 
     /// Whether connections of processes that have ended are still open: their last packets may be under way, and their end
     /// tells what went through them. For a while.
@@ -203,6 +220,7 @@ package enum Trace {
             try state.flushRecording()
             guard case .done = try state.sink.flush(loop, isLast: true) else { break }
         }
+        if options.command == .watchNet, !state.isComplete { state.take(records: try probes.endedFlows()) }
         // What is open still has had its bytes too.
         if options.summary != nil || options.recordsTo != nil {
             state.take(records: try probes.existingSockets(.max, flags: UInt32(WIRE_CONNECTION_LAST)))

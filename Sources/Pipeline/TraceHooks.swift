@@ -12,7 +12,9 @@ struct TraceHook {
     let reason: String?
 
     /// All of `watch-net`, as `all` has those of `trace`.
-    static func network(_ types: KernelTypes?, _ connections: HostCheck.ConnectionHook) -> [TraceHook] {
+    static func network(
+        _ types: KernelTypes?, _ connections: HostCheck.ConnectionHook, _ binds: HostCheck.BindHook
+    ) -> [TraceHook] {
         let hasStates = types?.parameterCounts(ofTracepoints: ["inet_sock_set_state"]).isEmpty == false
         let states = hasStates ? "tp_btf/inet_sock_set_state" : nil
         let reason = hasStates ? nil : "this kernel has no tracepoint inet_sock_set_state"
@@ -28,6 +30,10 @@ struct TraceHook {
                 kind: "listen", subject: "sockets that begin to listen", hook: connections.name ?? states,
                 reason: reason),
             TraceHook(kind: "close", subject: "closes", hook: states, reason: reason),
+            TraceHook(
+                kind: "udp", subject: "UDP flows", hook: packets ? "tp_btf/net_dev_queue, netif_receive_skb" : nil,
+                reason: absent),
+            TraceHook(kind: "bind", subject: "sockets that are bound", hook: binds.name, reason: binds.reason),
             TraceHook(
                 kind: "names", subject: "names by DNS and TLS",
                 hook: packets ? "tp_btf/net_dev_queue, netif_receive_skb" : nil, reason: absent),

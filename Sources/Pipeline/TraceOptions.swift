@@ -26,7 +26,7 @@ package enum WatchCommand: String, Sendable {
     package var kinds: [TraceKind] {
         switch self {
         case .trace: [.exec, .failed, .fork, .exit, .syscall, .security, .signal, .oom]
-        case .watchNet: [.connect, .accept, .listen, .close, .dnsQuery, .dnsAnswer, .tlsClientHello]
+        case .watchNet: [.connect, .accept, .listen, .close, .udp, .dnsQuery, .dnsAnswer, .tlsClientHello]
         }
     }
 
@@ -54,7 +54,7 @@ package enum WatchCommand: String, Sendable {
 /// What the commands can show.
 package enum TraceKind: String, CaseIterable, Sendable {
     case exec, failed, fork, exit, syscall, security, signal, oom
-    case connect, accept, listen, close
+    case connect, accept, listen, close, udp
     case dnsQuery = "dns_query"
     case dnsAnswer = "dns_answer"
     case tlsClientHello = "tls_client_hello"
@@ -72,6 +72,8 @@ package struct TraceOptions: Sendable {
     package var existing = false
     /// Nanoseconds between two looks at what is open.
     package var interval: UInt64?
+    /// Nanoseconds without a datagram that end a UDP flow.
+    package var udpIdle: UInt64 = 30_000_000_000
     /// Where the files of the node are that name its containers.
     package var root = "/"
     /// System calls to show; `nil` for none.

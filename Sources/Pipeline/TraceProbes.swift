@@ -12,6 +12,7 @@ internal import Policy
 struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object.
     private let tcp: TCPProbes?
+    private let udp: UDPProbes?
     private let signals: SignalProbes?
     private let names: NameProbes?
     private let uring: URingProbes?
@@ -20,6 +21,8 @@ struct TraceProbes: ~Copyable {
 
     /// What was asked for and is not seen, each with its reason.
     let missing: [String]
+    /// Nanoseconds without a datagram that end a UDP flow.
+    private let udpIdle: UInt64
 
     /// Loads and attaches what the options ask for.
     static func attach(_ options: TraceOptions) throws(Failure) -> TraceProbes {
@@ -46,9 +49,10 @@ struct TraceProbes: ~Copyable {
         }
         let failedExecs = options.watchesFailures ? check.failedExecHook() : .none(nil)
         let connections = options.command == .watchNet ? check.connectionHook() : nil
+        let binds = options.command == .watchNet ? check.bindHook() : .none("")
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try TraceProbes(options, config, types, failedExecs, connections)
+            return try TraceProbes(options, config, types, failedExecs, connections, binds)
         } catch {
             throw Failure(error)
         }
@@ -56,7 +60,7 @@ struct TraceProbes: ~Copyable {
 
     private init(
         _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook,
-        _ connections: HostCheck.ConnectionHook?
+        _ connections: HostCheck.ConnectionHook?, _ binds: HostCheck.BindHook
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
         let predicate = options.predicate
@@ -92,23 +96,31 @@ struct TraceProbes: ~Copyable {
         }
         missing += tcp?.missing ?? []
         var names: NameProbes?
+        var udp: UDPProbes?
         if options.command == .watchNet {
             let probes = try NameProbes(
                 config, isScoped: tracks || !options.scope.isEmpty, types, sharing: processes.object)
             if let reason = probes.missing { missing.append(reason) }
+            let sockets = try UDPProbes(config, types, binds, sharing: processes.object, probes)
+            if let reason = sockets.missing { missing.append(reason) }
+            udp = consume sockets
             names = consume probes
         }
         self.missing = missing
-        taxesSystemCalls = processes.taxesSystemCalls || tcp?.taxesSystemCalls == true
+        udpIdle = options.udpIdle
+        taxesSystemCalls =
+            processes.taxesSystemCalls || tcp?.taxesSystemCalls == true || udp?.taxesSystemCalls == true
         var hooks = processes.hooks
         if let calls = syscalls?.hooks ?? nil { hooks.append(calls) }
         if let operations = uring?.hooks { hooks.append(operations) }
         if signals != nil { hooks.append(SignalProbes.hooks) }
         hooks += tcp?.hooks ?? []
+        if let hook = udp?.hook ?? nil { hooks.append(hook) }
         if names != nil { hooks.append(NameProbes.hooks) }
         self.hooks = hooks
         self.names = names
         self.tcp = tcp
+        self.udp = udp
         self.processes = processes
         self.syscalls = syscalls
         self.uring = uring
@@ -145,7 +157,17 @@ struct TraceProbes: ~Copyable {
     /// Records of the sockets that are there now, where connections are watched.
     func existingSockets(_ number: UInt32, flags: UInt32 = 0) throws(Failure) -> [UInt8] {
         do throws(BPFError) {
-            return try tcp?.existing(number: number, flags: flags) ?? []
+            let flows = flags == 0 ? try udp?.existing() : try udp?.look(idle: udpIdle, flags: flags)
+            return try (tcp?.existing(number: number, flags: flags) ?? []) + (flows ?? [])
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// Records of UDP flows and ports that have ended, where they are watched.
+    func endedFlows() throws(Failure) -> [UInt8] {
+        do throws(BPFError) {
+            return try udp?.look(idle: udpIdle, flags: 0) ?? []
         } catch {
             throw Failure(error)
         }
@@ -259,7 +281,8 @@ struct TraceProbes: ~Copyable {
     func skipped() -> UInt64 {
         let others = [uring?.statistics(), signals?.statistics(), names?.statistics()]
             .reduce(0) { $0 + ($1?.recursionMisses ?? 0) }
-        return processes.skipped() + (syscalls?.skipped() ?? 0) + (tcp?.skipped() ?? 0) + others
+        return processes.skipped() + (syscalls?.skipped() ?? 0) + (tcp?.skipped() ?? 0)
+            + (udp?.skipped() ?? 0) + others
     }
 
     /// Events that the programs did not send, because the filter rules them out.
@@ -278,7 +301,7 @@ struct TraceProbes: ~Copyable {
         var sum = ProgramStatistics()
         for part in [
             syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics(),
-            names?.statistics(),
+            names?.statistics(), udp?.statistics(),
         ] {
             guard let part else { continue }
             sum.runs += part.runs

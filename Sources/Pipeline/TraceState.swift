@@ -308,7 +308,8 @@ struct TraceState: ~Copyable {
             (Int(WIRE_SIGNAL.rawValue), "signal"), (Int(WIRE_OOM.rawValue), "oom"),
             (Int(WIRE_CONNECT.rawValue), "connect"), (Int(WIRE_ACCEPT.rawValue), "accept"),
             (Int(WIRE_LISTEN.rawValue), "listen"), (Int(WIRE_CLOSE.rawValue), "close"),
-            (Int(WIRE_SOCKET.rawValue), "socket"),
+            (Int(WIRE_SOCKET.rawValue), "socket"), (Int(WIRE_UDP.rawValue), "udp"),
+            (Int(WIRE_LOSS_FLOW.rawValue), "flow"),
             (Int(WIRE_LOSS_SOCKET.rawValue), "owner"),
             (Int(WIRE_MESSAGE.rawValue), "message"), (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
         ]

@@ -124,7 +124,7 @@ enum FilterAtom {
     private static let kinds: [String: [wire_kind]] = [
         "exec": [WIRE_EXEC, WIRE_EXEC_FAILED], "fork": [WIRE_FORK], "exit": [WIRE_EXIT], "existing": [WIRE_EXISTING],
         "signal": [WIRE_SIGNAL], "oom": [WIRE_OOM], "connect": [WIRE_CONNECT], "accept": [WIRE_ACCEPT],
-        "listen": [WIRE_LISTEN], "close": [WIRE_CLOSE],
+        "listen": [WIRE_LISTEN], "close": [WIRE_CLOSE], "udp": [WIRE_UDP],
     ]
     /// What a system call is called by user space, which knows more about it than its kind.
     private static let calls: Set<String> = ["syscall", "ptrace", "setuid", "mount", "module_load", "bpf"]

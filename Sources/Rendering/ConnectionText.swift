@@ -64,6 +64,7 @@ extension TextRenderer {
         default: line.buffer.append("no longer listens on ")
         }
         Self.append(connection.local, to: &line.buffer)
+        if connection.isUDP { line.buffer.append("/udp") }
         if connection.error != nil { appendError(connection, to: &line, ": ") }
         guard event.action == .close, let duration = connection.duration else { return }
         line.write(.faint) { $0.append(string: ", after \(durationText(duration))") }
@@ -84,6 +85,7 @@ extension TextRenderer {
             } else {
                 Self.append(connection.asked, to: &buffer)
             }
+            if connection.isUDP { buffer.append("/udp") }
         }
         if names?.isDirect == true { line.write(.warning) { $0.append(" [no name]") } }
         if let translated = connection.translated {
@@ -110,6 +112,8 @@ extension TextRenderer {
             line.write(.faint) { $0.append(string: time.map { " after \($0)" } ?? "") }
         case .accept:
             line.buffer.append("accepted")
+        case .udp:
+            line.buffer.append("begins")
         default:
             if event.action == .open { line.buffer.append("open") } else { appendEnd(connection, to: &line) }
             line.write(.faint) { $0.append(string: time.map { " \($0)" } ?? "") }
@@ -122,6 +126,7 @@ extension TextRenderer {
         switch wire_tcp_end(UInt32(connection.fixed.end)) {
         case WIRE_TCP_RESET: line.write(.warning) { $0.append("reset") }
         case WIRE_TCP_RESET_BY_PEER: line.write(.bad) { $0.append("reset by peer") }
+        case WIRE_UDP_IDLE: line.buffer.append("idle")
         case WIRE_TCP_TIMED_OUT: line.write(.bad) { $0.append("timed out") }
         default: line.buffer.append("closed")
         }

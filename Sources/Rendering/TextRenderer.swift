@@ -161,7 +161,8 @@ package struct TextRenderer {
                 appendName(event.task.name, to: &buffer)
                 buffer.append(" asked for memory")
             }
-        case .connect, .accept, .listen, .close, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .summary, .loss: break
+        case .connect, .accept, .listen, .close, .udp, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .summary, .loss:
+            break
         }
     }
 

@@ -9,8 +9,8 @@ struct WatchNetCommand: ParsableCommand {
         abstract: "Show who connects to whom, live.",
         usage: "ebpfguard watch-net [options] [-- PROGRAM ARGS...]",
         discussion: """
-            Shows TCP connections that are made, refused, accepted and closed, with process, container, addresses, bytes \
-            and times, and who starts to listen. With -- PROGRAM, starts PROGRAM when the probes are in place, watches \
+            Shows TCP connections that are made, refused, accepted and closed, and UDP flows, with process, container, \
+            addresses, names, bytes and times, and who starts to listen. With -- PROGRAM, starts PROGRAM when the probes are in place, watches \
             only it and its descendants, ends with it, and has its exit status; its standard output goes to standard \
             error.
             """
@@ -81,7 +81,10 @@ struct WatchNetCommand: ParsableCommand {
 struct NetworkSelection: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Kinds to show, separated by commas: connect, accept, listen, close. Default: all.", valueName: "kinds"))
+            """
+            Kinds to show, separated by commas: connect, accept, listen, close, udp, dns_query, dns_answer, \
+            tls_client_hello. Default: all.
+            """, valueName: "kinds"))
     var events: [String] = []
 
     @Flag(help: "Show the connections and listening sockets that are already there first.")
@@ -90,8 +93,21 @@ struct NetworkSelection: ParsableArguments {
     @Option(help: ArgumentHelp("Show what is open again and again after this time, with its bytes.", valueName: "time"))
     var interval: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A UDP flow ends when nothing has passed for this time, or its socket is closed. Default: 30s.",
+            valueName: "time"))
+    var idle: String?
+
     func apply(to options: inout TraceOptions) throws {
         options.existing = existing
+        if let idle {
+            guard let value = Quantity.nanoseconds(idle), value >= 1_000_000_000 else {
+                throw Failure(
+                    .usage, "--idle: \"\(idle)\" is not a time, or too short", help: "write 30s or 5m; at least 1s")
+            }
+            options.udpIdle = value
+        }
         options.kinds = try chosenKinds(events, of: .watchNet)
         guard let interval else { return }
         guard let value = Quantity.nanoseconds(interval), value >= 100_000_000 else {

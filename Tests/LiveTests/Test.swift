@@ -23,7 +23,7 @@ let allTests: [Test] = [
     containerScopeTests,
     scopeTests,
     existingTests,
-    endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, nameTests,
+    endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, datagramTests, nameTests,
     refusalTests, fieldTests,
     filterTests,
     textTests, summaryTests, latencyTests, stormTests, recordingTests,

@@ -333,24 +333,27 @@ struct Laws {
         expect(isExisting ? outcome == nil : outcome == "success" || outcome == "failure", "event.outcome")
         expect((event["error.code"] != nil) == event.isFailure, "error.code does not fit the outcome")
         expect((event["ebpfguard.errno"] != nil) == event.isFailure, "ebpfguard.errno does not fit the outcome")
-        expect(event["network.transport"] == "tcp", "network.transport")
+        let isFlow = event["network.transport"] == "udp"
+        expect(isFlow || event["network.transport"] == "tcp" && event.action != "udp", "network.transport")
         expect(event["network.type"] == "ipv4" || event["network.type"] == "ipv6", "network.type")
         expect(event["ebpfguard.network_namespace"]?.string?.isEmpty == false, "no network namespace")
         expect((event["ebpfguard.close_reason"] != nil) == (event.action == "close" && !isListener), "close_reason")
         expect(event["destination.ip"]?.string?.isEmpty == false, "no destination.ip")
         expect(isListener == (event["network.direction"] == nil), "network.direction does not fit")
-        expect(
-            (event["source.bytes"] != nil) == ((event.action == "close" || isExisting) && !isListener), "source.bytes")
+        let isCounted = event.action == "close" || event.action == "udp" || isExisting
+        let isUncounted = isListener || isFlow && event["ebpfguard.opened_before"] == true
+        expect((event["source.bytes"] != nil) == (isCounted && !isUncounted), "source.bytes")
         for key in ["source.port", "destination.port", "destination.nat.port"] {
             expect(event[key] != 0, "\(key) is 0")
         }
         expect(event.pid != tool, "the tool reports itself")
     }
 
-    private static let connections: Set = ["connect", "accept", "listen", "close"]
+    private static let connections: Set = ["connect", "accept", "listen", "close", "udp"]
     private static let types = [
         "exec": "start", "fork": "start", "exit": "end", "existing": "info", "syscall": "info", "signal": "info",
-        "oom": "end", "connect": "", "accept": "", "listen": "", "close": "", "dns_query": "", "dns_answer": "",
+        "oom": "end", "connect": "", "accept": "", "listen": "", "close": "", "udp": "", "dns_query": "",
+        "dns_answer": "",
         "tls_client_hello": "", "ptrace": "info", "setuid": "info",
         "mount": "info", "module_load": "info", "bpf": "info",
     ]

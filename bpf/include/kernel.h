@@ -220,6 +220,13 @@ struct bpf_iter__task_file {
     struct file *file;
 };
 
+struct bpf_iter__bpf_map_elem {
+    struct bpf_iter_meta *meta;
+    void *map;
+    void *key;
+    void *value;
+};
+
 #pragma clang attribute pop
 
 // System call arguments as the entry code saved them.

@@ -4,17 +4,12 @@
 #ifndef PACKET_H
 #define PACKET_H
 
-#include "common.h"
+#include "net.h"
 #include "wire/message.h"
-
-#include <bpf/bpf_endian.h>
 
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
-#define AF_INET 2
-#define AF_INET6 10
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
+#define IPPROTO_FRAGMENT 44
 #define TCP_TIME_WAIT 6
 #define TCP_NEW_SYN_RECV 12
 #define PORT_DNS 53
@@ -31,49 +26,10 @@ struct fragment {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct ns_common {
-    unsigned int inum;
-};
-
-struct net {
-    struct ns_common ns;
-};
-
-typedef struct {
-    struct net *net;
-} possible_net_t;
-
 struct net_device {
     void *rx_handler;
+    int ifindex;
     possible_net_t nd_net;
-};
-
-struct socket {
-    struct file *file;
-};
-
-struct in6_addr {
-    union {
-        __u8 u6_addr8[16];
-    } in6_u;
-};
-
-struct sock_common {
-    __u32 skc_daddr;
-    __u32 skc_rcv_saddr;
-    __u16 skc_dport; // of the network's byte order
-    __u16 skc_num;
-    unsigned short skc_family;
-    volatile unsigned char skc_state;
-    possible_net_t skc_net;
-    struct in6_addr skc_v6_daddr;
-    struct in6_addr skc_v6_rcv_saddr;
-};
-
-struct sock {
-    struct sock_common __sk_common;
-    __u16 sk_protocol;
-    struct socket *sk_socket;
 };
 
 struct tcp_sock {
@@ -98,6 +54,8 @@ struct page {
 
 struct skb_shared_info {
     __u8 nr_frags;
+    unsigned short gso_size;
+    unsigned short gso_segs;
     struct fragment frags[1];
 };
 
@@ -116,6 +74,7 @@ struct packet {
     __u32 end;
     __u32 payload;
     __u32 size; // of the payload
+    __u32 datagram; // bytes of the whole datagram, also where this is its first part
     __u32 sequence;
     __u16 source_port, destination_port;
 };
@@ -155,12 +114,16 @@ static __always_inline int read_datagram(struct sk_buff *skb, struct packet *pac
     packet->source_port = bpf_ntohs(head.source);
     packet->destination_port = bpf_ntohs(head.destination);
     packet->payload = packet->transport + sizeof(head);
-    if (packet->end <= packet->payload)
+    if (packet->end < packet->payload)
         return 0;
     size = bpf_ntohs(head.size);
     packet->size = packet->end - packet->payload;
-    if (size > sizeof(head) && size - sizeof(head) < packet->size) // Ethernet fills short packets up
-        packet->size = size - sizeof(head);
+    packet->datagram = packet->size;
+    if (size >= sizeof(head)) { // 0: more than 64 KiB
+        packet->datagram = size - sizeof(head);
+        if (packet->datagram < packet->size) // Ethernet fills short packets up
+            packet->size = packet->datagram;
+    }
     return 1;
 }
 
@@ -236,6 +199,19 @@ static __always_inline int read_arrived(struct sk_buff *skb, struct packet *pack
         packet->end = bpf_ntohs(head.v6.size) ? bpf_ntohs(head.v6.size) + 40 : 0;
         packet->source_port = bpf_ntohs(head.v6.ports[0]);
         protocol = head.v6.protocol;
+        if (protocol == IPPROTO_FRAGMENT) {
+            __u16 place = 0;
+            __u8 next = 0;
+
+            READ(next, skb->data + 40);
+            READ(place, skb->data + 42);
+            if (place & bpf_htons(0xfff8)) // not the first
+                return 0;
+            protocol = next;
+            packet->transport = 48;
+            READ(packet->source_port, skb->data + 48);
+            packet->source_port = bpf_ntohs(packet->source_port);
+        }
     }
     if (!packet->end || packet->end > skb->len) // 0: more than 64 KiB, put together here
         packet->end = skb->len;

@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// The kernel's sockets, with only the members that are read. As in kernel.h, offsets here mean nothing.
+// Addresses of sockets, and the calls that sockets are made and used with.
 #ifndef SOCKET_H
 #define SOCKET_H
 
-#include "common.h"
-
-#include <bpf/bpf_endian.h>
-
+#include "net.h"
 #include "wire/network.h"
-
-#define AF_INET 2
-#define AF_INET6 10
-#define IPPROTO_TCP 6
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
 
 // include/net/tcp_states.h
 enum tcp_state {
@@ -35,65 +26,6 @@ enum tcp_state {
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct in6_addr {
-    union {
-        __u8 u6_addr8[16];
-    } in6_u;
-};
-
-struct ns_common {
-    unsigned int inum;
-};
-
-struct net {
-    struct ns_common ns;
-};
-
-typedef struct {
-    struct net *net;
-} possible_net_t;
-
-struct sock_common {
-    __u32 skc_daddr;
-    __u32 skc_rcv_saddr;
-    __u16 skc_dport; // of the network's byte order
-    __u16 skc_num;
-    unsigned short skc_family;
-    volatile unsigned char skc_state;
-    int skc_bound_dev_if;
-    possible_net_t skc_net;
-    struct in6_addr skc_v6_daddr;
-    struct in6_addr skc_v6_rcv_saddr;
-    unsigned long skc_flags;
-};
-
-typedef enum {
-    SS_FREE = 0,
-    SS_UNCONNECTED,
-} socket_state;
-
-struct socket {
-    socket_state state;
-    struct sock *sk;
-};
-
-struct socket_alloc {
-    struct socket socket;
-    struct inode vfs_inode;
-};
-
-struct sock {
-    struct sock_common __sk_common;
-    int sk_err;
-    __u32 sk_max_ack_backlog;
-    __u16 sk_protocol;
-    struct socket *sk_socket;
-};
-
-struct inet_sock {
-    __u16 inet_sport; // of the network's byte order
-};
-
 struct tcp_sock {
     __u64 bytes_received;
     __u64 bytes_sent;
@@ -104,25 +36,20 @@ struct tcp_sock {
     __u32 srtt_us;
 };
 
-struct file___socket {
-    void *private_data;
-    struct inode *f_inode;
-};
-
 #pragma clang attribute pop
-
-const volatile struct wire_network network SEC(".rodata.network");
 
 // Arguments of a system call by their number, and its own number, in the caller's registers.
 #if defined(__TARGET_ARCH_x86)
 #define NR_CONNECT 42
 #define NR_ACCEPT 43
+#define NR_BIND 49
 #define NR_LISTEN 50
 #define NR_ACCEPT4 288
 #define CALL_NUMBER(regs) BPF_CORE_READ(regs, orig_ax)
 #define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, di)
 #define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, si)
 #else
+#define NR_BIND 200
 #define NR_LISTEN 201
 #define NR_ACCEPT 202
 #define NR_CONNECT 203
@@ -131,9 +58,6 @@ const volatile struct wire_network network SEC(".rodata.network");
 #define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, orig_x0)
 #define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, user_regs.regs[1])
 #endif
-
-// As UNTRUSTED, for types whose ids are in these settings.
-#define UNTRUSTED_SOCKET(type, pointer) ((struct type *)rdonly_cast((const void *)(pointer), network.type_##type))
 
 // struct sockaddr_in and sockaddr_in6, as far as they are read.
 struct socket_address {

@@ -18,6 +18,7 @@ extern const struct embedded_object embedded_process;
 extern const struct embedded_object embedded_signal;
 extern const struct embedded_object embedded_syscall;
 extern const struct embedded_object embedded_tcp;
+extern const struct embedded_object embedded_udp;
 extern const struct embedded_object embedded_uring;
 
 #endif

@@ -2,7 +2,7 @@
 
 package import CWire
 
-/// What happened to a connection, or to a socket that listens. A class: it is large, and asked for one field after another.
+/// What happened to a connection, to a flow of UDP, or to a socket that listens or is bound. A class: it is large, and asked for one field after another.
 package final class ConnectionRecord: Sendable {
     package let fixed: wire_connection
 
@@ -35,6 +35,10 @@ package final class ConnectionRecord: Sendable {
     package var task: wire_task { fixed.task }
 
     package func has(_ flag: UInt32) -> Bool { UInt32(fixed.header.flags) & flag != 0 }
+
+    package var isUDP: Bool { fixed.protocol == UInt16(WIRE_PROTOCOL_UDP) }
+    /// Whether it is a flow that asks a DNS server.
+    package var isLookup: Bool { isUDP && isIncoming == false && fixed.remote.port == 53 }
 
     /// Whether somebody is known who connected, accepted or listens.
     package var hasOwner: Bool { fixed.task.pid != 0 }
@@ -70,15 +74,17 @@ package final class ConnectionRecord: Sendable {
 
     /// Nanoseconds; `nil` where the beginning is not known.
     package var duration: UInt64? {
-        guard kind != WIRE_LISTEN.rawValue, !has(WIRE_CONNECTION_EARLIER), !has(WIRE_CONNECTION_NO_START) else {
-            return nil
-        }
+        guard kind != WIRE_LISTEN.rawValue, kind != WIRE_UDP.rawValue, !has(WIRE_CONNECTION_EARLIER),
+            !has(WIRE_CONNECTION_NO_START)
+        else { return nil }
         return fixed.duration
     }
 
     /// Bytes and segments up to now, from this side to the other and back; `nil` where there were none to count yet.
     package var traffic: Traffic? {
-        guard kind == WIRE_CLOSE.rawValue || kind == WIRE_SOCKET.rawValue, !isListener else { return nil }
+        guard [WIRE_CLOSE, WIRE_SOCKET, WIRE_UDP].contains(where: { $0.rawValue == kind }), !isListener,
+            !isUDP || !has(WIRE_CONNECTION_EARLIER)  // the kernel counts only those of TCP for itself
+        else { return nil }
         return Traffic(
             sent: fixed.sent, received: fixed.received, segmentsSent: fixed.segments_sent,
             segmentsReceived: fixed.segments_received)
@@ -100,13 +106,15 @@ package final class ConnectionRecord: Sendable {
         case WIRE_TCP_RESET: "reset"
         case WIRE_TCP_RESET_BY_PEER: "reset_by_peer"
         case WIRE_TCP_TIMED_OUT: "timed_out"
+        case WIRE_UDP_IDLE: "idle"
         default: nil
         }
     }
 
     /// Segments that were sent again, of a connection or an attempt that is over.
     package var retransmits: UInt32? {
-        (kind == WIRE_CONNECT.rawValue && duration != nil) || traffic != nil ? fixed.retransmits : nil
+        guard !isUDP else { return nil }
+        return (kind == WIRE_CONNECT.rawValue && duration != nil) || traffic != nil ? fixed.retransmits : nil
     }
 
     /// Nanoseconds, smoothed.

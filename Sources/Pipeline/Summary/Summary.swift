@@ -79,7 +79,7 @@ struct Summary {
         case .signal, .oom:
             let counted = signals.update(receiver(of: event), initial: SignalCounts()) { $0.signals += 1 }
             if !counted { otherSignals.signals += 1 }
-        case .connect, .accept, .close: event.connection.map { countConnection(event, $0) }
+        case .connect, .accept, .close, .udp: event.connection.map { countConnection(event, $0) }
         case .fork, .listen, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .summary, .loss: break
         }
     }
@@ -94,6 +94,7 @@ struct Summary {
         case .connect where connection.error == nil: counts.connects = 1
         case .connect: counts.failedConnects = 1
         case .accept: counts.accepts = 1
+        case .udp: if connection.isIncoming == true { counts.accepts = 1 } else { counts.connects = 1 }
         default:
             if event.action == .open { counts.open = 1 } else { counts.closes = 1 }
             counts.sent = connection.traffic?.sent ?? 0

@@ -76,7 +76,8 @@ enum wire_loss {
     WIRE_LOSS_RING = 0,                      // + kind: no room in the ring
     WIRE_LOSS_SCOPE = WIRE_KIND_COUNT,       // no room in the task_scope map: a process left its scope
     WIRE_LOSS_SOCKET = WIRE_KIND_COUNT + 1,  // no room in the map of sockets: whose it is was not remembered
-    WIRE_LOSS_COUNT = WIRE_KIND_COUNT + 2,
+    WIRE_LOSS_FLOW = WIRE_KIND_COUNT + 2,    // no room in the map of UDP flows: neither told nor counted
+    WIRE_LOSS_COUNT = WIRE_KIND_COUNT + 3,
 };
 
 // Section .data.control, shared memory while running.

@@ -24,7 +24,8 @@ enum wire_kind {
     WIRE_CLOSE = 13,
     WIRE_SOCKET = 14, // a connection or listening socket that was there before us
     WIRE_MESSAGE = 15, // DNS, or the beginning of a TLS connection
-    WIRE_KIND_COUNT = 16,
+    WIRE_UDP = 16,     // the first datagram between two addresses
+    WIRE_KIND_COUNT = 17,
 };
 
 struct wire_header {

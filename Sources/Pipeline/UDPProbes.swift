@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import CObjects
+internal import CWire
+
+/// The programs that see UDP sockets being bound, and that tell of flows. What goes through these is counted by the programs of
+/// `NameProbes`, whose maps they share.
+struct UDPProbes: ~Copyable {
+    private let first: BPFLink?
+    private let second: BPFLink?
+    private let object: BPFObject
+
+    /// Hook in use, for the footer.
+    let hook: String?
+    /// What is not seen, with the reason.
+    let missing: String?
+    let taxesSystemCalls: Bool
+
+    /// Loads and attaches.
+    init(
+        _ config: wire_config, _ types: KernelTypes, _ hook: HostCheck.BindHook,
+        sharing processes: borrowing BPFObject, _ names: borrowing NameProbes
+    ) throws(BPFError) {
+        var object = unsafe try BPFObject(embedded_udp, types: types)
+        try object.configure(config)
+        try object.joinRing(of: processes)
+        for map in NameProbes.flowMaps { try object.share(try names.map(map), map: map) }
+        for (program, function) in HostCheck.bindFunctions {
+            if hook.functions[program] != nil {
+                try object.setTarget(function, program: program)
+            } else {
+                try object.setEnabled(false, program: program)
+            }
+        }
+        var usesTracepoint = false
+        if case .tracepoint = hook { usesTracepoint = true }
+        try object.setEnabled(usesTracepoint, program: "bind_exited")
+        try object.load()
+        var first: BPFLink?
+        var second: BPFLink?
+        if usesTracepoint {
+            first = try object.attach("bind_exited", tracepoint: "sys_exit_bind", of: "syscalls")
+        } else {
+            if hook.functions["inet_bind_returned"] != nil { first = try object.attach("inet_bind_returned") }
+            if hook.functions["inet6_bind_returned"] != nil { second = try object.attach("inet6_bind_returned") }
+        }
+        self.first = first
+        self.second = second
+        self.object = object
+        self.hook = hook.name.map { "binds by \($0)" }
+        missing = hook.reason.map { "sockets that are bound, and UDP servers before they answer, are not seen: \($0)" }
+        taxesSystemCalls = usesTracepoint
+    }
+
+    /// Records of the UDP sockets that are there now. What comes to their ports is theirs from now on.
+    func existing() throws(BPFError) -> [UInt8] { try object.runIterator("udp_existing") }
+
+    /// Records of the flows that have ended since the last look: their sockets are closed, or nothing has passed for `idle`
+    /// nanoseconds; and of the ports that nobody has any more. With `flags` (WIRE_CONNECTION_STILL, _LAST) of the others too.
+    func look(idle: UInt64, flags: UInt32) throws(BPFError) -> [UInt8] {
+        try object.map(named: "flow_look").set(UInt32(0), to: wire_flow_look(idle: idle, flags: flags, unused: 0))
+        return try object.runIterator("flow_seen", over: try object.map(named: "flows"))
+            + object.runIterator("bound_seen", over: try object.map(named: "bound_map"))
+    }
+
+    /// Times that a program was skipped; see `ProcessProbes.skipped`.
+    func skipped() -> UInt64 { object.statistics().recursionMisses }
+
+    func statistics() -> ProgramStatistics { object.statistics() }
+}

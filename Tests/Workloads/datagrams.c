@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// UDP in a network namespace of its own, in exactly known numbers. Each workload says what it did, from the side of the client:
+// "flow PORT SENT RECEIVED DATAGRAMS".
+#include "sockets.h"
+
+#include <netinet/udp.h>
+#include <poll.h>
+
+#define SOL_UDP 17
+#define UDP_SEGMENT 103
+
+static char zeros[65536];
+
+static int datagram(char kind)
+{
+    int file = socket(kind == '4' ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    check(file >= 0, "socket");
+    return file;
+}
+
+static int server_at(char kind, uint16_t port)
+{
+    struct address address = loopback(kind, port);
+    int file = datagram(kind);
+
+    check(bind(file, &address.plain, address.size) == 0, "bind");
+    return file;
+}
+
+static void send_to(int file, char kind, uint16_t port, size_t size)
+{
+    struct address address = loopback(kind, port);
+
+    check(sendto(file, zeros, size, 0, &address.plain, address.size) == (ssize_t)size, "sendto");
+}
+
+static int client_of(char kind, uint16_t port)
+{
+    struct address address = loopback(kind, port);
+    int file = datagram(kind);
+
+    check(connect(file, &address.plain, address.size) == 0, "connect");
+    return file;
+}
+
+// Answers `count` datagrams with `more` bytes more than they have.
+static void serve(int file, long count, size_t more)
+{
+    static char buffer[65536];
+
+    for (long i = 0; i < count; i++) {
+        struct address from = {.size = sizeof from.ipv6};
+        ssize_t size = recvfrom(file, buffer, sizeof buffer, 0, &from.plain, &from.size);
+
+        check(size >= 0, "recvfrom");
+        check(sendto(file, zeros, (size_t)size + more, 0, &from.plain, from.size) == size + (ssize_t)more, "answer");
+    }
+}
+
+// datagrams 4|6|m COUNT: so many flows, of one, two or three questions with their answers, every other one connected.
+int run_datagrams(int argc, char *const argv[])
+{
+    check(argc == 2, "arguments");
+    char kind = argv[0][0];
+    long count = atol(argv[1]), questions = 0;
+
+    make_network();
+    int server = server_at(kind == 'm' ? '4' : kind, PORT);
+    for (long i = 0; i < count; i++)
+        questions += i % 3 + 1;
+    pid_t pid = fork_named("server");
+    if (pid == 0) {
+        serve(server, questions, 10);
+        _exit(0);
+    }
+    close(server);
+    prctl(PR_SET_NAME, "client");
+    say("pids %d %d", getpid(), pid);
+    for (long i = 0; i < count; i++) {
+        bool is_connected = i % 2;
+        int file = is_connected ? client_of(kind, PORT) : datagram(kind);
+        size_t sent = 0, received = 0;
+
+        for (long j = 0; j <= i % 3; j++) {
+            size_t size = (size_t)((i * 7 + j) % 1400);
+            if (is_connected)
+                check(send(file, zeros, size, 0) == (ssize_t)size, "send");
+            else
+                send_to(file, kind, PORT, size);
+            ssize_t part = recv(file, zeros, sizeof zeros, 0);
+            check(part == (ssize_t)size + 10, "recv");
+            sent += size;
+            received += (size_t)part;
+        }
+        say("flow %u %zu %zu %ld", port_of(file), sent, received, i % 3 + 1);
+        // They stay open, so that no port comes twice.
+    }
+    check(reap(pid) == 0, "the server failed");
+    _exit(0);
+}
+
+static void set_mtu(int size)
+{
+    struct ifreq request = {.ifr_name = "lo", .ifr_mtu = size};
+    int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    check(file >= 0 && ioctl(file, SIOCSIFMTU, &request) == 0, "mtu");
+    close(file);
+}
+
+// datagram-ways: fragments, several datagrams of one call, none that anybody takes, binds that fail.
+int run_datagram_ways(int argc, char *const argv[])
+{
+    (void)argc, (void)argv;
+    make_network();
+    set_mtu(1500);
+    for (int i = 0; i < 2; i++) {
+        char kind = i ? '6' : '4';
+        int server = server_at(kind, PORT), file = datagram(kind);
+
+        send_to(file, kind, PORT, 9000);
+        check(recv(server, zeros, sizeof zeros, 0) == 9000, "fragments");
+        say("fragments%c %u", kind, port_of(file));
+        close(file);
+        close(server);
+    }
+
+    int server = server_at('4', PORT), file = client_of('4', PORT), size = 1000;
+    check(setsockopt(file, SOL_UDP, UDP_SEGMENT, &size, sizeof size) == 0, "UDP_SEGMENT");
+    check(send(file, zeros, 4500, 0) == 4500, "segments");
+    say("segments %u", port_of(file));
+    close(file);
+
+    file = client_of('4', PORT);
+    struct iovec parts[3] = {{zeros, 1}, {zeros, 20}, {zeros, 300}};
+    struct mmsghdr messages[3] = {{0}, {0}, {0}};
+    for (int i = 0; i < 3; i++) {
+        messages[i].msg_hdr.msg_iov = &parts[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    check(sendmmsg(file, messages, 3, 0) == 3, "sendmmsg");
+    check(write(file, zeros, 4000) == 4000, "write");
+    say("several %u", port_of(file));
+    close(file);
+
+    file = client_of('4', PORT + 1);
+    check(send(file, zeros, 5, 0) == 5, "send");
+    poll(NULL, 0, 20);
+    check(send(file, zeros, 5, 0) < 0 && errno == ECONNREFUSED, "not refused");
+    say("unheard %u", port_of(file));
+    close(file);
+
+    struct address address = loopback('4', PORT);
+    int second = datagram('4');
+    check(bind(second, &address.plain, address.size) < 0 && errno == EADDRINUSE, "bound twice");
+    close(second);
+    second = stream('4', 0);
+    address.ipv4.sin_addr.s_addr = inet_addr("192.0.2.1");
+    check(bind(second, &address.plain, address.size) < 0 && errno == EADDRNOTAVAIL, "bound to what is not here");
+    close(second);
+    close(server);
+    _exit(0);
+}
+
+// datagram-owners: flows of a socket that is inherited, of one that goes idle, of one that only receives, and of two that have
+// the same port one after the other.
+int run_datagram_owners(int argc, char *const argv[])
+{
+    (void)argc, (void)argv;
+    make_network();
+    int server = server_at('4', PORT);
+    int silent = server_at('4', PORT + 1);
+
+    // Opened by the parent, used by the child alone.
+    int file = client_of('4', PORT);
+    pid_t pid = fork_named("heir");
+    if (pid == 0) {
+        check(send(file, zeros, 77, 0) == 77, "send");
+        _exit(0);
+    }
+    check(reap(pid) == 0, "the heir failed");
+    say("inherited %u %d", port_of(file), pid);
+    close(file);
+
+    // Its socket stays open, and after a while it is used again.
+    file = client_of('4', PORT);
+    check(send(file, zeros, 10, 0) == 10, "send");
+    poll(NULL, 0, 2500);
+    check(send(file, zeros, 20, 0) == 20, "send");
+    say("idle %u", port_of(file));
+    close(file);
+
+    file = client_of('4', PORT + 1);
+    for (int i = 0; i < 5; i++)
+        check(send(file, zeros, 100, 0) == 100, "send");
+    say("silent %u", port_of(file));
+    close(file);
+    set("/proc/sys/net/ipv4/ip_local_port_range", "50000 50000");
+    for (int i = 1; i <= 2; i++) {
+        file = client_of('4', PORT);
+        check(send(file, zeros, 100 * i, 0) == 100 * i, "send");
+        close(file);
+    }
+    poll(NULL, 0, 50);
+    close(silent);
+    close(server);
+    _exit(0);
+}

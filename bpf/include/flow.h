@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// UDP flows: what goes between two addresses. The programs that see packets count them, those of udp.bpf.c tell of them;
+// the maps are shared.
+//
+// A flow is known by the addresses that its packets have as they pass the device, so that an answer fits whatever rewrites
+// them before. It ends when its socket is closed or nothing has passed for a while, and both is found by a look at all
+// flows: no tracepoint of every kernel tells that a UDP socket is closed.
+#ifndef FLOW_H
+#define FLOW_H
+
+#include "net.h"
+#include "ring.h"
+#include "scope.h"
+#include "task.h"
+#include "wire/network.h"
+
+// flow.flags and bound.flags beside those of the wire
+#define FLOW_UNWANTED (1u << 16) // out of scope: remembered, so that nobody asks again, and never told
+#define FLOW_ANSWERED (1u << 17) // by who has it from then on: often not the process that bound the socket
+#define BOUND_TOLD (1u << 18)
+
+// IPv4 as ::ffff:10.0.0.1.
+struct flow_key {
+    __u8 local[16];
+    __u8 remote[16];
+    __u16 local_port, remote_port; // of the host's byte order
+    __u32 namespace;
+};
+
+struct flow {
+    struct wire_task task; // pid 0 when nobody is known
+    struct wire_address asked;
+    __u64 start;
+    __u64 last;
+    __u64 sent, received; // bytes
+    __u32 packets_sent, packets_received;
+    __u64 socket; // address, and the number of its inode: an address is used again
+    __u64 inode;
+    // Of the last packet each way: what passes several devices is counted at the first.
+    __u64 packet_sent, device_sent;
+    __u64 packet_received, device_received;
+    __u32 interface;
+    __u32 flags;
+};
+
+// By need: they may be many, and are few on most hosts.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 65536);
+    __type(key, struct flow_key);
+    __type(value, struct flow);
+} flows SEC(".maps");
+
+struct bound_key {
+    __u8 address[16]; // zero for any
+    __u32 namespace;
+    __u32 port;
+};
+
+// Who gets what comes to a port, of sockets that were bound to one.
+struct bound {
+    struct wire_task task;
+    __u64 socket, inode;
+    __u64 start; // 0 when it was there before us
+    __u32 flags;
+    __u32 unused;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 8192);
+    __type(key, struct bound_key);
+    __type(value, struct bound);
+} bound_map SEC(".maps");
+
+static __always_inline int socket_lives(__u64 address, __u64 inode)
+{
+    struct sock *sk = (void *)address;
+
+    return sk && inode && inode_of(BPF_CORE_READ(sk, sk_socket)) == inode;
+}
+
+static __always_inline void set_endpoint(struct wire_address *address, const __u8 *bytes, __u16 port, __u32 interface)
+{
+    __builtin_memcpy(address->bytes, bytes, 16);
+    address->port = port;
+    address->unused = 0;
+    address->scope = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80 ? interface : 0;
+}
+
+static __always_inline void fill_flow(struct wire_connection *record, const struct flow_key *key, const struct flow *flow,
+                                      __u16 kind)
+{
+    fill_header(&record->header, sizeof(*record), kind);
+    record->header.flags = flow->flags & 0xff;
+    record->task = flow->task;
+    record->asked = flow->asked;
+    set_endpoint(&record->local, key->local, key->local_port, flow->interface);
+    set_endpoint(&record->remote, key->remote, key->remote_port, flow->interface);
+    record->duration = flow->last > flow->start ? flow->last - flow->start : 0;
+    record->sent = flow->sent;
+    record->received = flow->received;
+    record->segments_sent = flow->packets_sent;
+    record->segments_received = flow->packets_received;
+    record->retransmits = 0;
+    record->round_trip = 0;
+    record->namespace = key->namespace;
+    record->error = 0;
+    record->end = 0;
+    record->protocol = IPPROTO_UDP;
+    record->unused = 0;
+}
+
+#endif
