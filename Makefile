@@ -80,7 +80,7 @@ live-tests: all
 	$(SWIFT) build $(RELEASE) --product live-tests $(QUIET)
 
 test-live: live-tests
-	-@.ci/setup strace # without it one test is skipped
+	-@.ci/setup strace nft=nftables iptables # without them tests are skipped
 	$(SUDO) .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE)
 
 test-guests: live-tests

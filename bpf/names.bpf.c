@@ -83,6 +83,8 @@ int message_sent(__u64 *context)
             return 0;
     } else if (sk->sk_protocol == IPPROTO_TCP) {
         flags = WIRE_MESSAGE_STREAM;
+        if (sk->__sk_common.skc_state == TCP_SYN_SENT)
+            note_translation(skb, &packet, sk);
         if (sk->__sk_common.skc_dport != bpf_htons(PORT_DNS)) {
             flags |= WIRE_MESSAGE_TLS;
             if (data_segments_out(sk) > HELLO_SEGMENTS)

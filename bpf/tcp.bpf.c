@@ -9,6 +9,7 @@
 #include "common.h"
 
 #include "call.h"
+#include "connection.h"
 #include "once.h"
 #include "ring.h"
 #include "scope.h"
@@ -32,29 +33,6 @@ const volatile struct wire_network network SEC(".rodata.network");
 #define ECANCELED 125
 #define ERESTARTSYS 512 // a signal interrupted the call; 513 to 516 are its variants
 #define ERESTART_LAST 516
-
-// entry.flags beside those of the wire
-#define ENTRY_PENDING (1u << 8)      // listen has not returned
-#define ENTRY_DECIDED (1u << 9)      // the connect was told
-#define ENTRY_LOCAL_FIN (1u << 10)   // this side closed first
-#define ENTRY_REMOTE_FIN (1u << 11)
-#define WIRE_FLAGS (ENTRY_PENDING - 1)
-
-struct entry {
-    struct wire_task task; // pid 0: nobody yet
-    struct wire_address asked;
-    __u64 start; // of the attempt, later of the connection
-    __u32 flags;
-    __u32 look; // the last look at all sockets that has told it
-};
-
-// What is known of each socket, by its address.
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 65536);
-    __type(key, __u64);
-    __type(value, struct entry);
-} sockets SEC(".maps");
 
 // Sockets whose connect has failed in an interrupt, and was told: the call that returns the error must not tell it again.
 // A socket's address is used again, so with the number of its inode.
@@ -211,6 +189,12 @@ static __always_inline void add_entry(struct wire_connection *record, const stru
     record->task = entry->task;
     record->asked = entry->asked;
     record->header.flags = entry->flags & WIRE_FLAGS;
+    if (entry->flags & ENTRY_TRANSLATED) {
+        if (!(entry->flags & WIRE_CONNECTION_ASKED))
+            record->asked = record->remote;
+        record->header.flags |= WIRE_CONNECTION_ASKED;
+        record->remote = entry->got;
+    }
     if (!(entry->flags & (WIRE_CONNECTION_NO_START | WIRE_CONNECTION_EARLIER)))
         record->duration = record->header.time - entry->start;
 }

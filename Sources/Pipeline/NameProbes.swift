@@ -21,7 +21,8 @@ struct NameProbes: ~Copyable {
 
     /// Loads and attaches.
     init(
-        _ config: wire_config, isScoped: Bool, _ types: KernelTypes, sharing processes: borrowing BPFObject
+        _ config: wire_config, isScoped: Bool, _ types: KernelTypes, sharing processes: borrowing BPFObject,
+        _ tcp: borrowing TCPProbes
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_names, types: types)
         try object.configure(config)
@@ -42,6 +43,7 @@ struct NameProbes: ~Copyable {
         try object.setSection(".rodata.names", to: names)
         try object.setSection(".rodata.udp", to: wire_udp(scoped: isScoped ? 1 : 0, unused: 0))
         try object.joinRing(of: processes)
+        try object.share(try tcp.sockets(), map: "sockets")
         try object.load()
         // Answers first: one is of no use without its question.
         let received = try object.attach("message_received")

@@ -95,8 +95,11 @@ struct TCPProbes: ~Copyable {
         return try object.runIterator("socket_existing")
     }
 
-    /// struct entry in bpf/tcp.bpf.c.
-    private typealias Entry = InlineArray<15, UInt64>
+    /// What is remembered of each connection: `sockets` in bpf/include/connection.h.
+    func sockets() throws(BPFError) -> BPFMap { try object.map(named: "sockets") }
+
+    /// struct entry in bpf/include/connection.h.
+    private typealias Entry = InlineArray<18, UInt64>
 
     /// Whether a connection is open of a process of which `isGone` holds: the kernel is about to close it.
     func hasConnection(of isGone: (UInt32) -> Bool) -> Bool {
@@ -104,7 +107,7 @@ struct TCPProbes: ~Copyable {
         for key in map.keys(initial: UInt64(0)) {
             guard let entry = map.value(of: key, initial: Entry(repeating: 0)) else { continue }
             let pid = UInt32(truncatingIfNeeded: entry[0])
-            if pid != 0, UInt32(truncatingIfNeeded: entry[14]) & WIRE_CONNECTION_LISTENER == 0, isGone(pid) {
+            if pid != 0, UInt32(truncatingIfNeeded: entry[17]) & WIRE_CONNECTION_LISTENER == 0, isGone(pid) {
                 return true
             }
         }

@@ -90,21 +90,19 @@ struct TraceProbes: ~Copyable {
             signals = try SignalProbes(wanted: options.signals, predicate, config, types, sharing: processes.object)
         }
         var tcp: TCPProbes?
-        if let connections {
-            tcp = try TCPProbes(
-                config, isScoped: tracks || !options.scope.isEmpty, types, connections, sharing: processes.object)
-        }
-        missing += tcp?.missing ?? []
         var names: NameProbes?
         var udp: UDPProbes?
-        if options.command == .watchNet {
-            let probes = try NameProbes(
-                config, isScoped: tracks || !options.scope.isEmpty, types, sharing: processes.object)
-            if let reason = probes.missing { missing.append(reason) }
-            let sockets = try UDPProbes(config, types, binds, sharing: processes.object, probes)
-            if let reason = sockets.missing { missing.append(reason) }
+        if let connections {
+            let isScoped = tracks || !options.scope.isEmpty
+            let states = try TCPProbes(
+                config, isScoped: isScoped, types, connections, sharing: processes.object)
+            let packets = try NameProbes(config, isScoped: isScoped, types, sharing: processes.object, states)
+            let sockets = try UDPProbes(config, types, binds, sharing: processes.object, packets)
+            missing += states.missing
+            missing += [packets.missing, sockets.missing].compactMap { $0 }
+            tcp = consume states
+            names = consume packets
             udp = consume sockets
-            names = consume probes
         }
         self.missing = missing
         udpIdle = options.udpIdle

@@ -102,7 +102,8 @@ extension TextRenderer {
     }
 
     private func appendFate(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {
-        let time = connection.duration.map { durationText($0) }
+        // A flow of one datagram has none.
+        let time = connection.duration.flatMap { $0 == 0 && connection.isUDP ? nil : durationText($0) }
         switch event.action {
         case .connect where connection.error == nil:
             line.buffer.append("connected")

@@ -8,7 +8,7 @@ programs=(
     sh bash dash
     '[' basename cat chgrp chmod chown chroot cmp comm cp cut date dd df diff
     dirname du echo env expr false find grep groups head id install kill link ln
-    ls mkdir mkfifo mknod mktemp mount mountpoint mv nice nohup nproc nsenter od
+    ls mkdir mkfifo mknod mktemp mount mountpoint mv nft nice nohup nproc nsenter od
     paste prlimit printf ps readlink realpath rm rmdir script sed seq setpriv
     setsid sha256sum sleep sort stat stty sync tail tee test timeout touch tr
     true truncate tty umount uname uniq unlink unshare wc whoami xargs yes

@@ -23,6 +23,7 @@ tools=(
     zstd=zstd
     dash=dash
     setpriv=util-linux
+    nft=nftables
     mkfs.ext4=e2fsprogs
 )
 

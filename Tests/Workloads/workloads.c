@@ -57,6 +57,7 @@ static const struct {
     {"endings", run_endings},
     {"ways", run_ways},
     {"standing", run_standing},
+    {"translated", run_translated},
     {"datagrams", run_datagrams},
     {"datagram-ways", run_datagram_ways},
     {"datagram-owners", run_datagram_owners},

@@ -4,23 +4,9 @@
 #ifndef SOCKET_H
 #define SOCKET_H
 
+#include "connection.h"
 #include "net.h"
 #include "wire/network.h"
-
-// include/net/tcp_states.h
-enum tcp_state {
-    TCP_ESTABLISHED = 1,
-    TCP_SYN_SENT,
-    TCP_SYN_RECV,
-    TCP_FIN_WAIT1,
-    TCP_FIN_WAIT2,
-    TCP_TIME_WAIT,
-    TCP_CLOSE,
-    TCP_CLOSE_WAIT,
-    TCP_LAST_ACK,
-    TCP_LISTEN,
-    TCP_CLOSING,
-};
 
 #define SOCK_DONE 1 // enum sock_flags: the peer's FIN has come
 
@@ -67,17 +53,6 @@ struct socket_address {
     __u8 ipv6[16];
     __u32 scope;
 };
-
-static __always_inline void set_ipv4(struct wire_address *address, __u32 ipv4)
-{
-    __u32 *words = (__u32 *)address->bytes;
-
-    words[0] = 0;
-    words[1] = 0;
-    words[2] = bpf_htonl(0xffff);
-    words[3] = ipv4;
-    address->scope = 0;
-}
 
 static __always_inline int is_link_local(const struct wire_address *address)
 {

@@ -38,7 +38,7 @@ package final class ConnectionRecord: Sendable {
 
     package var isUDP: Bool { fixed.protocol == UInt16(WIRE_PROTOCOL_UDP) }
     /// Whether it is a flow that asks a DNS server.
-    package var isLookup: Bool { isUDP && isIncoming == false && fixed.remote.port == 53 }
+    package var isLookup: Bool { isUDP && isIncoming == false && (fixed.remote.port == 53 || asked.port == 53) }
 
     /// Whether somebody is known who connected, accepted or listens.
     package var hasOwner: Bool { fixed.task.pid != 0 }
