@@ -73,12 +73,15 @@ int message_sent(__u64 *context)
     packet.transport = skb->head + skb->transport_header - skb->data;
     packet.end = skb->len;
     if (sk->sk_protocol == IPPROTO_UDP) {
-        if (!read_datagram(skb, &packet))
+        struct internet_head head;
+
+        read_internet(skb, skb->head + skb->network_header, &head);
+        if (!read_datagram(skb, &head, &packet))
             return 0;
         // What passes several devices is told at the first, unless that is another namespace's.
         if (skb->dev->nd_net.net != sk->__sk_common.skc_net.net)
             return 0;
-        count_sent(skb, &packet, sk);
+        count_sent(skb, &head, &packet, sk);
         if (packet.destination_port != PORT_DNS || !packet.size)
             return 0;
     } else if (sk->sk_protocol == IPPROTO_TCP) {
@@ -130,16 +133,17 @@ int message_received(__u64 *context)
 {
     struct sk_buff *skb = PACKET(context[0]);
     struct message_place *place;
+    struct internet_head head;
     struct packet packet = {};
     __u32 flags = WIRE_MESSAGE_RECEIVED;
 
     if (!is_internet(skb))
         return 0;
-    switch (read_arrived(skb, &packet)) {
+    switch (read_arrived(skb, &head, &packet)) {
     case IPPROTO_UDP:
-        if (!read_datagram(skb, &packet))
+        if (!read_datagram(skb, &head, &packet))
             return 0;
-        count_received(skb, &packet);
+        count_received(skb, &head, &packet);
         if (packet.source_port != PORT_DNS || !packet.size)
             return 0;
         break;

@@ -7,6 +7,7 @@
 //     generate CPU flood SECONDS          the same, as many as this CPU can start
 //     generate CPU open COUNT             open+close
 //     generate CPU connect COUNT          connect+accept+close of both sides, on the loopback device
+//     generate CPU datagram COUNT         sendto of 100 bytes by UDP on the loopback device, and its recv
 //     generate CPU getppid COUNT          the shortest system call
 //
 // Prints the number of operations and, but for flood, the ns that each took (of getppid: the mean of each 1000).
@@ -97,13 +98,21 @@ static void connect_one(int server)
     close(accepted);
 }
 
+static void datagram_one(int sender, int receiver)
+{
+    static char bytes[100];
+
+    if (send(sender, bytes, sizeof(bytes), 0) != sizeof(bytes) || recv(receiver, bytes, sizeof(bytes), 0) != sizeof(bytes))
+        fail("generate: datagram");
+}
+
 int main(int count, char **arguments)
 {
     cpu_set_t cpus;
     static char program[4096];
 
     if (count < 4)
-        return fputs("usage: generate CPU exec|pace|flood|open|connect|getppid COUNT [MICROS]\n", stderr), 64;
+        return fputs("usage: generate CPU exec|pace|flood|open|connect|datagram|getppid COUNT [MICROS]\n", stderr), 64;
     CPU_ZERO(&cpus);
     CPU_SET(atoi(arguments[1]), &cpus);
     if (sched_setaffinity(0, sizeof(cpus), &cpus))
@@ -129,6 +138,17 @@ int main(int count, char **arguments)
     long block = strcmp(kind, "getppid") == 0 ? 1000 : 1;
     unsigned random = 1;
     int server = strcmp(kind, "connect") == 0 ? listener() : -1;
+    int receiver = -1, sender = -1;
+    if (strcmp(kind, "datagram") == 0) {
+        socklen_t size = sizeof(here);
+        receiver = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        here.sin_family = AF_INET;
+        here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (bind(receiver, (struct sockaddr *)&here, sizeof(here)) ||
+            getsockname(receiver, (struct sockaddr *)&here, &size) || connect(sender, (struct sockaddr *)&here, size))
+            fail("generate: datagram");
+    }
     wanted /= block;
     for (long before = begin, after; done < wanted && done < SAMPLES_MAX && before < end; before = after) {
         if (pause) { // 50 to 150 % of it, so that it never beats in time with a timer of the tool
@@ -140,6 +160,8 @@ int main(int count, char **arguments)
         if (block > 1)
             for (long i = 0; i < block; i++)
                 syscall(SYS_getppid);
+        else if (sender >= 0)
+            datagram_one(sender, receiver);
         else if (server >= 0)
             connect_one(server);
         else if (strcmp(kind, "open") == 0)

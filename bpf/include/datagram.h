@@ -38,30 +38,16 @@ static __always_inline void set_key_address(__u8 *address, const struct internet
     words[3] = is_source ? head->v4.source : head->v4.destination;
 }
 
-// False for a part of a datagram that is not its first: that has its length.
-static __always_inline int fill_key(struct flow_key *key, struct sk_buff *skb, unsigned char *at,
-                                    const struct packet *packet, const int is_sent)
+static __always_inline void fill_key(struct flow_key *key, struct sk_buff *skb, const struct internet_head *head,
+                                     const struct packet *packet, const int is_sent)
 {
-    struct internet_head head;
     int is_v4 = skb->protocol == bpf_htons(ETH_P_IP);
 
-    READ(head, at);
-    if (is_v4) {
-        if (head.v4.fragment & bpf_htons(0x1fff))
-            return 0;
-    } else if (head.v6.protocol == IPPROTO_FRAGMENT) {
-        __u16 place = 0;
-
-        READ(place, skb->data + packet->transport - 6);
-        if (place & bpf_htons(0xfff8))
-            return 0;
-    }
-    set_key_address(key->local, &head, is_v4, is_sent);
-    set_key_address(key->remote, &head, is_v4, !is_sent);
+    set_key_address(key->local, head, is_v4, is_sent);
+    set_key_address(key->remote, head, is_v4, !is_sent);
     key->local_port = is_sent ? packet->source_port : packet->destination_port;
     key->remote_port = is_sent ? packet->destination_port : packet->source_port;
     key->namespace = skb->dev->nd_net.net->ns.inum;
-    return 1;
 }
 
 // How many packets of the wire one of the kernel's stands for (UDP_SEGMENT, UDP_GRO).
@@ -189,16 +175,17 @@ static __always_inline void end_flow(const struct flow_key *key, const struct fl
     bpf_map_delete_elem(&flows, key);
 }
 
-static __always_inline void count_sent(struct sk_buff *skb, const struct packet *packet, struct sock *sk)
+static __always_inline void count_sent(struct sk_buff *skb, const struct internet_head *head,
+                                       const struct packet *packet, struct sock *sk)
 {
     __u32 size = packet->datagram, packets;
     struct flow_key key;
     struct flow *flow;
 
     // A tunnel's packet around one of this socket has other ports.
-    if (packet->source_port != sk->__sk_common.skc_num ||
-        !fill_key(&key, skb, skb->head + skb->network_header, packet, 1))
+    if (packet->source_port != sk->__sk_common.skc_num)
         return;
+    fill_key(&key, skb, head, packet, 1);
     packets = packets_of(skb);
     flow = bpf_map_lookup_elem(&flows, &key);
     if (flow && flow->flags & WIRE_CONNECTION_OUTGOING && flow->inode && flow->inode != inode_of(sk->sk_socket)) {
@@ -227,14 +214,14 @@ static __always_inline void count_sent(struct sk_buff *skb, const struct packet 
     __atomic_fetch_add(&flow->packets_sent, packets, __ATOMIC_RELAXED);
 }
 
-static __always_inline void count_received(struct sk_buff *skb, const struct packet *packet)
+static __always_inline void count_received(struct sk_buff *skb, const struct internet_head *head,
+                                           const struct packet *packet)
 {
     __u32 size = packet->datagram, packets;
     struct flow_key key;
     struct flow *flow;
 
-    if (!fill_key(&key, skb, skb->data, packet, 0))
-        return;
+    fill_key(&key, skb, head, packet, 0);
     packets = packets_of(skb);
     flow = bpf_map_lookup_elem(&flows, &key);
     if (!flow) {

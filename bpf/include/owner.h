@@ -6,7 +6,7 @@
 
 #include "net.h"
 
-#define DESCRIPTORS_AT_ONCE 32
+#define DESCRIPTORS_AT_ONCE 16
 #define DESCRIPTORS_MAX 1024
 
 // Whether one of so many descriptors is of the file at `wanted`. Verified once, for all of the loop below.

@@ -105,26 +105,82 @@ struct datagram_head {
     __u16 source, destination, size, checksum;
 };
 
-static __always_inline int read_datagram(struct sk_buff *skb, struct packet *packet)
-{
-    struct datagram_head head;
-    __u32 size;
+struct internet_head {
+    union {
+        struct {
+            __u8 words; // the lower half, of 4 bytes
+            __u8 service;
+            __u16 size;
+            __u16 id;
+            __u16 fragment;
+            __u8 life;
+            __u8 protocol;
+            __u16 checksum;
+            __u32 source, destination;
+            struct datagram_head next; // where there are no options
+        } v4;
+        struct {
+            __u32 flow;
+            __u16 size;
+            __u8 protocol;
+            __u8 life;
+            __u8 source[16], destination[16];
+            struct datagram_head next;
+        } v6;
+    };
+};
 
-    READ(head, skb->data + packet->transport);
-    packet->source_port = bpf_ntohs(head.source);
-    packet->destination_port = bpf_ntohs(head.destination);
-    packet->payload = packet->transport + sizeof(head);
+// False for one that is too short for its head.
+static __always_inline int take_datagram(const struct datagram_head *head, struct packet *packet)
+{
+    __u32 size = bpf_ntohs(head->size);
+
+    packet->source_port = bpf_ntohs(head->source);
+    packet->destination_port = bpf_ntohs(head->destination);
+    packet->payload = packet->transport + sizeof(*head);
     if (packet->end < packet->payload)
         return 0;
-    size = bpf_ntohs(head.size);
     packet->size = packet->end - packet->payload;
     packet->datagram = packet->size;
-    if (size >= sizeof(head)) { // 0: more than 64 KiB
-        packet->datagram = size - sizeof(head);
+    if (size >= sizeof(*head)) { // 0: more than 64 KiB
+        packet->datagram = size - sizeof(*head);
         if (packet->datagram < packet->size) // Ethernet fills short packets up
             packet->size = packet->datagram;
     }
     return 1;
+}
+
+// Of a packet whose transport is known; `internet` is its head. False for a part of a datagram that is not its first, which
+// has its length.
+static __always_inline int read_datagram(struct sk_buff *skb, const struct internet_head *internet, struct packet *packet)
+{
+    struct datagram_head head;
+
+    if (skb->protocol == bpf_htons(ETH_P_IP)) {
+        if (internet->v4.fragment & bpf_htons(0x1fff))
+            return 0;
+        if ((internet->v4.words & 15) == 5)
+            return take_datagram(&internet->v4.next, packet);
+    } else if (internet->v6.protocol == IPPROTO_UDP) {
+        return take_datagram(&internet->v6.next, packet);
+    } else if (internet->v6.protocol == IPPROTO_FRAGMENT) {
+        __u16 place = 0;
+
+        READ(place, skb->data + packet->transport - 6);
+        if (place & bpf_htons(0xfff8))
+            return 0;
+    }
+    READ(head, skb->data + packet->transport);
+    return take_datagram(&head, packet);
+}
+
+// One helper call for both heads.
+static __always_inline void read_internet(struct sk_buff *skb, unsigned char *at, struct internet_head *head)
+{
+    if (skb->protocol == bpf_htons(ETH_P_IP))
+        READ(head->v4, at);
+    else
+        READ(head->v6, at);
 }
 
 struct segment_head {
@@ -150,55 +206,28 @@ static __always_inline int read_segment(struct sk_buff *skb, struct packet *pack
     return 1;
 }
 
-struct internet_head {
-    union {
-        struct {
-            __u8 words; // the lower half, of 4 bytes
-            __u8 service;
-            __u16 size;
-            __u16 id;
-            __u16 fragment;
-            __u8 life;
-            __u8 protocol;
-            __u16 checksum;
-            __u32 source, destination;
-            __u16 ports[2]; // where there are no options
-        } v4;
-        struct {
-            __u32 flow;
-            __u16 size;
-            __u8 protocol;
-            __u8 life;
-            __u8 source[16], destination[16];
-            __u16 ports[2];
-        } v6;
-    };
-};
-
 // Of a packet that has just come from a device: its protocol, 0 for one without ports.
-static __always_inline int read_arrived(struct sk_buff *skb, struct packet *packet)
+static __always_inline int read_arrived(struct sk_buff *skb, struct internet_head *head, struct packet *packet)
 {
-    struct internet_head head;
     int protocol;
 
+    read_internet(skb, skb->data, head);
     if (skb->protocol == bpf_htons(ETH_P_IP)) {
-        READ(head.v4, skb->data);
-        if (head.v4.fragment & bpf_htons(0x1fff)) // not the first
+        if (head->v4.fragment & bpf_htons(0x1fff)) // not the first
             return 0;
-        packet->transport = (head.v4.words & 15) * 4;
-        packet->end = bpf_ntohs(head.v4.size);
-        packet->source_port = bpf_ntohs(head.v4.ports[0]);
-        protocol = head.v4.protocol;
+        packet->transport = (head->v4.words & 15) * 4;
+        packet->end = bpf_ntohs(head->v4.size);
+        packet->source_port = bpf_ntohs(head->v4.next.source);
+        protocol = head->v4.protocol;
         if (packet->transport != 20)
             READ(packet->source_port, skb->data + packet->transport);
         if (packet->transport != 20)
             packet->source_port = bpf_ntohs(packet->source_port);
     } else {
-        READ(head.v6, skb->data);
         packet->transport = 40;
-        packet->end = bpf_ntohs(head.v6.size) ? bpf_ntohs(head.v6.size) + 40 : 0;
-        packet->source_port = bpf_ntohs(head.v6.ports[0]);
-        protocol = head.v6.protocol;
+        packet->end = bpf_ntohs(head->v6.size) ? bpf_ntohs(head->v6.size) + 40 : 0;
+        packet->source_port = bpf_ntohs(head->v6.next.source);
+        protocol = head->v6.protocol;
         if (protocol == IPPROTO_FRAGMENT) {
             __u16 place = 0;
             __u8 next = 0;
