@@ -6,7 +6,7 @@ internal import CWire
 internal import Glibc
 
 /// The programs that see packets: DNS messages, the beginnings of TLS connections, and UDP, which they count. Their records
-/// go into the ring of the processes.
+/// go into the ring of `TCPProbes`.
 struct NameProbes: ~Copyable {
     private let sent, received: BPFLink
     private let object: BPFObject
@@ -21,8 +21,7 @@ struct NameProbes: ~Copyable {
 
     /// Loads and attaches.
     init(
-        _ config: wire_config, isScoped: Bool, _ types: KernelTypes, sharing processes: borrowing BPFObject,
-        _ tcp: borrowing TCPProbes
+        _ config: wire_config, isScoped: Bool, _ types: KernelTypes, sharing tcp: borrowing TCPProbes
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_names, types: types)
         try object.configure(config)
@@ -42,7 +41,7 @@ struct NameProbes: ~Copyable {
                 + " them (/proc/kallsyms, kptr_restrict)" : nil
         try object.setSection(".rodata.names", to: names)
         try object.setSection(".rodata.udp", to: wire_udp(scoped: isScoped ? 1 : 0, unused: 0))
-        try object.joinRing(of: processes)
+        try object.joinRing(of: tcp.object)
         try object.share(try tcp.sockets(), map: "sockets")
         try object.load()
         // Answers first: one is of no use without its question.

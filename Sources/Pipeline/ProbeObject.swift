@@ -18,11 +18,15 @@ extension BPFObject {
         if let predicate { try setSection(".rodata.predicate", to: predicate) }
     }
 
-    /// Sends its records into the ring of `owner`, which is loaded and outlives it, and asks the same marks. Before load.
+    /// Asks the same marks as `owner`, which is loaded and outlives it. Before load.
+    func joinScope(of owner: borrowing BPFObject) throws(BPFError) {
+        for map in ["task_scope", "cgroup_scope"] { try share(try owner.map(named: map), map: map) }
+    }
+
+    /// The same, and sends its records into the ring of `owner`.
     func joinRing(of owner: borrowing BPFObject) throws(BPFError) {
-        for map in ["ring", "task_scope", "cgroup_scope", ".data.control"] {
-            try share(try owner.map(named: map), map: map)
-        }
+        try joinScope(of: owner)
+        for map in ["ring", ".data.control"] { try share(try owner.map(named: map), map: map) }
     }
 
     /// Room for a wire_facts, and the counter behind it: struct facts_place in bpf/include/facts.h.

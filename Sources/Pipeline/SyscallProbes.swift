@@ -37,8 +37,7 @@ struct SyscallProbes: ~Copyable {
         try object.configure(config, predicate)
         try object.setSection(
             ".rodata.syscalls", words: rules.lowered(counts: counts?.wire, seesEntry: needsEntry))
-        try object.share(try processes.map(named: "task_scope"), map: "task_scope")
-        try object.share(try processes.map(named: "cgroup_scope"), map: "cgroup_scope")
+        try object.joinScope(of: processes)
         try object.setCapacity(counts == nil ? UInt32(bufferSize) : UInt32(getpagesize()), map: "ring")
         if needsEntry { try object.setCapacity(256, map: "exec_paths") }
         if let counts {

@@ -4,13 +4,21 @@ internal import BPFRuntime
 internal import CObjects
 internal import CWire
 
-/// The programs that see TCP connections. Their records go into the ring of the processes.
+/// The programs that see TCP connections. Their records, and those of all that is about the network, go into a ring of their
+/// own: a flood of packets loses no process.
+@safe
 struct TCPProbes: ~Copyable {
-    // Links are destroyed before the object.
+    // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
     private let states: InlineArray<3, BPFLink?>
     private let returns: InlineArray<4, BPFLink?>
-    private let object: BPFObject
+    let ring: BPFRing
+    let object: BPFObject
+    private let controlSection: Mapping
     private let isRepeated: Bool
+
+    var control: UnsafeMutablePointer<wire_control> {
+        unsafe controlSection.start.assumingMemoryBound(to: wire_control.self)
+    }
 
     /// Hooks in use, for the footer.
     let hooks: [String]
@@ -24,7 +32,7 @@ struct TCPProbes: ~Copyable {
     /// Loads and attaches. `isScoped` when somebody was asked for.
     init(
         _ config: wire_config, isScoped: Bool, _ types: KernelTypes, _ hook: HostCheck.ConnectionHook,
-        sharing processes: borrowing BPFObject
+        sharing processes: borrowing BPFObject, bufferSize: Int
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_tcp, types: types)
         try object.configure(config)
@@ -36,7 +44,8 @@ struct TCPProbes: ~Copyable {
         settings.sees_returns = hook.name == nil ? 0 : 1
         if case .tracepoint = hook { settings.asks_registers = 1 }
         try object.setSection(".rodata.network", to: settings)
-        try object.joinRing(of: processes)
+        try object.joinScope(of: processes)
+        try object.setCapacity(UInt32(bufferSize), map: "ring")
         let isRepeated = config.repeated != 0
         let statePrograms = Self.statePrograms.prefix(isRepeated ? 3 : 2)
         for program in Self.statePrograms.dropFirst(statePrograms.count) {
@@ -53,6 +62,8 @@ struct TCPProbes: ~Copyable {
         if case .tracepoint = hook { usesTracepoints = true }
         try object.setEnabled(usesTracepoints, program: "call_exited")
         try object.load()
+        let control = try object.sharedSection(".data.control")
+        let ring = try BPFRing(try object.map(named: "ring"), size: bufferSize)
 
         // What tells of returns first: a socket that is seen to begin has them.
         var returns = InlineArray<4, BPFLink?> { _ in nil }
@@ -75,7 +86,9 @@ struct TCPProbes: ~Copyable {
         }
         self.states = states
         self.returns = returns
+        self.ring = ring
         self.object = object
+        controlSection = control
         self.isRepeated = isRepeated
         hooks =
             ["connections by tp_btf/inet_sock_set_state"]

@@ -10,11 +10,11 @@ internal import Policy
 /// All programs of a run: those of processes, which every command needs to tell who it was, and those of system calls,
 /// signals and the network where they are asked for.
 struct TraceProbes: ~Copyable {
-    // Destroyed in this order: the others use maps of the processes' object.
-    private let tcp: TCPProbes?
+    // Destroyed in this order: the others use maps of the processes' object, and some those of connections.
     private let udp: UDPProbes?
-    private let signals: SignalProbes?
     private let names: NameProbes?
+    private let tcp: TCPProbes?
+    private let signals: SignalProbes?
     private let uring: URingProbes?
     private let syscalls: SyscallProbes?
     let processes: ProcessProbes
@@ -95,9 +95,10 @@ struct TraceProbes: ~Copyable {
         if let connections {
             let isScoped = tracks || !options.scope.isEmpty
             let states = try TCPProbes(
-                config, isScoped: isScoped, types, connections, sharing: processes.object)
-            let packets = try NameProbes(config, isScoped: isScoped, types, sharing: processes.object, states)
-            let sockets = try UDPProbes(config, types, binds, sharing: processes.object, packets)
+                config, isScoped: isScoped, types, connections, sharing: processes.object,
+                bufferSize: options.bufferSize)
+            let packets = try NameProbes(config, isScoped: isScoped, types, sharing: states)
+            let sockets = try UDPProbes(config, types, binds, sharing: states, packets)
             missing += states.missing
             missing += [packets.missing, sockets.missing].compactMap { $0 }
             tcp = consume states
@@ -178,9 +179,21 @@ struct TraceProbes: ~Copyable {
     ///
     /// A record that is being written may be older than what the other ring has: by the microseconds that writing it takes.
     func drain(_ body: (RawSpan) -> Bool) -> Int {
+        unsafe withSecondRing { ring, _ in Self.drain(processes.ring, ring, body) }
+            ?? processes.ring.drain { body($0) ? .taken : .takenLast }
+    }
+
+    /// Lends the ring of what comes in floods, and the words shared with its programs. `nil` where there is none.
+    private func withSecondRing<Result>(
+        _ body: (borrowing BPFRing, UnsafeMutablePointer<wire_control>) -> Result
+    ) -> Result? {
         switch syscalls {
-        case .none: processes.ring.drain { body($0) ? .taken : .takenLast }
-        case .some(let calls): Self.drain(processes.ring, calls.ring, body)
+        case .some(let calls): return unsafe body(calls.ring, calls.control)
+        case .none: break
+        }
+        switch tcp {
+        case .some(let tcp): return unsafe body(tcp.ring, tcp.control)
+        case .none: return nil
         }
     }
 
@@ -225,18 +238,14 @@ struct TraceProbes: ~Copyable {
     var watchesCalls: Bool { syscalls != nil }
 
     var isEmpty: Bool {
-        switch syscalls {
-        case .none: processes.ring.isEmpty
-        case .some(let calls): processes.ring.isEmpty && calls.ring.isEmpty
-        }
+        let second = unsafe withSecondRing { ring, _ in ring.isEmpty }
+        return processes.ring.isEmpty && second != false
     }
 
     /// Becomes readable when a program has woken the reader.
     var descriptors: [Int32] {
-        switch syscalls {
-        case .none: [processes.ring.descriptor]
-        case .some(let calls): [processes.ring.descriptor, calls.ring.descriptor]
-        }
+        let second = unsafe withSecondRing { ring, _ in ring.descriptor }
+        return [processes.ring.descriptor] + [second].compactMap { $0 }
     }
 
     /// Asks the programs to wake the reader with the next record. Look at the rings once more before waiting.
@@ -252,10 +261,8 @@ struct TraceProbes: ~Copyable {
 
     /// The words that both sides write, of each object with a ring.
     private var controls: [UnsafeMutablePointer<wire_control>] {
-        switch syscalls {
-        case .none: unsafe [processes.control]
-        case .some(let calls): unsafe [processes.control, calls.control]
-        }
+        let second = unsafe withSecondRing { _, control in unsafe control }
+        return unsafe [processes.control] + (second.map { unsafe [$0] } ?? [])
     }
 
     /// How many records could not be delivered so far, by cause.

@@ -20,11 +20,11 @@ struct UDPProbes: ~Copyable {
     /// Loads and attaches.
     init(
         _ config: wire_config, _ types: KernelTypes, _ hook: HostCheck.BindHook,
-        sharing processes: borrowing BPFObject, _ names: borrowing NameProbes
+        sharing tcp: borrowing TCPProbes, _ names: borrowing NameProbes
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_udp, types: types)
         try object.configure(config)
-        try object.joinRing(of: processes)
+        try object.joinRing(of: tcp.object)
         for map in NameProbes.flowMaps { try object.share(try names.map(map), map: map) }
         for (program, function) in HostCheck.bindFunctions {
             if hook.functions[program] != nil {
