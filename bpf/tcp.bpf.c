@@ -501,11 +501,15 @@ static __always_inline int connect_failed(struct socket *socket, const void *giv
     struct wire_connection record;
     struct sock *sk;
     __u64 key, *told;
+    __u16 protocol;
 
     if (result >= 0 || !is_final(-result) || !socket)
         return 0;
     sk = BPF_CORE_READ(socket, sk);
-    if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+    if (!sk)
+        return 0;
+    protocol = BPF_CORE_READ(sk, sk_protocol);
+    if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
         return 0;
     key = (__u64)sk;
     told = bpf_map_lookup_elem(&failed, &key);
@@ -529,7 +533,7 @@ static __always_inline int connect_failed(struct socket *socket, const void *giv
     fill_header(&record.header, sizeof(record), WIRE_CONNECT);
     record.header.flags = WIRE_CONNECTION_OUTGOING | WIRE_CONNECTION_NO_START;
     record.namespace = network_namespace(sk, 0);
-    record.protocol = IPPROTO_TCP;
+    record.protocol = protocol;
     record.error = -result;
     emit(&record, sizeof(record), WIRE_CONNECT);
     return 0;
@@ -636,6 +640,18 @@ int connect_returned(__u64 *context)
     READ(socket, &context[0]);
     READ(address, &context[1]);
     return connect_failed(socket, address, 0, (int)context[5], 1);
+}
+
+// inet_dgram_connect(socket, address, length, flags)
+SEC("fexit")
+int datagram_connect_returned(__u64 *context)
+{
+    const void *address = 0;
+    struct socket *socket = 0;
+
+    READ(socket, &context[0]);
+    READ(address, &context[1]);
+    return connect_failed(socket, address, 0, (int)context[4], 1);
 }
 
 // inet_accept(socket, new socket, ...): the rest differs by version (before 6.10 flags and kernel, then one argument).

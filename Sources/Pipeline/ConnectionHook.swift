@@ -14,7 +14,7 @@ extension HostCheck {
         /// For the footer.
         var name: String? {
             switch self {
-            case .fexit: "fexit/inet_accept, inet_listen, __inet_stream_connect"
+            case .fexit: "fexit/inet_accept, inet_listen, __inet_stream_connect, inet_dgram_connect"
             case .tracepoint: "tracepoint/syscalls/sys_exit_accept, _listen, _connect"
             case .none: nil
             }
@@ -34,6 +34,7 @@ extension HostCheck {
     static let connectionFunctions = [
         "connect_allowed": "security_socket_connect", "connect_returned": "__inet_stream_connect",
         "accept_returned": "inet_accept", "inet_listen_returned": "inet_listen",
+        "datagram_connect_returned": "inet_dgram_connect",
     ]
 
     mutating func connectionHook() -> ConnectionHook {

@@ -10,7 +10,7 @@ internal import CWire
 struct TCPProbes: ~Copyable {
     // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
     private let states: InlineArray<3, BPFLink?>
-    private let returns: InlineArray<4, BPFLink?>
+    private let returns: InlineArray<5, BPFLink?>
     let ring: BPFRing
     let object: BPFObject
     private let controlSection: Mapping
@@ -66,7 +66,7 @@ struct TCPProbes: ~Copyable {
         let ring = try BPFRing(try object.map(named: "ring"), size: bufferSize)
 
         // What tells of returns first: a socket that is seen to begin has them.
-        var returns = InlineArray<4, BPFLink?> { _ in nil }
+        var returns = InlineArray<5, BPFLink?> { _ in nil }
         var refusal: String?
         do throws(BPFError) {
             for (index, program) in hook.functions.keys.sorted().enumerated() {

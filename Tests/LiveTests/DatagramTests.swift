@@ -119,6 +119,10 @@ let datagramTests = [
         t.equal(failures.map { $0["error.code"] }, ["EADDRINUSE", "EADDRNOTAVAIL"], "binds that fail")
         t.equal(failures.map { $0["network.transport"] }, ["udp", "tcp"], "their transport")
         t.equal(failures.last?["destination.ip"], "192.0.2.1", "the address that it asked for")
+        let connects = run.told.failures.filter { $0.action == "connect" }
+        t.equal(connects.map { $0["error.code"] }, ["ENETUNREACH"], "connects that fail")
+        t.equal(connects.first?["network.transport"], "udp", "its transport")
+        t.equal(connects.first?["destination.ip"], "192.0.2.1", "where it can't go")
     },
 
     Test("udp: inherited, idle, received by who never answers, and from a port that comes again") { t in

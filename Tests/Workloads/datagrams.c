@@ -151,6 +151,12 @@ int run_datagram_ways(int argc, char *const argv[])
     say("unheard %u", port_of(file));
     close(file);
 
+    struct address nowhere = loopback('4', 80);
+    nowhere.ipv4.sin_addr.s_addr = inet_addr("192.0.2.1");
+    file = datagram('4');
+    check(connect(file, &nowhere.plain, nowhere.size) < 0 && errno == ENETUNREACH, "reachable");
+    close(file);
+
     struct address address = loopback('4', PORT);
     int second = datagram('4');
     check(bind(second, &address.plain, address.size) < 0 && errno == EADDRINUSE, "bound twice");
