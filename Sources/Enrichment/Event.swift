@@ -204,7 +204,8 @@ package struct Event {
         case .summaryBy, .summaryGroup, .summaryCalls, .summaryErrors, .summaryTime, .summaryAverage, .summaryStarts,
             .summaryFailures, .summaryExits, .summaryFailedExits, .summaryKilled, .summaryRunning,
             .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .summaryConnects, .summaryFailedConnects,
-            .summaryAccepts, .summaryCloses, .summaryOpen, .summarySentBytes, .summaryReceivedBytes, .ebpfguardLost:
+            .summaryAccepts, .summaryCloses, .summaryOpen, .summarySentBytes, .summaryReceivedBytes, .summaryAddresses,
+            .ebpfguardLost:
             .absent
         }
     }

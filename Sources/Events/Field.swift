@@ -43,7 +43,7 @@ package enum Field: Int, CaseIterable, Sendable {
         summaryLifetimeAverage, summaryLifetimeLongest
     case summarySignals
     case summaryConnects, summaryFailedConnects, summaryAccepts, summaryCloses, summaryOpen, summarySentBytes,
-        summaryReceivedBytes
+        summaryReceivedBytes, summaryAddresses
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.
@@ -244,6 +244,9 @@ package enum Field: Int, CaseIterable, Sendable {
 
     /// Fields every event of `trace` may carry, in the order of the list.
     package static func suggestion(for name: String) -> Field? {
+        .init(
+            "ebpfguard.summary.addresses", .number, "addresses on the other side of connections that these numbers are of"
+        ),
         let best = allCases.min { editDistance($0.name, name) < editDistance($1.name, name) }
         guard let best, editDistance(best.name, name) <= max(2, name.utf8.count / 3) else {
             return allCases.first { $0.name.hasSuffix("." + name) }

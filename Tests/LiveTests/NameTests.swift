@@ -185,4 +185,52 @@ let nameTests = [
             t.equal(close?["ebpfguard.name_source"], "sni", "its source")
         }
     },
+
+    Test("names: summaries by name") { t in
+        let root = "\(t.scratch)/root"
+        let file = "\(t.scratch)/names.rec"
+        unsafe mkdir(root, 0o755)
+        unsafe mkdir("\(root)/etc", 0o755)
+        try write("127.1.0.55\tfrom-hosts.test\n", to: "\(root)/etc/hosts")
+        try Child(["cp", ownPath, "\(root)/program"]).wait(milliseconds: t.allow(milliseconds: 5000))
+        let run = try t.watchNames(
+            ["-w", file], workload("named", root, "/program", "workload", "dial", "127.1.0.55"))
+        let made = run.all("connect")
+        func rows(_ by: String) throws -> [Event] {
+            try t.events(of: try t.run(["-o", "json", "--summary", "--by", by, "-r", file], command: "watch-net").child)
+        }
+        let expected = Dictionary(
+            grouping: made, by: { $0["destination.domain"]?.string ?? $0["destination.ip"]?.string ?? "" })
+        let destinations = try rows("destination").filter { $0["network.direction"] == "egress" }
+        for (place, connections) in expected {
+            let found = destinations.filter {
+                ($0["destination.domain"] ?? $0["destination.ip"]) == .string(place)
+            }
+            t.equal(
+                found.reduce(0) { $0 + ($1["ebpfguard.summary.connects"]?.integer ?? 0) }, connections.count,
+                "connections to \(place)")
+            t.expect(
+                found.allSatisfy { $0["destination.ip"] == nil || $0["destination.domain"] == nil },
+                "a row of \(place) has both name and address")
+        }
+        t.equal(
+            Set(destinations.compactMap { $0["ebpfguard.summary.group"]?.string }).count, destinations.count,
+            "rows that are called alike")
+        let domains = try rows("domain").filter { $0["network.direction"] == "egress" }
+        let nameless = domains.filter { $0["destination.domain"] == nil }
+        t.equal(nameless.map { $0["ebpfguard.summary.group"] }, ["(no name)"], "rows without a name")
+        t.equal(
+            nameless.first?["ebpfguard.summary.connects"], .integer(made.count { $0["destination.domain"] == nil }),
+            "connections without a name")
+        let addresses = Set(
+            made.filter { $0["destination.domain"] == nil }.compactMap { $0["destination.ip"]?.string })
+        t.expect(
+            (nameless.first?["ebpfguard.summary.addresses"]?.integer ?? 0) >= addresses.count,
+            "addresses without a name")
+        t.equal(
+            Set(domains.compactMap { $0["destination.domain"]?.string }),
+            Set(expected.keys.filter { $0.hasSuffix(".test") }).union(
+                run.all("close").compactMap { $0["destination.domain"]?.string }),
+            "names")
+    },
 ]

@@ -339,13 +339,20 @@ let networkTests = [
         t.equal(run.told.count, 2, "rows")
         for row in run.told {
             let incoming = row["network.direction"] == "ingress"
-            t.equal(row["destination.ip"], "127.0.0.1", "destination.ip")
+            // By its name, where /etc/hosts has one.
+            if incoming || row["destination.domain"] == nil {
+                t.equal(row["destination.ip"], "127.0.0.1", "destination.ip")
+            } else {
+                t.equal(row["destination.ip"], nil, "destination.ip beside a name")
+            }
             t.equal(row["destination.port"], .integer(server), "destination.port")
+            t.equal(row["network.transport"], "tcp", "network.transport")
             t.equal(row["ebpfguard.summary.by"], "destination", "what it is by")
             t.equal(row["ebpfguard.summary.connects"], .integer(incoming ? 0 : 30), "connects")
             t.equal(row["ebpfguard.summary.accepts"], .integer(incoming ? 30 : 0), "accepts")
             t.equal(row["ebpfguard.summary.closes"], 30, "closes")
             t.equal(row["ebpfguard.summary.open"], 0, "open")
+            t.equal(row["ebpfguard.summary.addresses"], 1, "addresses")
             t.equal(row["ebpfguard.summary.failed_connects"], 0, "failed connects")
             t.equal(row["ebpfguard.summary.sent_bytes"], .integer(incoming ? received : sent), "bytes sent")
             t.equal(row["ebpfguard.summary.received_bytes"], .integer(incoming ? sent : received), "bytes received")

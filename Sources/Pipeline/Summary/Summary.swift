@@ -30,6 +30,9 @@ struct Summary {
     let showsConnections: Bool
     /// Pairs of group and call.
     private var pairs = 0
+    /// Pairs of group and address.
+    private var addressPairs = 0
+    private let addressLimit: Int
 
     init(_ options: TraceOptions, _ summary: SummaryOptions, limit: Int = 10_000) {
         self.options = summary
@@ -40,6 +43,7 @@ struct Summary {
         showsCalls = kinds.map { !$0.isDisjoint(with: [.syscall, .security]) } ?? false
         showsSignals = kinds.map { !$0.isDisjoint(with: [.signal, .oom]) } ?? false
         showsRunning = options.existing
+        addressLimit = 6 * limit
         processes = SummaryGroups(limit: limit)
         calls = SummaryGroups(limit: limit)
         signals = SummaryGroups(limit: limit)
@@ -49,7 +53,7 @@ struct Summary {
 
     /// What the table of processes is by.
     var processGrouping: SummaryGrouping {
-        guard let grouping = options.grouping, grouping != .syscall, grouping != .destination else {
+        guard let grouping = options.grouping, grouping != .syscall, !grouping.isOfConnections else {
             return .executable
         }
         return grouping
@@ -100,10 +104,14 @@ struct Summary {
             counts.sent = connection.traffic?.sent ?? 0
             counts.received = connection.traffic?.received ?? 0
         }
-        let group =
-            connectionGrouping == .destination
-            ? SummaryGroup.destination(of: connection) : group(of: event, by: connectionGrouping)
-        let counted = connections.update(group, initial: ConnectionCounts()) { $0.add(counts) }
+        let group = group(of: event, connection)
+        let hasRoom = addressPairs < addressLimit
+        var isNew = false
+        let counted = connections.update(group, initial: ConnectionCounts()) { known in
+            known.add(counts)
+            if let address = connection.asked.address, hasRoom { isNew = known.addresses.insert(address).inserted }
+        }
+        if isNew { addressPairs += 1 }
         if !counted { otherConnections.add(counts) }
     }
 
@@ -133,9 +141,17 @@ struct Summary {
 
     // MARK: Groups
 
+    private func group(of event: Event, _ connection: ConnectionRecord) -> SummaryGroup {
+        switch connectionGrouping {
+        case .destination: .destination(of: event, connection)
+        case .domain: .domain(of: event, connection)
+        default: group(of: event, by: connectionGrouping)
+        }
+    }
+
     private func group(of event: Event, by grouping: SummaryGrouping) -> SummaryGroup {
         switch grouping {
-        case .executable, .syscall, .destination: .executable(program(of: event), name: event.task.name)
+        case .executable, .syscall, .destination, .domain: .executable(program(of: event), name: event.task.name)
         case .process: .process(event.task, executable: event.executable)
         case .user: .user(event.task.euid, name: event.userName)
         case .container: .workload(event.workload, path: event.cgroup, cgroup: event.task.cgroup, byPod: false)

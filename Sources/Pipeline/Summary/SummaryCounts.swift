@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Events
+
 /// Numbers that add up.
 protocol SummaryCounts {
     init()
@@ -65,6 +67,8 @@ struct ConnectionCounts: SummaryCounts, Equatable {
     /// Bytes of those two.
     var sent: UInt64 = 0
     var received: UInt64 = 0
+    /// Of the other side, as far as there is room for them.
+    var addresses: Set<IPAddress> = []
 
     mutating func add(_ other: ConnectionCounts) {
         connects += other.connects
@@ -74,6 +78,7 @@ struct ConnectionCounts: SummaryCounts, Equatable {
         open += other.open
         sent &+= other.sent
         received &+= other.received
+        if !other.addresses.isEmpty { addresses.formUnion(other.addresses) }
     }
 }
 

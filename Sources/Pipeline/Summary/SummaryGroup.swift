@@ -55,15 +55,39 @@ struct SummaryGroup {
             .process(task.key), label: Bytes(Array("\(task.pid) ".utf8) + task.name.array), fields)
     }
 
-    /// Where a connection leads; of one that came in, to which address and port of ours.
-    static func destination(of connection: ConnectionRecord) -> SummaryGroup {
+    /// Where a connection leads, by name where one led there; of one that came in, to which address and port of ours.
+    static func destination(of event: Event, _ connection: ConnectionRecord) -> SummaryGroup {
         let destination = connection.destination
         let incoming = connection.isIncoming == true
         var fields: [Field: FieldValue] = [.networkDirection: .word(incoming ? "ingress" : "egress")]
-        if let address = destination.address { fields[.destinationIP] = .address(address) }
         if let port = destination.port { fields[.destinationPort] = .integer(Int64(port)) }
-        let label = Array(((incoming ? "<- on " : "-> ") + connectionText(destination)).utf8)
+        var label = Array((incoming ? "<- on " : "-> ").utf8)
+        if let name = event.names?.name?.name, !incoming {
+            fields[.destinationDomain] = .text(name)
+            label += name.slice
+            label += ":\(destination.port.map(String.init) ?? "?")".utf8
+        } else {
+            if let address = destination.address { fields[.destinationIP] = .address(address) }
+            label += connectionText(destination).utf8
+        }
+        if case .word(let transport) = event.value(of: .networkTransport) {
+            fields[.networkTransport] = .word(transport)
+            if "\(transport)" != "tcp" { label += "/\(transport)".utf8 }
+        }
         return SummaryGroup(.text(label), label: Bytes(label), fields)
+    }
+
+    /// The name that led where a connection leads, whatever the port. What has none is one group.
+    static func domain(of event: Event, _ connection: ConnectionRecord) -> SummaryGroup {
+        let incoming = connection.isIncoming == true
+        let direction: [Field: FieldValue] = [.networkDirection: .word(incoming ? "ingress" : "egress")]
+        // No name has a NUL.
+        if incoming { return SummaryGroup(.text([0, 1]), label: Bytes("(incoming)"), direction) }
+        guard let name = event.names?.name?.name else {
+            return SummaryGroup(.text([0]), label: Bytes("(no name)"), direction)
+        }
+        let fields = direction.merging([.destinationDomain: .text(name)]) { $1 }
+        return SummaryGroup(.text(Array(name.slice)), label: name, fields)
     }
 
     static func user(_ uid: UInt32, name: Bytes?) -> SummaryGroup {

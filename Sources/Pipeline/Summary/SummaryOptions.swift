@@ -3,8 +3,13 @@
 /// What the rows of a summary are about.
 package enum SummaryGrouping: String, CaseIterable, Sendable {
     case executable, process, container, pod, user, syscall
-    /// The address and port that connections lead to; of accepted ones, that they came to.
+    /// The name or address, and the port, that connections lead to; of accepted ones, that they came to.
     case destination
+    /// The name that connections lead to, whatever the port.
+    case domain
+
+    /// Whether it is about connections, and nothing else.
+    var isOfConnections: Bool { self == .destination || self == .domain }
 }
 
 /// What `--summary` and its companions ask for.
@@ -45,7 +50,7 @@ extension TraceOptions {
         case .process: .process
         case .container, .pod: .cgroup
         // The kernel could count these only for what it has seen from the start.
-        case .executable, .user, .destination: nil
+        case .executable, .user, .destination, .domain: nil
         }
     }
 
@@ -69,11 +74,11 @@ extension TraceOptions {
             }
         }
         if let grouping = summary?.grouping {
-            if grouping == .destination ? command != .watchNet : grouping == .syscall && command != .trace {
+            if grouping.isOfConnections ? command != .watchNet : grouping == .syscall && command != .trace {
                 let others = "executable, process, container, pod or user"
                 return Failure(
                     .usage, "--by \(grouping.rawValue): \(command.name) has none",
-                    help: "choose \(command == .watchNet ? "destination, " : "")\(others)")
+                    help: "choose \(command == .watchNet ? "destination, domain, " : "")\(others)")
             }
             let showsCalls = shownKinds.map { !$0.isDisjoint(with: [.syscall, .security]) } ?? false
             if grouping == .syscall, !showsCalls {

@@ -61,9 +61,11 @@ extension Summary {
         let ranking = Ranking(
             connections.entries.values.map { Item(group: $0.group, counts: $0.counts) },
             others: otherConnections == ConnectionCounts() ? nil : otherConnections, top: top, by: Self.isBefore)
+        let columns = ["CONNECTS", "FAILED", "ACCEPTS", "CLOSED", "OPEN", "SENT", "RECEIVED"]
+        let hasAddresses = connectionGrouping.isOfConnections
         return lay(
-            ranking, by: connectionGrouping.rawValue,
-            columns: ["CONNECTS", "FAILED", "ACCEPTS", "CLOSED", "OPEN", "SENT", "RECEIVED"], cells: Self.cells,
+            ranking, by: connectionGrouping.rawValue, columns: hasAddresses ? columns + ["ADDRS"] : columns,
+            cells: { Self.cells($0) + (hasAddresses ? [.count(UInt64($0.addresses.count))] : []) },
             fields: Self.fields)
     }
 
@@ -85,7 +87,7 @@ extension Summary {
             .summaryConnects: .init(counts.connects), .summaryFailedConnects: .init(counts.failedConnects),
             .summaryAccepts: .init(counts.accepts), .summaryCloses: .init(counts.closes),
             .summaryOpen: .init(counts.open), .summarySentBytes: .init(counts.sent),
-            .summaryReceivedBytes: .init(counts.received),
+            .summaryReceivedBytes: .init(counts.received), .summaryAddresses: .init(UInt64(counts.addresses.count)),
         ]
     }
 
