@@ -61,8 +61,14 @@ package struct Event {
     package var sequence: UInt64 = 0
     /// How many events like this one were not printed, this last one included, and in what time, nanoseconds.
     package var repeats: (count: UInt64, time: UInt64) = (0, 0)
+    /// What `--baseline` does not have.
+    package var novelty: Novelty?
     /// What a row of a summary has.
     private var row: [Field: FieldValue] = [:]
+
+    package enum Novelty: Sendable {
+        case listener, destination
+    }
 
     /// The process that a signal, a ptrace or the OOM killer is about.
     package struct Target {
@@ -178,6 +184,8 @@ package struct Event {
             .ebpfguardNameShared, .ebpfguardDirectToIP, .ebpfguardMessagePartial, .ebpfguardTLSProtocols,
             .ebpfguardTLSVersion, .ebpfguardTLSECH:
             names?.value(of: field, at: time) ?? .absent
+        case .ebpfguardNewListener: novelty == .listener ? .bool(true) : .absent
+        case .ebpfguardFirstSeen: novelty == .destination ? .bool(true) : .absent
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardHook: hook.map { .word($0) } ?? .absent
@@ -227,6 +235,8 @@ package struct Event {
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardLost: lost.isEmpty ? .absent : .counts(lost)
+        case .ebpfguardNewListener: novelty == .listener ? .bool(true) : .absent
+        case .ebpfguardFirstSeen: novelty == .destination ? .bool(true) : .absent
         default: valueOfNetwork(field) ?? row[field] ?? .absent
         }
     }

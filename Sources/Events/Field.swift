@@ -34,6 +34,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case ebpfguardNameSource, ebpfguardNameChain, ebpfguardNameAge, ebpfguardNameTTL, ebpfguardNameServer,
         ebpfguardNameShared, ebpfguardDirectToIP, ebpfguardMessagePartial
     case ebpfguardTLSProtocols, ebpfguardTLSVersion, ebpfguardTLSECH
+    case ebpfguardNewListener, ebpfguardFirstSeen
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -204,6 +205,10 @@ package enum Field: Int, CaseIterable, Sendable {
         .init(
             "ebpfguard.tls_ech", .boolean,
             "true when a ClientHello has an encrypted one, or looks so: its name may not be the real one"),
+        .init(
+            "ebpfguard.new_listener", .boolean,
+            "true for a listening socket, or what it accepted, that --baseline does not have"),
+        .init("ebpfguard.first_seen", .boolean, "true for a destination that --baseline does not have"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),
@@ -239,14 +244,14 @@ package enum Field: Int, CaseIterable, Sendable {
         .init(
             "ebpfguard.summary.received_bytes", .number,
             "bytes that this side has received in those that ended or are open"),
+        .init(
+            "ebpfguard.summary.addresses", .number, "addresses on the other side of connections that these numbers are of"
+        ),
         .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
     ]
 
     /// Fields every event of `trace` may carry, in the order of the list.
     package static func suggestion(for name: String) -> Field? {
-        .init(
-            "ebpfguard.summary.addresses", .number, "addresses on the other side of connections that these numbers are of"
-        ),
         let best = allCases.min { editDistance($0.name, name) < editDistance($1.name, name) }
         guard let best, editDistance(best.name, name) <= max(2, name.utf8.count / 3) else {
             return allCases.first { $0.name.hasSuffix("." + name) }

@@ -26,6 +26,8 @@ struct Footer {
     var cost = ProgramStatistics()
     /// Nanoseconds in which that was counted.
     var measured: UInt64 = 0
+    /// What was new to `--baseline`; `nil` where none was named.
+    var baseline: String?
     /// Nanoseconds of CPU: until the probes were attached, and in all.
     var startCPU: UInt64 = 0
     var ownCPU: UInt64 = 0
@@ -48,8 +50,9 @@ struct Footer {
             first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", ")))"
             if recording == nil { first += "; raise --buffer-size" }
         }
-        if let recording { return [first] + recording + missing.map { "missing: \($0)" } }
-        var lines = [first, "hooks: " + hooks.joined(separator: ";\n       ")]
+        let firstLines = [first] + (baseline.map { [$0] } ?? [])
+        if let recording { return firstLines + recording + missing.map { "missing: \($0)" } }
+        var lines = firstLines + ["hooks: " + hooks.joined(separator: ";\n       ")]
         for reason in missing { lines.append("missing: \(reason)") }
         if taxesSystemCalls {
             lines.append("       (fexit is refused here; the tracepoint slows every system call a little)")

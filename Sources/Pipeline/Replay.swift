@@ -11,6 +11,7 @@ extension Trace {
     /// The same run on a recording: nothing is asked of the system, and each record takes the way that it took then.
     static func replay(_ path: String, _ options: TraceOptions) throws(Failure) -> ExitStatus {
         let name = path == "-" ? "standard input" : path
+        let baseline = try options.baseline.map { path throws(Failure) in try Baseline(path: path) }
         var reader: RecordingReader
         do throws(RecordingError) {
             reader = try RecordingReader(path: path)
@@ -30,7 +31,7 @@ extension Trace {
             options, header, lookups: lookups,
             state: TraceState(
                 options, host: header.host, sink: try Sink(options, host: header.host),
-                failedExecHook: header.failedExecHook, lookups: lookups, started: header.started
+                failedExecHook: header.failedExecHook, lookups: lookups, started: header.started, baseline: baseline
             )
         )
         var loop = EventLoop()
@@ -42,13 +43,14 @@ extension Trace {
         replay.state.end(counted: [], time: header.started &+ watched)
         _ = try replay.state.sink.flush(loop, isLast: true)
 
-        let footer = Footer(
+        var footer = Footer(
             watched: min(watched, replay.end.map { $0 - header.started } ?? watched), seen: replay.state.seen,
             printed: replay.state.sink.printed, filtered: replay.state.filtered,
             heldBack: replay.state.heldBack, folded: replay.state.folded, summarised: replay.state.summarised,
             lost: replay.state.lost, missing: header.missing,
             recording: ["from \(name): \(header.hostName), Linux \(header.kernel), \(header.time(header.started))"]
         )
+        footer.baseline = replay.state.baselineLine
         if !options.quiet { for line in footer.lines() { note(line) } }
         for line in replay.state.findings.lines() { note(line) }
         if let end, let problem = problem(end, name, header.time(replay.last > 0 ? replay.last : header.started)) {
@@ -94,7 +96,7 @@ extension Trace {
         }
     }
 
-    private static func failure(_ error: RecordingError, _ name: String) -> Failure {
+    static func failure(_ error: RecordingError, _ name: String) -> Failure {
         switch error {
         case .unreadable(EISDIR): Failure(.badData, "\(name) is a directory, not a recording")
         case .unreadable(let code), .unwritable(let code):

@@ -15,6 +15,7 @@ package enum Trace {
         if let path = options.readsFrom { return try replay(path, options) }
         LibbpfLog.install(verbose: options.verbose)
         let host = Host.current()
+        let baseline = try options.baseline.map { path throws(Failure) in try Baseline(path: path) }
         let sink = try Sink(options, host: host)
         var loop = EventLoop()
         let programPath = options.program.isEmpty ? nil : try Program.find(options.program[0])
@@ -27,7 +28,7 @@ package enum Trace {
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
             started: Host.boottime(), losses: probes.losses(), gate: try probes.gate(options.scope.workloads),
-            recorder: recorder.take()
+            recorder: recorder.take(), baseline: baseline
         )
         try state.beginRecording(RecordingHeader(options, host, probes, started: state.started).values)
         for descriptor in probes.descriptors { loop.watchRing(descriptor) }
@@ -231,7 +232,7 @@ package enum Trace {
         _ = try state.sink.flush(loop, isLast: true)
         let cost = probes.cost()
         let dropped = probes.dropped()
-        let footer = Footer(
+        var footer = Footer(
             watched: watched, seen: state.seen + dropped, printed: state.sink.printed,
             filtered: state.filtered + dropped, outOfScope: state.outOfScope, heldBack: state.heldBack,
             folded: state.folded,
@@ -239,6 +240,7 @@ package enum Trace {
             missing: probes.missing, taxesSystemCalls: probes.taxesSystemCalls, cost: cost,
             measured: measured, startCPU: state.startCPU, ownCPU: Footer.ownCPU()
         )
+        footer.baseline = state.baselineLine
         if !options.quiet { for line in footer.lines() { note(line) } }
         for line in state.findings.lines() { note(line) }
         // What was found is certain, however much else was missed.

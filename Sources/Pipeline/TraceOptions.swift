@@ -74,6 +74,8 @@ package struct TraceOptions: Sendable {
     package var interval: UInt64?
     /// Nanoseconds without a datagram that end a UDP flow.
     package var udpIdle: UInt64 = 30_000_000_000
+    /// The file of an earlier run: what it does not have is marked.
+    package var baseline: String?
     /// Where the files of the node are that name its containers.
     package var root = "/"
     /// System calls to show; `nil` for none.
@@ -136,7 +138,7 @@ package struct TraceOptions: Sendable {
     /// What the kernel programs of system calls and signals may decide of the filter. (Those of processes send everything:
     /// what one event shows is known from others.) A recording has what was captured, whatever was shown of it.
     var predicate: wire_predicate {
-        guard !filters.isEmpty, recordsTo == nil else { return wire_predicate() }
+        guard !filters.isEmpty, recordsTo == nil, baseline == nil else { return wire_predicate() }
         // These look at all events.
         let others = (until.map { [$0] } ?? []) + failOn + expect
         return Filter.any([Filter.all(filters)] + others).lowered(syscalls: SyscallTable.facts).predicate

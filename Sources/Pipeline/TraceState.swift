@@ -22,6 +22,8 @@ struct TraceState: ~Copyable {
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
     private(set) var findings: Findings
+    /// What an earlier run had; `nil` when none was named.
+    private var baseline: BaselineCheck?
     /// Which containers are wanted; `nil` for all and the host.
     private var gate: WorkloadGate?
     /// When the probes were attached, CLOCK_BOOTTIME.
@@ -52,7 +54,8 @@ struct TraceState: ~Copyable {
     /// `losses` are the kernel's counters at the start; none for a replay.
     init(
         _ options: TraceOptions, host: Host, sink: consuming Sink, failedExecHook: StaticString, lookups: Lookups,
-        started: UInt64, losses: [UInt64] = [], gate: WorkloadGate? = nil, recorder: consuming Recorder? = nil
+        started: UInt64, losses: [UInt64] = [], gate: WorkloadGate? = nil, recorder: consuming Recorder? = nil,
+        baseline: Baseline? = nil
     ) {
         enricher = Enricher(
             host: host, failedExecHook: failedExecHook, lookups: lookups, keepsEnded: options.command != .trace)
@@ -62,6 +65,7 @@ struct TraceState: ~Copyable {
         self.losses = losses
         self.gate = gate
         self.recorder = recorder
+        self.baseline = baseline.map { BaselineCheck($0, host: host) }
         countLimit = options.count
         groupsByPod = options.summary?.grouping == .pod
         showsProcesses = options.command == .trace
@@ -253,6 +257,7 @@ struct TraceState: ~Copyable {
 
     private mutating func emit(_ event: inout Event) {
         seen += 1
+        baseline?.mark(&event)
         look(at: event)
         if filter?.matches({ event.value(of: $0) }) == false {
             filtered += 1
@@ -267,6 +272,14 @@ struct TraceState: ~Copyable {
         case .summarised: summarised += 1
         }
         if let countLimit, sink.counted >= countLimit { isComplete = true }
+    }
+
+    /// What the footer says of the baseline.
+    var baselineLine: String? {
+        switch baseline {
+        case .some(let check): check.line
+        case .none: nil
+        }
     }
 
     /// What is told when the run ends: repeats whose window is open, and the summary, with calls that the kernel counted.

@@ -28,6 +28,8 @@ package struct RecordingReader: ~Copyable {
     private var ended: End?
     /// Entries of the block that was read last.
     private var block: [UInt8] = []
+    /// Read by somebody else, and not yet by us.
+    private var ahead: ArraySlice<UInt8> = []
 
     /// What the recording says of itself at its start, in order.
     package private(set) var header: [(name: String, value: String)] = []
@@ -44,10 +46,16 @@ package struct RecordingReader: ~Copyable {
         try self.init(descriptor: descriptor)
     }
 
-    /// Reads from a descriptor, and closes it at the end.
-    package init(descriptor: Int32) throws(RecordingError) {
+    /// Reads from a descriptor, and closes it at the end. `start` is what was read from it before: a FIFO gives it once.
+    package init(descriptor: Int32, start: [UInt8] = []) throws(RecordingError) {
         self.descriptor = descriptor
+        ahead = start[...]
         try readHeader()
+    }
+
+    /// Whether what begins with these bytes can be a recording.
+    package static func isRecording(_ start: [UInt8]) -> Bool {
+        !start.isEmpty && RecordingFormat.magic.starts(with: start.prefix(RecordingFormat.magic.count))
     }
 
     deinit {
@@ -159,7 +167,8 @@ package struct RecordingReader: ~Copyable {
 
     /// Up to `count` bytes; fewer only at the end of the file. Memory grows with what is really there.
     private mutating func read(_ count: Int) throws(RecordingError) -> [UInt8] {
-        var bytes: [UInt8] = []
+        var bytes = Array(ahead.prefix(count))
+        ahead = ahead.dropFirst(count)
         var failure: Int32 = 0
         while bytes.count < count, failure == 0 {
             let wanted = min(count - bytes.count, 1 << 18)

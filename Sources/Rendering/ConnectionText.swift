@@ -26,6 +26,8 @@ extension TextRenderer {
             appendListener(event, connection, to: &line)
         } else {
             appendPeer(connection, event.names, to: &line)
+            appendNovelty(event, to: &line)
+            line.buffer.append(" ")
             appendFate(event, connection, to: &line)
         }
         // What is cut is the container's name.
@@ -66,6 +68,7 @@ extension TextRenderer {
         Self.append(connection.local, to: &line.buffer)
         if connection.isUDP { line.buffer.append("/udp") }
         if connection.error != nil { appendError(connection, to: &line, ": ") }
+        appendNovelty(event, to: &line)
         guard event.action == .close, let duration = connection.duration else { return }
         line.write(.faint) { $0.append(string: ", after \(durationText(duration))") }
     }
@@ -98,7 +101,11 @@ extension TextRenderer {
             line.buffer.append(decimal: UInt64(port))
         }
         if connection.remoteClass == .metadata { line.write(.warning) { $0.append(" [metadata]") } }
-        line.buffer.append(" ")
+    }
+
+    /// Marks what `--baseline` does not have.
+    func appendNovelty(_ event: Event, to line: inout Line) {
+        if event.novelty != nil { line.write(.warning) { $0.append(" [new]") } }
     }
 
     private func appendFate(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {

@@ -72,6 +72,7 @@ struct WatchNetCommand: ParsableCommand {
         options.strict = checks.strict
         options.verbose = checks.verbose
         options.program = try programArguments(program.count, of: .watchNet)
+        if let mistake = options.baselineMistake { throw mistake }
         if let mistake = options.summaryMistake { throw mistake }
         throw ExitCode(try Trace.run(options).code)
     }
@@ -99,8 +100,15 @@ struct NetworkSelection: ParsableArguments {
             valueName: "time"))
     var idle: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Mark what this earlier run did not have: a recording (-w), or its JSON. - is standard input.",
+            valueName: "file"))
+    var baseline: String?
+
     func apply(to options: inout TraceOptions) throws {
         options.existing = existing
+        options.baseline = baseline
         if let idle {
             guard let value = Quantity.nanoseconds(idle), value >= 1_000_000_000 else {
                 throw Failure(

@@ -38,6 +38,23 @@ struct JSONReaderTests {
         #expect(read(text) == nil)
     }
 
+    @Test func scalars() {
+        var found: [String] = []
+        let text = #"{"a":[-1.5e3,true,"x"],"b":{"c":null,"d":0},"e":false}"#
+        let isJSON = JSONReader.forEachScalar(in: Array(text.utf8)) { path, value in
+            let shown =
+                switch value {
+                case .string(let text): "'\(String(decoding: text, as: UTF8.self))'"
+                case .number(let digits): String(decoding: digits, as: UTF8.self)
+                case .boolean(let value): "\(value)"
+                case .null: "null"
+                }
+            found.append("\(path.joined(separator: "/"))=\(shown)")
+        }
+        #expect(isJSON)
+        #expect(found == ["a/0=-1.5e3", "a/1=true", "a/2='x'", "b/c=null", "b/d=0", "e=false"])
+    }
+
     @Test func notUTF8() {
         #expect(read([0x22, 0xff, 0x22]) == nil)
         #expect(read([0x22, 0xed, 0xa0, 0x80, 0x22]) == nil)

@@ -56,6 +56,14 @@ struct FooterTests {
         #expect(lines[4].hasSuffix(" programs ran 1,000 times, 1.5 us each, 0.01 % of a CPU"))
     }
 
+    @Test func baseline() {
+        var footer = quiet
+        footer.baseline = "baseline: 1 listener and 2 destinations known; 0 listeners and 1 destination new"
+        #expect(footer.lines()[1] == footer.baseline)
+        footer.recording = ["from x"]
+        #expect(footer.lines().dropFirst() == [footer.baseline ?? "", "from x"])
+    }
+
     @Test func nothingWatched() {
         #expect(Footer().lines()[0] == "watched 0 ns: 0 events seen, 0 printed, 0 lost")
         #expect(Footer().lines().last?.contains("0 % of a CPU") == true)

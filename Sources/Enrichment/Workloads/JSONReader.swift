@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The strings in a JSON text, for files of container runtimes: an ebpfguard that runs as root must read these without
+/// The values in a JSON text, for files of container runtimes and our own: an ebpfguard that runs as root must read these without
 /// trusting who wrote them. As strict as RFC 8259; nothing is kept but the way to where it reads.
 package struct JSONReader {
     private struct Invalid: Error {}
@@ -9,7 +9,16 @@ package struct JSONReader {
     private var index = 0
     /// Keys of objects, and positions in arrays.
     private var path: [String] = []
-    private let visit: (_ path: [String], _ value: [UInt8]) -> Void
+    private let visit: (_ path: [String], _ value: Scalar) -> Void
+
+    /// A value that is no object and no array.
+    package enum Scalar {
+        case string([UInt8])
+        /// As it is written.
+        case number(ArraySlice<UInt8>)
+        case boolean(Bool)
+        case null
+    }
 
     private static let depthLimit = 64
 
@@ -17,6 +26,15 @@ package struct JSONReader {
     /// cut, or is nested too deep; `visit` was called for what came before then.
     package static func forEachString(
         in bytes: [UInt8], _ visit: (_ path: [String], _ value: [UInt8]) -> Void
+    ) -> Bool {
+        forEachScalar(in: bytes) { path, value in
+            if case .string(let text) = value { visit(path, text) }
+        }
+    }
+
+    /// The same for each string, number, boolean and null.
+    package static func forEachScalar(
+        in bytes: [UInt8], _ visit: (_ path: [String], _ value: Scalar) -> Void
     ) -> Bool {
         guard String(validating: bytes, as: UTF8.self) != nil else { return false }
         return withoutActuallyEscaping(visit) { visit in
@@ -31,7 +49,7 @@ package struct JSONReader {
         }
     }
 
-    private init(bytes: [UInt8], visit: @escaping ([String], [UInt8]) -> Void) {
+    private init(bytes: [UInt8], visit: @escaping ([String], Scalar) -> Void) {
         self.bytes = bytes
         self.visit = visit
     }
@@ -41,11 +59,14 @@ package struct JSONReader {
         switch peek() {
         case UInt8(ascii: "{"): try object()
         case UInt8(ascii: "["): try array()
-        case UInt8(ascii: "\""): visit(path, try string())
-        case UInt8(ascii: "t"): try literal("true")
-        case UInt8(ascii: "f"): try literal("false")
-        case UInt8(ascii: "n"): try literal("null")
-        default: try number()
+        case UInt8(ascii: "\""): visit(path, .string(try string()))
+        case UInt8(ascii: "t"): try literal("true", .boolean(true))
+        case UInt8(ascii: "f"): try literal("false", .boolean(false))
+        case UInt8(ascii: "n"): try literal("null", .null)
+        default:
+            let start = index
+            try number()
+            visit(path, .number(bytes[start..<index]))
         }
     }
 
@@ -161,9 +182,10 @@ package struct JSONReader {
         guard index > start else { throw Invalid() }
     }
 
-    private mutating func literal(_ word: String) throws(Invalid) {
+    private mutating func literal(_ word: String, _ value: Scalar) throws(Invalid) {
         guard bytes[index...].starts(with: word.utf8) else { throw Invalid() }
         index += word.utf8.count
+        visit(path, value)
     }
 
     private mutating func skipSpace() {
