@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CWire
-package import Events
+internal import Events
 
 extension ConnectionRecord {
     /// The value of a field that is about connections.
@@ -23,7 +23,6 @@ extension ConnectionRecord {
         case .networkTransport: .word(isUDP ? "udp" : "tcp")
         case .networkDirection: isIncoming.map { .word($0 ? "ingress" : "egress") } ?? .absent
         case .networkBytes: count(traffic.map { $0.sent &+ $0.received })
-        case .ebpfguardRemoteClass: remoteClass.map { .word($0.name) } ?? .absent
         case .ebpfguardCloseReason: closeReason.map { .word($0) } ?? .absent
         case .ebpfguardOpenedBefore: has(WIRE_CONNECTION_EARLIER) ? .bool(true) : .absent
         case .ebpfguardRoundTrip: count(roundTrip)
@@ -36,9 +35,6 @@ extension ConnectionRecord {
     private var networkType: StaticString? {
         (remote.address ?? local.address).map { $0.count == 4 ? "ipv4" : "ipv6" }
     }
-
-    /// Of the other side's address, as it was asked for.
-    package var remoteClass: AddressClass? { asked.address.map { AddressClass($0) } }
 }
 
 extension FieldValue {

@@ -10,6 +10,7 @@ package struct Enricher {
     private var cgroups: Cgroups
     private var workloads: Workloads
     private var names: Names
+    private var classes: AddressClasses
     private let lookups: Lookups
     private let host: Host
     /// Hook that failed execs come from, for `ebpfguard.hook`.
@@ -24,6 +25,7 @@ package struct Enricher {
         cgroups = Cgroups(lookups: lookups)
         workloads = Workloads(lookups: lookups)
         names = Names(lookups: lookups)
+        classes = AddressClasses(lookups: lookups)
         self.lookups = lookups
         self.host = host
         self.failedExecHook = failedExecHook
@@ -114,20 +116,23 @@ package struct Enricher {
             case WIRE_UDP.rawValue: .udp
             default: .close
             }
+        let place = connection.asked.address.map { classes.kind(of: $0, now: connection.time) }
         guard connection.hasOwner else {
             return Event(
                 action, time: connection.time, process: nil, connection: connection,
-                names: facts(of: connection, nil), host: host)
+                names: facts(of: connection, nil, place), place: place, host: host)
         }
         let task = connection.task
         let process = tree.acting(task)
         return event(
             action, time: connection.time, process, task: task, connection: connection,
-            names: facts(of: connection, process), hook: nil)
+            names: facts(of: connection, process, place), place: place, hook: nil)
     }
 
     /// The name of the other side, where this one asked for the connection.
-    private mutating func facts(of connection: ConnectionRecord, _ process: Process?) -> NameFacts? {
+    private mutating func facts(
+        of connection: ConnectionRecord, _ process: Process?, _ place: AddressClass?
+    ) -> NameFacts? {
         guard connection.isIncoming == false, let address = connection.asked.address else { return nil }
         let namespace = connection.fixed.namespace
         let asker = process.flatMap { process in process.root.map { Names.Process(key: process.key, root: $0) } }
@@ -139,7 +144,7 @@ package struct Enricher {
         }
         let isDirect =
             name == nil && [WIRE_CONNECT, WIRE_UDP].contains { $0.rawValue == connection.kind }
-            && AddressClass(address) == .public
+            && place == .public
         return name == nil && !isDirect ? nil : NameFacts(name: name, isDirect: isDirect)
     }
 
@@ -154,17 +159,18 @@ package struct Enricher {
                 case .hello: (.tlsClientHello, "tp_btf/net_dev_queue")
                 }
             let task = message.asked.fixed.task
+            let place = classes.kind(of: message.server.address, now: record.time)
             guard !message.asked.has(WIRE_MESSAGE_NO_TASK) else {
                 events.append(
                     Event(
-                        action, time: record.time, process: nil, names: NameFacts(message: message), hook: hook,
-                        host: host))
+                        action, time: record.time, process: nil, names: NameFacts(message: message), place: place,
+                        hook: hook, host: host))
                 continue
             }
             events.append(
                 event(
                     action, time: record.time, tree.acting(task), task: task, names: NameFacts(message: message),
-                    hook: hook))
+                    place: place, hook: hook))
         }
         return events
     }
@@ -192,7 +198,8 @@ package struct Enricher {
     private mutating func event(
         _ action: Event.Action, time: UInt64, _ process: Process, _ record: ProcessRecord? = nil,
         task: wire_task? = nil, call: SyscallRecord? = nil, signal: wire_signal? = nil,
-        connection: ConnectionRecord? = nil, names: NameFacts? = nil, target: Event.Target? = nil, hook: StaticString?
+        connection: ConnectionRecord? = nil, names: NameFacts? = nil, place: AddressClass? = nil,
+        target: Event.Target? = nil, hook: StaticString?
     ) -> Event {
         let task = task ?? process.task
         let root = (record ?? process.image?.record)?.fixed
@@ -206,7 +213,7 @@ package struct Enricher {
         let cgroup = cgroups.path(of: task.cgroup)
         return Event(
             action, time: time, process: process, task: task, record: record, call: call, signal: signal,
-            connection: connection, names: names, target: target,
+            connection: connection, names: names, place: place, target: target,
             userName: name, cgroup: cgroup,
             workload: workload(of: process, in: task.cgroup, path: cgroup, now: time),
             lineage: tree.lineage(of: process), hook: hook,

@@ -48,6 +48,8 @@ package struct Event {
     package let signal: wire_signal?
     package let connection: ConnectionRecord?
     package let names: NameFacts?
+    /// What class the other side's address is of; `nil` where nobody has looked.
+    private let place: AddressClass?
     /// Whom it was done to.
     package let target: Target?
     package let userName: Bytes?
@@ -85,7 +87,7 @@ package struct Event {
     package init(
         _ action: Action, time: UInt64, process: Process?, task: wire_task? = nil, record: ProcessRecord? = nil,
         call: SyscallRecord? = nil, signal: wire_signal? = nil, connection: ConnectionRecord? = nil,
-        names: NameFacts? = nil,
+        names: NameFacts? = nil, place: AddressClass? = nil,
         target: Target? = nil, userName: Bytes? = nil,
         cgroup: Bytes? = nil, workload: Workload? = nil, lineage: Lineage = .none,
         lost: [(name: String, count: UInt64)] = [],
@@ -103,6 +105,7 @@ package struct Event {
         self.signal = signal
         self.connection = connection
         self.names = names
+        self.place = place
         self.target = target
         self.userName = userName
         self.cgroup = cgroup
@@ -175,7 +178,7 @@ package struct Event {
         case .destinationPort where !isNetwork: call?.destination.map { .integer(Int64($0.port)) } ?? .absent
         case .sourceIP, .sourcePort, .sourceBytes, .sourcePackets, .destinationIP, .destinationPort, .destinationBytes,
             .destinationPackets, .destinationNatIP, .destinationNatPort, .networkType, .networkTransport,
-            .networkDirection, .networkBytes, .ebpfguardRemoteClass, .ebpfguardCloseReason, .ebpfguardOpenedBefore,
+            .networkDirection, .networkBytes, .ebpfguardCloseReason, .ebpfguardOpenedBefore,
             .ebpfguardRoundTrip, .ebpfguardRetransmits, .ebpfguardNetworkNamespace:
             connection?.value(of: field) ?? names?.value(of: field, at: time) ?? .absent
         case .destinationDomain, .networkProtocol, .dnsType, .dnsID, .dnsHeaderFlags, .dnsQuestionName,
@@ -184,6 +187,7 @@ package struct Event {
             .ebpfguardNameShared, .ebpfguardDirectToIP, .ebpfguardMessagePartial, .ebpfguardTLSProtocols,
             .ebpfguardTLSVersion, .ebpfguardTLSECH:
             names?.value(of: field, at: time) ?? .absent
+        case .ebpfguardRemoteClass: remoteClass.map { .word($0.name) } ?? .absent
         case .ebpfguardNewListener: novelty == .listener ? .bool(true) : .absent
         case .ebpfguardFirstSeen: novelty == .destination ? .bool(true) : .absent
         case .hostName: .text(host.nameBytes)
@@ -235,6 +239,7 @@ package struct Event {
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
         case .ebpfguardLost: lost.isEmpty ? .absent : .counts(lost)
+        case .ebpfguardRemoteClass: remoteClass.map { .word($0.name) } ?? .absent
         case .ebpfguardNewListener: novelty == .listener ? .bool(true) : .absent
         case .ebpfguardFirstSeen: novelty == .destination ? .bool(true) : .absent
         default: valueOfNetwork(field) ?? row[field] ?? .absent
@@ -251,6 +256,11 @@ package struct Event {
 
     /// Whether it is about what a process does with the network, and not about one of its system calls.
     private var isNetwork: Bool { connection != nil || names?.message != nil }
+
+    /// What class the address of the other side is of, as it was asked for.
+    package var remoteClass: AddressClass? {
+        place ?? (connection?.asked.address ?? names?.message?.server.address).map { AddressClass($0) }
+    }
 
     /// Whether it tells what became of a process, not what a process did.
     package var isAboutProcess: Bool {

@@ -22,6 +22,8 @@ package struct Question: Hashable, Sendable {
         case v1Cgroup = 8
         /// /etc/hosts of the root directory of a process.
         case hosts = 9
+        /// Addresses of the node and of pods.
+        case addresses = 10
     }
 
     package let subject: Subject
@@ -170,6 +172,11 @@ package final class Lookups {
     func hosts(ofRootOf pid: UInt32) -> [IPAddress: Bytes]? {
         let lines = answer(to: Question(.hosts, UInt64(pid))) { HostsFiles.read(rootOf: pid).map { Bytes($0) } }
         return lines.map { HostsFiles.parse(Array($0.slice)) }
+    }
+
+    /// Which addresses are the node's, and which are those of pods.
+    func nodeAddresses() -> NodeAddresses {
+        NodeAddresses(answer(to: Question(.addresses, 0)) { NodeNetwork.read(root: root).bytes } ?? Bytes([]))
     }
 
     private func answer(to question: Question, _ ask: () -> Bytes?) -> Bytes? {

@@ -181,7 +181,8 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.core_dump", .boolean, "true when the process left a core dump"),
         .init(
             "ebpfguard.remote_class", .text,
-            "loopback, link_local, metadata, private, public, multicast, broadcast, unspecified: the other side's address"
+            "loopback, link_local, metadata, node, pod, private, public, multicast, broadcast or unspecified: the other "
+                + "side's address"
         ),
         .init(
             "ebpfguard.close_reason", .text,
@@ -244,9 +245,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init(
             "ebpfguard.summary.received_bytes", .number,
             "bytes that this side has received in those that ended or are open"),
-        .init(
-            "ebpfguard.summary.addresses", .number, "addresses on the other side of connections that these numbers are of"
-        ),
+        .init("ebpfguard.summary.addresses", .number, "addresses on the other side of all these connections"),
         .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
     ]
 

@@ -25,7 +25,7 @@ extension TextRenderer {
         if connection.isListener {
             appendListener(event, connection, to: &line)
         } else {
-            appendPeer(connection, event.names, to: &line)
+            appendPeer(event, connection, to: &line)
             appendNovelty(event, to: &line)
             line.buffer.append(" ")
             appendFate(event, connection, to: &line)
@@ -74,7 +74,8 @@ extension TextRenderer {
     }
 
     /// The other side by the name that led to it, where that is known.
-    private func appendPeer(_ connection: ConnectionRecord, _ names: NameFacts?, to line: inout Line) {
+    private func appendPeer(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {
+        let names = event.names
         switch connection.isIncoming {
         case true?: line.buffer.append("<- ")
         case false?: line.buffer.append("-> ")
@@ -100,7 +101,7 @@ extension TextRenderer {
             line.buffer.append(" on :")
             line.buffer.append(decimal: UInt64(port))
         }
-        if connection.remoteClass == .metadata { line.write(.warning) { $0.append(" [metadata]") } }
+        if event.remoteClass == .metadata { line.write(.warning) { $0.append(" [metadata]") } }
     }
 
     /// Marks what `--baseline` does not have.
@@ -165,7 +166,7 @@ extension TextRenderer {
                 buffer.append("  here=")
                 Self.append(connection.local, to: &buffer)
             }
-            if let kind = connection.remoteClass {
+            if let kind = event.remoteClass {
                 buffer.append("  class=")
                 buffer.append(kind.name)
             }

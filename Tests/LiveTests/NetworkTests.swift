@@ -41,6 +41,21 @@ extension Run {
 
 private let server = 4000
 
+/// An IPv4 address of this host that is not loopback's.
+private func ownAddress() -> String? {
+    var list: UnsafeMutablePointer<ifaddrs>?
+    guard unsafe getifaddrs(&list) == 0 else { return nil }
+    defer { unsafe freeifaddrs(list) }
+    var next = unsafe list
+    while let entry = unsafe next?.pointee {
+        unsafe next = entry.ifa_next
+        guard let address = unsafe entry.ifa_addr, unsafe address.pointee.sa_family == AF_INET else { continue }
+        let bytes = unsafe Array(UnsafeRawBufferPointer(start: UnsafeRawPointer(address) + 4, count: 4))
+        if bytes[0] != 127, bytes[0] != 169 { return bytes.map(String.init).joined(separator: ".") }
+    }
+    return nil
+}
+
 /// The workload's connections of one kind: exact numbers, and all fields.
 private func connections(_ kind: String, ip: JSON, type: JSON) -> Test {
     Test("net: 200 connections over \(kind == "m" ? "v4-mapped" : "TCP\(kind)"), byte for byte") { t in
@@ -330,6 +345,44 @@ let networkTests = [
         t.expect(bytes.contains([1234, 50]) && bytes.contains([50, 1234]), "bytes: \(bytes)")
         holder.closeInput()
         holder.wait(milliseconds: t.allow(milliseconds: 5000))
+    },
+
+    Test("net: addresses of the node and of pods") { t in
+        let root = "\(t.scratch)/root"
+        for directory in [
+            "", "/etc", "/etc/cni", "/etc/cni/net.d", "/var", "/var/lib", "/var/lib/cni", "/var/lib/cni/networks",
+            "/var/lib/cni/networks/net", "/proc", "/proc/1", "/proc/1/net",
+        ] {
+            unsafe mkdir(root + directory, 0o755)
+        }
+        try write(#"{"plugins":[{"ipam":{"subnet":"10.88.0.0/24"}}]}"#, to: "\(root)/etc/cni/net.d/10.conflist")
+        try write("x", to: "\(root)/var/lib/cni/networks/net/10.99.0.7")
+        try write(
+            "Iface\ncali1\t0800630A\t00000000\t5\t0\t0\t0\tFFFFFFFF\t0\n", to: "\(root)/proc/1/net/route")
+        try write("|-- 10.77.0.1\n/32 host LOCAL\n", to: "\(root)/proc/1/net/fib_trie")
+        let file = "\(t.scratch)/places.rec"
+        let expected = [
+            ("10.88.0.9", "pod"), ("10.99.0.7", "pod"), ("10.99.0.8", "pod"), ("10.99.0.9", "private"),
+            ("10.77.0.1", "node"), ("10.77.0.2", "private"),
+        ]
+        let run = try t.watchNet(["--root", root, "-w", file], [ownPath, "workload", "places"] + expected.map(\.0))
+        for (address, kind) in expected {
+            let events = run.told.filter {
+                $0["destination.ip"] == .string(address) && $0["network.direction"] == "egress"
+            }
+            t.equal(events.map(\.action), ["connect", "close"], "events of \(address)")
+            t.equal(
+                Set(events.compactMap { $0["ebpfguard.remote_class"]?.string }), [kind], "the class of \(address)")
+        }
+        // There, no file of this node says so.
+        try Child(["rm", "-r", root]).wait(milliseconds: t.allow(milliseconds: 5000))
+        let replay = try t.run(["-o", "json", "-r", file], command: "watch-net")
+        t.expect(replay.child.output == run.child.output, "a replay says something else")
+        // An address of this host, where it has one but loopback.
+        guard let own = ownAddress() else { return t.note("no address but loopback") }
+        let refused = try t.watchNet([], [ownPath, "workload", "dial", own], status: nil)
+        let dial = refused.events.first { $0.action == "connect" && $0["destination.ip"] == .string(own) }
+        t.equal(dial?["ebpfguard.remote_class"], "node", "the class of \(own)")
     },
 
     Test("net: a summary by destination and by process") { t in

@@ -344,6 +344,32 @@ int run_service(int argc, char *const argv[])
     _exit(0);
 }
 
+// places ADDRESS...: connects to each of these, which all are its own.
+int run_places(int argc, char *const argv[])
+{
+    make_network();
+    int server = listener('4', PORT, 8), any = stream('4', 0);
+    struct address everywhere = loopback('4', PORT + 1);
+    everywhere.ipv4.sin_addr.s_addr = htonl(INADDR_ANY);
+    check(bind(any, &everywhere.plain, everywhere.size) == 0 && listen(any, 8) == 0, "listen");
+    for (int i = 0; i < argc; i++) {
+        struct ifreq request = {0};
+        struct address address = loopback('4', PORT + 1);
+        snprintf(request.ifr_name, sizeof request.ifr_name, "lo:%d", i + 1);
+        check(inet_pton(AF_INET, argv[i], &address.ipv4.sin_addr) == 1, argv[i]);
+        memcpy(&request.ifr_addr, &address.plain, sizeof request.ifr_addr);
+        int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        check(control >= 0 && ioctl(control, SIOCSIFADDR, &request) == 0, "address");
+        close(control);
+        int client = stream('4', 0);
+        check(connect(client, &address.plain, address.size) == 0, "connect");
+        close(client);
+    }
+    close(any);
+    close(server);
+    _exit(0);
+}
+
 // standing: a listening socket and a connection; says so, waits for its input to end, and closes them.
 int run_standing(int argc, char *const argv[])
 {

@@ -56,6 +56,7 @@ static const struct {
     {"early", run_early},
     {"endings", run_endings},
     {"ways", run_ways},
+    {"places", run_places},
     {"standing", run_standing},
     {"translated", run_translated},
     {"datagrams", run_datagrams},

@@ -82,7 +82,6 @@ extension NameMessage {
         case .networkTransport: .word(exchange?.isStream == false ? "udp" : "tcp")
         case .networkProtocol: .word(exchange == nil ? "tls" : "dns")
         case .networkDirection: .word("egress")
-        case .ebpfguardRemoteClass: .word(AddressClass(server.address).name)
         case .ebpfguardNetworkNamespace: .identifier(UInt64(asked.fixed.network_namespace))
         default: exchange?.value(of: field) ?? greeting?.value(of: field) ?? .absent
         }

@@ -39,6 +39,16 @@ struct NodeFiles: ~Copyable {
         return Enrichment.contents(of: descriptor, limit: Int(status.st_size))
     }
 
+    /// The same of a file of /proc, which has no size. Cut at the limit.
+    func procContents(of path: String) -> [UInt8]? {
+        let descriptor = openFile(path)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Enrichment.contents(of: descriptor, limit: Self.sizeLimit)
+    }
+
     func exists(_ path: String) -> Bool {
         let descriptor = openFile(path)
         guard descriptor >= 0 else { return false }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where an address leads, as far as the address itself tells.
+/// Where an address leads: as far as the address itself tells, and beyond that which are the node's and those of pods.
 package enum AddressClass: Sendable {
     case unspecified, loopback, linkLocal, metadata, `private`, multicast, broadcast, `public`
+    /// Of this node or another one, and of a pod: nothing in the address says so.
+    case node, pod
 
     package var name: StaticString {
         switch self {
@@ -14,6 +16,8 @@ package enum AddressClass: Sendable {
         case .multicast: "multicast"
         case .broadcast: "broadcast"
         case .public: "public"
+        case .node: "node"
+        case .pod: "pod"
         }
     }
 
