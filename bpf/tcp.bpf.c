@@ -10,6 +10,7 @@
 
 #include "call.h"
 #include "connection.h"
+#include "connection_facts.h"
 #include "once.h"
 #include "ring.h"
 #include "scope.h"
@@ -278,24 +279,27 @@ static __always_inline int on_attempt(__u64 key, struct sock *sk)
     return 0;
 }
 
-static __always_inline int on_connected(struct sock *own, __u64 key, struct sock *sk, struct entry *entry)
+static __always_inline int on_connected(struct sock *own, __u64 key, struct sock *sk, struct entry *entry, __u32 user)
 {
-    struct wire_connection record;
+    struct wire_connection *record = place_of(user);
 
-    begin(&record, WIRE_CONNECT, sk, 1);
-    add_entry(&record, entry);
-    add_counts(&record, own, sk);
-    entry->start = record.header.time;
+    if (!record)
+        return 0;
+    begin(record, WIRE_CONNECT, sk, 1);
+    add_entry(record, entry);
+    add_counts(record, own, sk);
+    entry->start = record->header.time;
     entry->flags &= ~WIRE_CONNECTION_NO_START;
     entry->flags |= ENTRY_DECIDED;
-    emit(&record, sizeof(record), WIRE_CONNECT);
+    tell(record, WIRE_CONNECT, user);
     return 0;
 }
 
-static __always_inline int on_attempt_failed(struct sock *own, __u64 key, struct sock *sk, struct entry *entry)
+static __always_inline int on_attempt_failed(struct sock *own, __u64 key, struct sock *sk, struct entry *entry,
+                                             __u32 user)
 {
     struct socket *socket = sk->sk_socket;
-    struct wire_connection record;
+    struct wire_connection *record = place_of(user);
     __s32 error = sk->sk_err;
 
     if (!error && network.sees_returns && socket && BPF_CORE_READ(socket, state) == SS_UNCONNECTED) {
@@ -303,12 +307,14 @@ static __always_inline int on_attempt_failed(struct sock *own, __u64 key, struct
         forget(key);
         return 0;
     }
-    begin(&record, WIRE_CONNECT, sk, 1);
-    add_entry(&record, entry);
-    add_counts(&record, own, sk);
+    if (!record)
+        return 0;
+    begin(record, WIRE_CONNECT, sk, 1);
+    add_entry(record, entry);
+    add_counts(record, own, sk);
     // Closed before it was decided: the process gave up.
-    record.error = error ? error : ECANCELED;
-    emit(&record, sizeof(record), WIRE_CONNECT);
+    record->error = error ? error : ECANCELED;
+    tell(record, WIRE_CONNECT, user);
     forget(key);
     if (error && network.sees_returns) {
         __u64 inode = inode_of(socket);
@@ -320,7 +326,7 @@ static __always_inline int on_attempt_failed(struct sock *own, __u64 key, struct
 
 // ---- listen
 
-static __always_inline int on_listen(__u64 key, struct sock *sk)
+static __always_inline int on_listen(__u64 key, struct sock *sk, __u32 user)
 {
     struct entry entry = {};
 
@@ -331,12 +337,14 @@ static __always_inline int on_listen(__u64 key, struct sock *sk)
     if (network.sees_returns) {
         entry.flags |= ENTRY_PENDING;
     } else {
-        struct wire_connection record;
+        struct wire_connection *record = place_of(user);
 
-        begin(&record, WIRE_LISTEN, sk, 1);
-        add_entry(&record, &entry);
-        record.duration = 0;
-        emit(&record, sizeof(record), WIRE_LISTEN);
+        if (!record)
+            return 0;
+        begin(record, WIRE_LISTEN, sk, 1);
+        add_entry(record, &entry);
+        record->duration = 0;
+        tell(record, WIRE_LISTEN, user);
     }
     remember(key, &entry);
     return 0;
@@ -376,9 +384,10 @@ static __always_inline __u16 end_of(__u32 from, __s32 error, __u32 flags)
     return WIRE_TCP_CLOSED;
 }
 
-static __always_inline int on_end(struct sock *own, __u64 key, struct sock *sk, struct entry *entry, __u32 from)
+static __always_inline int on_end(struct sock *own, __u64 key, struct sock *sk, struct entry *entry, __u32 from,
+                                  __u32 user)
 {
-    struct wire_connection record;
+    struct wire_connection *record = place_of(user);
     __s32 error = sk->sk_err;
 
     // Nobody was asked for, or this is what was asked for.
@@ -391,21 +400,23 @@ static __always_inline int on_end(struct sock *own, __u64 key, struct sock *sk, 
         forget(key);
         return 0;
     }
-    begin(&record, WIRE_CLOSE, sk, 1);
+    if (!record)
+        return 0;
+    begin(record, WIRE_CLOSE, sk, 1);
     if (entry) {
-        add_entry(&record, entry);
+        add_entry(record, entry);
     } else {
-        record.header.flags = WIRE_CONNECTION_EARLIER | direction_of(sk->sk_max_ack_backlog);
+        record->header.flags = WIRE_CONNECTION_EARLIER | direction_of(sk->sk_max_ack_backlog);
     }
     if (from == TCP_LISTEN) {
-        record.header.flags &= ~(WIRE_CONNECTION_INCOMING | WIRE_CONNECTION_OUTGOING);
-        record.header.flags |= WIRE_CONNECTION_LISTENER;
+        record->header.flags &= ~(WIRE_CONNECTION_INCOMING | WIRE_CONNECTION_OUTGOING);
+        record->header.flags |= WIRE_CONNECTION_LISTENER;
     } else {
-        add_counts(&record, own, sk);
-        record.end = end_of(from, error, entry ? entry->flags : 0);
-        record.error = error;
+        add_counts(record, own, sk);
+        record->end = end_of(from, error, entry ? entry->flags : 0);
+        record->error = error;
     }
-    emit(&record, sizeof(record), WIRE_CLOSE);
+    tell(record, WIRE_CLOSE, user);
     if (entry)
         forget(key);
     return 0;
@@ -413,7 +424,7 @@ static __always_inline int on_end(struct sock *own, __u64 key, struct sock *sk, 
 
 // ---- changes of state
 
-static __always_inline int on_state(__u64 *context, const int is_first)
+static __always_inline int on_state(__u64 *context, const __u32 user)
 {
     struct sock *own = (void *)context[0];
     struct sock *sk = UNTRUSTED_SOCKET(sock, own);
@@ -423,17 +434,17 @@ static __always_inline int on_state(__u64 *context, const int is_first)
 
     if (from == to || sk->sk_protocol != IPPROTO_TCP)
         return 0;
-    if (config.repeated ? !take_state(key, to) : !take_or_pass(key, sk, to, is_first))
+    if (config.repeated ? !take_state(key, to) : !take_or_pass(key, sk, to, user == FACTS_STATE))
         return 0;
     switch (to) {
     case TCP_SYN_SENT:
         return on_attempt(key, sk);
     case TCP_LISTEN:
-        return on_listen(key, sk);
+        return on_listen(key, sk, user);
     case TCP_ESTABLISHED:
         entry = entry_of(key);
         if (entry && entry->flags & WIRE_CONNECTION_OUTGOING)
-            return on_connected(own, key, sk, entry);
+            return on_connected(own, key, sk, entry, user);
         if (from != TCP_SYN_RECV)
             return 0;
         if (entry) { // accepted before: TCP Fast Open
@@ -462,28 +473,28 @@ static __always_inline int on_state(__u64 *context, const int is_first)
     case TCP_CLOSE:
         entry = entry_of(key);
         if (from == TCP_SYN_SENT || (from == TCP_SYN_RECV && entry && entry->flags & WIRE_CONNECTION_OUTGOING))
-            return entry && !(entry->flags & ENTRY_DECIDED) ? on_attempt_failed(own, key, sk, entry) : 0;
+            return entry && !(entry->flags & ENTRY_DECIDED) ? on_attempt_failed(own, key, sk, entry, user) : 0;
         if (from == TCP_SYN_RECV && !entry)
             return 0;
         // Broken off by the process, or a listening socket: closed here and now.
         if (!sk->sk_err && (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT || from == TCP_LISTEN) &&
             claim(key, sk, entry))
             entry = entry_of(key);
-        return on_end(own, key, sk, entry, from);
+        return on_end(own, key, sk, entry, from, user);
     }
     return 0;
 }
 
-#define STATE_PROGRAM(name, is_first)        \
+#define STATE_PROGRAM(name, user)            \
     SEC("tp_btf/inet_sock_set_state")        \
     int name(__u64 *context)                 \
     {                                        \
-        return on_state(context, is_first);  \
+        return on_state(context, user);      \
     }
 
-STATE_PROGRAM(state_changed, 1)
-STATE_PROGRAM(state_changed_2, 0)
-STATE_PROGRAM(state_changed_3, 0)
+STATE_PROGRAM(state_changed, FACTS_STATE)
+STATE_PROGRAM(state_changed_2, FACTS_STATE_2)
+STATE_PROGRAM(state_changed_3, FACTS_STATE_3)
 
 // ---- calls that return
 
@@ -495,10 +506,10 @@ static __always_inline int is_final(long error)
 
 // `given` is the address in the kernel's memory, or in the caller's.
 static __always_inline int connect_failed(struct socket *socket, const void *given, int in_user, long result,
-                                          const int typed)
+                                          const int typed, __u32 user)
 {
     struct socket_address address = {};
-    struct wire_connection record;
+    struct wire_connection *record = place_of(user);
     struct sock *sk;
     __u64 key, *told;
     __u16 protocol;
@@ -527,21 +538,23 @@ static __always_inline int connect_failed(struct socket *socket, const void *giv
     } else {
         bpf_probe_read_kernel(&address, sizeof(address), given);
     }
-    __builtin_memset(&record, 0, sizeof(record));
-    if (!set_address(&record.remote, &address) || !fill_current(&record.task, typed))
+    if (!record)
         return 0;
-    fill_header(&record.header, sizeof(record), WIRE_CONNECT);
-    record.header.flags = WIRE_CONNECTION_OUTGOING | WIRE_CONNECTION_NO_START;
-    record.namespace = network_namespace(sk, 0);
-    record.protocol = protocol;
-    record.error = -result;
-    emit(&record, sizeof(record), WIRE_CONNECT);
+    __builtin_memset(record, 0, sizeof(*record));
+    if (!set_address(&record->remote, &address) || !fill_current(&record->task, typed))
+        return 0;
+    fill_header(&record->header, sizeof(*record), WIRE_CONNECT);
+    record->header.flags = WIRE_CONNECTION_OUTGOING | WIRE_CONNECTION_NO_START;
+    record->namespace = network_namespace(sk, 0);
+    record->protocol = protocol;
+    record->error = -result;
+    tell(record, WIRE_CONNECT, user);
     return 0;
 }
 
-static __always_inline int accepted(struct socket *socket, const int typed)
+static __always_inline int accepted(struct socket *socket, const int typed, __u32 user)
 {
-    struct wire_connection record;
+    struct wire_connection *record = place_of(user);
     struct entry *entry;
     struct sock *sk;
     __u64 key;
@@ -561,23 +574,25 @@ static __always_inline int accepted(struct socket *socket, const int typed)
         if (!entry)
             return 0;
     }
-    begin(&record, WIRE_ACCEPT, sk, 0);
-    if (!fill_current(&record.task, typed)) {
+    if (!record)
+        return 0;
+    begin(record, WIRE_ACCEPT, sk, 0);
+    if (!fill_current(&record->task, typed)) {
         forget(key);
         return 0;
     }
-    entry->task = record.task;
-    add_entry(&record, entry);
-    emit(&record, sizeof(record), WIRE_ACCEPT);
+    entry->task = record->task;
+    add_entry(record, entry);
+    tell(record, WIRE_ACCEPT, user);
     // It may have ended meanwhile, or before.
     if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
         forget(key);
     return 0;
 }
 
-static __always_inline int listen_returned(struct socket *socket, long result, const int typed)
+static __always_inline int listen_returned(struct socket *socket, long result, const int typed, __u32 user)
 {
-    struct wire_connection record;
+    struct wire_connection *record = place_of(user);
     struct entry *entry;
     struct sock *sk;
     __u64 key;
@@ -589,19 +604,21 @@ static __always_inline int listen_returned(struct socket *socket, long result, c
         return 0;
     key = (__u64)sk;
     entry = entry_of(key);
-    begin(&record, WIRE_LISTEN, sk, 0);
+    if (!record)
+        return 0;
+    begin(record, WIRE_LISTEN, sk, 0);
     if (!result) {
         // Listening already, it only gets another backlog.
         if (!entry || !(entry->flags & ENTRY_PENDING))
             return 0;
         entry->flags &= ~ENTRY_PENDING;
-        record.task = entry->task;
-    } else if (!fill_current(&record.task, typed)) {
+        record->task = entry->task;
+    } else if (!fill_current(&record->task, typed)) {
         return 0;
     }
-    record.header.flags = WIRE_CONNECTION_LISTENER;
-    record.error = -result;
-    emit(&record, sizeof(record), WIRE_LISTEN);
+    record->header.flags = WIRE_CONNECTION_LISTENER;
+    record->error = -result;
+    tell(record, WIRE_LISTEN, user);
     return 0;
 }
 
@@ -621,7 +638,7 @@ int connect_allowed(__u64 *context)
     READ(socket, &context[0]);
     READ(address, &context[1]);
     if ((int)context[3]) // a security module refused it
-        return connect_failed(socket, address, 0, (int)context[3], 1);
+        return connect_failed(socket, address, 0, (int)context[3], 1, FACTS_CONNECT_ALLOWED);
     asked = bpf_map_lookup_elem(&asked_map, &index);
     if (!asked)
         return 0;
@@ -639,7 +656,7 @@ int connect_returned(__u64 *context)
 
     READ(socket, &context[0]);
     READ(address, &context[1]);
-    return connect_failed(socket, address, 0, (int)context[5], 1);
+    return connect_failed(socket, address, 0, (int)context[5], 1, FACTS_CONNECT);
 }
 
 // inet_dgram_connect(socket, address, length, flags)
@@ -651,7 +668,7 @@ int datagram_connect_returned(__u64 *context)
 
     READ(socket, &context[0]);
     READ(address, &context[1]);
-    return connect_failed(socket, address, 0, (int)context[4], 1);
+    return connect_failed(socket, address, 0, (int)context[4], 1, FACTS_DATAGRAM_CONNECT);
 }
 
 // inet_accept(socket, new socket, ...): the rest differs by version (before 6.10 flags and kernel, then one argument).
@@ -661,7 +678,7 @@ int accept_returned(__u64 *context)
     struct socket *socket = 0;
 
     READ(socket, &context[1]);
-    return accepted(socket, 1);
+    return accepted(socket, 1, FACTS_ACCEPT);
 }
 
 // inet_listen(socket, backlog)
@@ -671,7 +688,7 @@ int inet_listen_returned(__u64 *context)
     struct socket *socket = 0;
 
     READ(socket, &context[0]);
-    return listen_returned(socket, (int)context[2], 1);
+    return listen_returned(socket, (int)context[2], 1, FACTS_LISTEN);
 }
 
 // Where fexit is refused: the system calls' own tracepoints, told apart by their numbers.
@@ -691,16 +708,16 @@ int call_exited(struct syscall_exit *context)
     if (context->nr == NR_ACCEPT || context->nr == NR_ACCEPT4) {
         if (context->result < 0)
             return 0;
-        return accepted(socket_of_descriptor(task, context->result), 0);
+        return accepted(socket_of_descriptor(task, context->result), 0, FACTS_CALL);
     }
     if (context->nr == NR_CONNECT && (context->result >= 0 || !is_final(-context->result)))
         return 0;
     regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
     if (context->nr == NR_CONNECT)
         return connect_failed(socket_of_descriptor(task, CALL_ARGUMENT_1(regs)), (const void *)CALL_ARGUMENT_2(regs), 1,
-                              context->result, 0);
+                              context->result, 0, FACTS_CALL);
     if (context->nr == NR_LISTEN)
-        return listen_returned(socket_of_descriptor(task, CALL_ARGUMENT_1(regs)), context->result, 0);
+        return listen_returned(socket_of_descriptor(task, CALL_ARGUMENT_1(regs)), context->result, 0, FACTS_CALL);
     return 0;
 }
 

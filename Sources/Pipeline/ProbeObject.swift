@@ -30,14 +30,14 @@ extension BPFObject {
     }
 
     /// Room for a wire_facts, and the counter behind it: struct facts_place in bpf/include/facts.h.
-    private typealias FactsPlace = InlineArray<36, UInt64>
+    private typealias FactsPlace = InlineArray<40, UInt64>
 
     /// Events that the programs did not send, because the part of the filter that they can decide rules them out.
     func dropped() -> UInt64 {
         guard let map = try? map(named: "facts_map") else { return 0 }
         var sum: UInt64 = 0
-        for user in 0..<UInt32(5) {  // FACTS_USERS
-            for place in map.perCPUValues(of: user, initial: FactsPlace(repeating: 0)) ?? [] { sum += place[35] }
+        for user in 0..<UInt32(14) {  // FACTS_USERS
+            for place in map.perCPUValues(of: user, initial: FactsPlace(repeating: 0)) ?? [] { sum += place[39] }
         }
         return sum
     }

@@ -31,11 +31,11 @@ struct TCPProbes: ~Copyable {
 
     /// Loads and attaches. `isScoped` when somebody was asked for.
     init(
-        _ config: wire_config, isScoped: Bool, _ types: KernelTypes, _ hook: HostCheck.ConnectionHook,
-        sharing processes: borrowing BPFObject, bufferSize: Int
+        _ predicate: wire_predicate, _ config: wire_config, isScoped: Bool, _ types: KernelTypes,
+        _ hook: HostCheck.ConnectionHook, sharing processes: borrowing BPFObject, bufferSize: Int
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_tcp, types: types)
-        try object.configure(config)
+        try object.configure(config, predicate)
         let ids = object.structureIDs(["sock", "tcp_sock"])
         var settings = wire_network()
         settings.type_sock = ids[0]
@@ -134,6 +134,9 @@ struct TCPProbes: ~Copyable {
         guard isRepeated else { return others }
         return others + (Self.statePrograms.map { object.statistics(of: $0).recursionMisses }.min() ?? 0)
     }
+
+    /// Events that the filter kept in the kernel.
+    func dropped() -> UInt64 { object.dropped() }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 }

@@ -135,13 +135,14 @@ package struct TraceOptions: Sendable {
         return asked.isEmpty ? nil : asked
     }
 
-    /// What the kernel programs of system calls and signals may decide of the filter. (Those of processes send everything:
+    /// What the kernel programs of system calls, signals and connections may decide of the filter. (Those of processes send everything:
     /// what one event shows is known from others.) A recording has what was captured, whatever was shown of it.
     var predicate: wire_predicate {
         guard !filters.isEmpty, recordsTo == nil, baseline == nil else { return wire_predicate() }
         // These look at all events.
         let others = (until.map { [$0] } ?? []) + failOn + expect
-        return Filter.any([Filter.all(filters)] + others).lowered(syscalls: SyscallTable.facts).predicate
+        return Filter.any([Filter.all(filters)] + others)
+            .lowered(syscalls: SyscallTable.facts, connections: command == .watchNet).predicate
     }
 
     /// Whether failed execs are wanted, which cost every system call where they can't be had by fexit.

@@ -95,7 +95,7 @@ struct TraceProbes: ~Copyable {
         if let connections {
             let isScoped = tracks || !options.scope.isEmpty
             let states = try TCPProbes(
-                config, isScoped: isScoped, types, connections, sharing: processes.object,
+                predicate, config, isScoped: isScoped, types, connections, sharing: processes.object,
                 bufferSize: options.bufferSize)
             let packets = try NameProbes(config, isScoped: isScoped, types, sharing: states)
             let sockets = try UDPProbes(config, types, binds, sharing: states, packets)
@@ -291,7 +291,9 @@ struct TraceProbes: ~Copyable {
     }
 
     /// Events that the programs did not send, because the filter rules them out.
-    func dropped() -> UInt64 { (syscalls?.dropped() ?? 0) + (uring?.dropped() ?? 0) + (signals?.dropped() ?? 0) }
+    func dropped() -> UInt64 {
+        (syscalls?.dropped() ?? 0) + (uring?.dropped() ?? 0) + (signals?.dropped() ?? 0) + (tcp?.dropped() ?? 0)
+    }
 
     /// What all programs cost so far.
     func cost() -> ProgramStatistics {

@@ -8,11 +8,20 @@ enum FilterAtom {
     /// The fact is present and in one of the ranges. Not exact: that holds for more events than the test, or, of a test
     /// that is negated, for fewer.
     case ranges(wire_fact, [ClosedRange<Int64>], isExact: Bool)
+    /// The address is present and begins as one of these, or with `differs` as none of them; `nil`: it is present. Not exact:
+    /// as of ranges.
+    case prefixes(wire_fact, [IPPrefix]?, differs: Bool, isExact: Bool)
     /// The name of the process is one of these, or with `differs` none of them. Every event in the kernel has a name.
     case names([[UInt8]], differs: Bool)
 
     /// `nil` for what only user space knows. `negated` says what the test is used for.
-    init?(_ test: FilterTest, negated: Bool, _ syscalls: Filter.SyscallNumbers?) {
+    /// `connections` where the facts of connections are known.
+    init?(_ test: FilterTest, negated: Bool, _ syscalls: Filter.SyscallNumbers?, connections: Bool) {
+        if let fact = Self.addressFact(of: test.field) {
+            guard connections else { return nil }
+            self.init(fact, test, negated: negated)
+            return
+        }
         if test.field == .processName {
             guard case .texts(let names) = test.check else { return nil }
             // What has a NUL is never a name.
@@ -23,8 +32,23 @@ enum FilterAtom {
             self.init(actions: words, differs: test.differs, negated: negated)
             return
         }
-        guard let fact = Self.fact(of: test.field), let ranges = Self.ranges(test, syscalls) else { return nil }
+        let known = connections ? Self.connectionFact(of: test.field) : nil
+        guard let fact = known ?? Self.fact(of: test.field), let ranges = Self.ranges(test, syscalls) else {
+            return nil
+        }
         self = .ranges(fact, ranges, isExact: true)
+    }
+
+    private init?(_ fact: wire_fact, _ test: FilterTest, negated: Bool) {
+        guard case .addresses(let prefixes) = test.check else {
+            guard case .exists = test.check else { return nil }
+            self = .prefixes(fact, nil, differs: false, isExact: true)
+            return
+        }
+        // The kernel has IPv4 among the addresses that begin with 80 zeros. Where fewer events would pass, it can't decide.
+        let isExact = !prefixes.contains { $0.coversIPv4Mapped }
+        guard isExact || test.differs == negated else { return nil }
+        self = .prefixes(fact, prefixes, differs: test.differs, isExact: isExact)
     }
 
     /// Kinds that have the action for sure, or those that may have it: whichever makes more events pass. A word that is
@@ -73,6 +97,25 @@ enum FilterAtom {
         }
     }
 
+    private static func addressFact(of field: Field) -> wire_fact? {
+        switch field {
+        case .sourceIP: WIRE_FACT_SOURCE_IP
+        case .destinationIP: WIRE_FACT_DESTINATION_IP
+        default: nil
+        }
+    }
+
+    /// Programs that see system calls do not know these of them.
+    private static func connectionFact(of field: Field) -> wire_fact? {
+        switch field {
+        case .sourcePort: WIRE_FACT_SOURCE_PORT
+        case .destinationPort: WIRE_FACT_DESTINATION_PORT
+        case .networkTransport: WIRE_FACT_TRANSPORT
+        case .networkDirection: WIRE_FACT_DIRECTION
+        default: nil
+        }
+    }
+
     /// The numbers for which the test holds, given that the field is there; `nil` where they are not known.
     private static func ranges(_ test: FilterTest, _ syscalls: Filter.SyscallNumbers?) -> [ClosedRange<Int64>]? {
         switch test.check {
@@ -97,6 +140,9 @@ enum FilterAtom {
     }
 
     private static func words(_ test: FilterTest, _ syscalls: Filter.SyscallNumbers?) -> [ClosedRange<Int64>]? {
+        func listed(_ words: [(String, UInt32)]) -> [ClosedRange<Int64>] {
+            joined(words.filter { holds($0.0) }.map { Int64($0.1)...Int64($0.1) })
+        }
         func holds(_ word: String) -> Bool { test.check.accepts(Array(word.utf8).span) != test.differs }
         let exists = if case .exists = test.check { true } else { false }
         /// Those of the numbers that have a word, and one for which the test holds.
@@ -115,8 +161,11 @@ enum FilterAtom {
             return test.differs ? calls?.complement : calls
         case _ where exists: return [.min...Int64.max]
         case .eventOutcome:
-            let outcomes = [("failure", WIRE_OUTCOME_FAILURE), ("success", WIRE_OUTCOME_SUCCESS)]
-            return joined(outcomes.filter { holds($0.0) }.map { Int64($0.1.rawValue)...Int64($0.1.rawValue) })
+            return listed([("failure", WIRE_OUTCOME_FAILURE.rawValue), ("success", WIRE_OUTCOME_SUCCESS.rawValue)])
+        case .networkTransport:
+            return listed([("tcp", UInt32(WIRE_PROTOCOL_TCP)), ("udp", UInt32(WIRE_PROTOCOL_UDP))])
+        case .networkDirection:
+            return listed([("egress", WIRE_DIRECTION_EGRESS.rawValue), ("ingress", WIRE_DIRECTION_INGRESS.rawValue)])
         default: return nil
         }
     }
@@ -125,7 +174,26 @@ enum FilterAtom {
         "exec": [WIRE_EXEC, WIRE_EXEC_FAILED], "fork": [WIRE_FORK], "exit": [WIRE_EXIT], "existing": [WIRE_EXISTING],
         "signal": [WIRE_SIGNAL], "oom": [WIRE_OOM], "connect": [WIRE_CONNECT], "accept": [WIRE_ACCEPT],
         "listen": [WIRE_LISTEN], "close": [WIRE_CLOSE], "udp": [WIRE_UDP],
+        // The kernel sends them all: names are learned from them.
+        "dns_query": [], "dns_answer": [], "tls_client_hello": [],
     ]
     /// What a system call is called by user space, which knows more about it than its kind.
     private static let calls: Set<String> = ["syscall", "ptrace", "setuid", "mount", "module_load", "bpf"]
+}
+
+extension IPPrefix {
+    /// Whether IPv6 addresses that stand for those of IPv4 begin with it, which it does not mean.
+    fileprivate var coversIPv4Mapped: Bool {
+        guard first.count == 16, length < 96 else { return false }
+        return IPAddress("::ffff:0.0.0.0").map { $0.keeping(bits: length) } == first
+    }
+
+    /// As the kernel has it: two numbers, and how many of their bits count.
+    var words: (high: Int64, low: Int64, bits: UInt32) {
+        func word(_ range: Range<Int>) -> UInt64 { range.reduce(0) { $0 << 8 | UInt64(first[$1]) } }
+        guard first.count == 4 else {
+            return (Int64(bitPattern: word(0..<8)), Int64(bitPattern: word(8..<16)), UInt32(length))
+        }
+        return (0, Int64(bitPattern: 0xffff << 32 | word(0..<4)), UInt32(length + 96))
+    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import CWire
+internal import Events
 
 extension Filter {
     /// The system calls whose names are wanted, as ranges of WIRE_SYSCALL_FACT(abi, number): exactly those that user space
@@ -16,8 +17,9 @@ extension Filter {
     }
 
     /// The filter as far as the kernel programs can decide it; what they let pass, a matcher has to look at again.
-    package func lowered(syscalls: SyscallNumbers? = nil) -> Lowered {
-        var lowering = Lowering(syscalls: syscalls)
+    /// `connections` for programs that know addresses and ports.
+    package func lowered(syscalls: SyscallNumbers? = nil, connections: Bool = false) -> Lowered {
+        var lowering = Lowering(syscalls: syscalls, connections: connections)
         let clauses = lowering.clauses(expression, negated: false)
         let predicate = lowering.predicate(clauses)
         return Lowered(predicate: predicate, isExact: lowering.isExact)
@@ -32,10 +34,12 @@ private struct Lowering {
     private static let limit = Int(WIRE_LITERALS_MAX)
 
     let syscalls: Filter.SyscallNumbers?
+    let connections: Bool
     private(set) var isExact = true
 
-    init(syscalls: Filter.SyscallNumbers?) {
+    init(syscalls: Filter.SyscallNumbers?, connections: Bool) {
         self.syscalls = syscalls
+        self.connections = connections
     }
 
     mutating func clauses(_ expression: FilterExpression, negated: Bool) -> [Clause] {
@@ -48,7 +52,7 @@ private struct Lowering {
     }
 
     private mutating func clauses(_ test: FilterTest, negated: Bool) -> [Clause] {
-        guard let atom = FilterAtom(test, negated: negated, syscalls) else {
+        guard let atom = FilterAtom(test, negated: negated, syscalls, connections: connections) else {
             isExact = false
             return []
         }
@@ -59,6 +63,9 @@ private struct Lowering {
             if !isExact { self.isExact = false }
             oneByOne = negated
             literals = ranges.map { Self.literal(fact, $0.lowerBound, $0.upperBound, negated: negated) }
+        case .prefixes(let fact, let prefixes, let differs, let isExact):
+            if !isExact { self.isExact = false }
+            return bounded(Self.clauses(fact, prefixes, differs: differs, negated: negated))
         case .names(let names, let differs):
             oneByOne = negated != differs
             literals = names.map { name in
@@ -67,6 +74,22 @@ private struct Lowering {
             }
         }
         return bounded(oneByOne ? literals.map { [$0] } : [literals])
+    }
+
+    /// Of addresses. Those that differ have to be there.
+    private static func clauses(_ fact: wire_fact, _ prefixes: [IPPrefix]?, differs: Bool, negated: Bool) -> [Clause] {
+        let present = literal(fact, 0, 0, negated: negated)
+        guard let prefixes else { return [[present]] }
+        let literals = prefixes.map { prefix in
+            let words = prefix.words
+            return literal(fact, words.high, words.low, bits: words.bits, negated: negated != differs)
+        }
+        switch (differs, negated) {
+        case (false, false): return [literals]
+        case (false, true): return literals.map { [$0] }
+        case (true, false): return [[present]] + literals.map { [$0] }
+        case (true, true): return [[present] + literals]
+        }
     }
 
     private mutating func conjunction(_ parts: [FilterExpression], negated: Bool) -> [Clause] {
@@ -119,9 +142,11 @@ private struct Lowering {
         return predicate
     }
 
-    private static func literal(_ fact: wire_fact, _ low: Int64, _ high: Int64, negated: Bool) -> wire_literal {
+    private static func literal(
+        _ fact: wire_fact, _ low: Int64, _ high: Int64, bits: UInt32 = 0, negated: Bool
+    ) -> wire_literal {
         wire_literal(
-            fact: UInt16(fact.rawValue), clause: 0, negated: negated ? 1 : 0, unused: 0, low: low, high: high)
+            fact: UInt16(fact.rawValue), clause: 0, negated: negated ? 1 : 0, bits: bits, low: low, high: high)
     }
 
     /// A name as the two words that the kernel has it in.

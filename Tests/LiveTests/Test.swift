@@ -24,7 +24,7 @@ let allTests: [Test] = [
     scopeTests,
     existingTests,
     endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, translationTests,
-    datagramTests, baselineTests, nameTests,
+    datagramTests, baselineTests, connectionFilterTests, nameTests,
     refusalTests, fieldTests,
     filterTests,
     textTests, summaryTests, latencyTests, stormTests, recordingTests,

@@ -51,6 +51,37 @@ struct FilterLoweringTests {
         #expect(lowered.isExact == isExact)
     }
 
+    /// Of connections: expression, number of clauses and of literals, whether they say it all.
+    @Test(
+        arguments: [
+            ("destination.port == 443", 1, 1, true),
+            ("destination.port != 443", 1, 2, true),
+            ("destination.port in (80, 443)", 1, 2, true),
+            ("not source.port > 1024", 1, 1, true),
+            ("destination.ip == '10.0.0.1'", 1, 1, true),
+            ("destination.ip != '10.0.0.1'", 2, 2, true),
+            ("not destination.ip != '10.0.0.1'", 1, 2, true),
+            ("not destination.ip in ('10.0.0.1', '::1')", 2, 2, true),
+            ("destination.ip cidr '10.0.0.0/8' or destination.ip cidr 'fd00::/8'", 1, 2, true),
+            ("source.ip cidr '::/0'", 1, 1, false),
+            ("not source.ip cidr '::/0'", 0, 0, false),
+            ("not source.ip cidr '::/96'", 1, 1, true),
+            ("destination.ip exists", 1, 1, true),
+            ("network.transport == 'tcp' and network.direction == 'egress'", 2, 2, true),
+            ("network.transport == 'unix'", 1, 1, true),
+            ("event.action in ('connect', 'dns_query')", 1, 1, true),
+            ("destination.domain == 'a' and destination.port == 443", 1, 1, false),
+        ] as [(String, UInt32, UInt32, Bool)])
+    func connections(_ text: String, _ clauses: UInt32, _ literals: UInt32, _ isExact: Bool) throws {
+        let lowered = try Filter(text).lowered(connections: true)
+        #expect(lowered.predicate.clause_count == clauses)
+        #expect(lowered.predicate.literal_count == literals)
+        #expect(lowered.isExact == isExact)
+        // Programs that do not know addresses and ports.
+        guard !text.hasPrefix("event") else { return }
+        #expect(try Filter(text).lowered().predicate.literal_count == 0)
+    }
+
     /// What would grow without bounds is dropped in part, and quickly.
     @Test func explosion() throws {
         let pairs = (0..<100).map { "(process.pid == \($0) and user.id == \($0))" }
@@ -123,7 +154,7 @@ struct FilterLoweringTests {
         for _ in 0..<100 {
             let text = random.expression(depth: 4)
             let filter = try Filter(text)
-            let lowered = filter.lowered()
+            let lowered = filter.lowered(connections: true)
             let again = try Filter(filter.description)
             var matcher = filter.matcher(boot: "b")
             var secondMatcher = again.matcher(boot: "b")
@@ -147,6 +178,18 @@ private struct Facts {
         facts.present |= 1 << UInt64(fact.rawValue)
         unsafe withUnsafeMutableBytes(of: &facts.values) {
             unsafe $0.storeBytes(of: value, toByteOffset: Int(fact.rawValue) * 8, as: Int64.self)
+        }
+    }
+
+    mutating func set(_ fact: wire_fact, _ address: IPAddress) {
+        facts.present |= 1 << UInt64(fact.rawValue)
+        let bytes = (0..<address.count).map { address[$0] }
+        let mapped = bytes.count == 4 ? [UInt8](repeating: 0, count: 10) + [0xff, 0xff] + bytes : bytes
+        func word(_ range: Range<Int>) -> UInt64 { mapped[range].reduce(0) { $0 << 8 | UInt64($1) } }
+        if fact == WIRE_FACT_SOURCE_IP {
+            facts.source = (word(0..<8), word(8..<16))
+        } else {
+            facts.destination = (word(0..<8), word(8..<16))
         }
     }
 
@@ -185,6 +228,22 @@ private struct Random {
         ("syscall", WIRE_SYSCALL),
         ("ptrace", WIRE_SYSCALL), ("bpf", WIRE_SYSCALL),
     ]
+    private static let addresses: [(Field, wire_fact)] = [
+        (.sourceIP, WIRE_FACT_SOURCE_IP), (.destinationIP, WIRE_FACT_DESTINATION_IP),
+    ]
+    private static let addressTexts = [
+        "10.0.0.1", "10.0.0.2", "10.128.0.1", "0.0.0.0", "255.255.255.255", "::", "::1", "::ffff:10.0.0.1",
+        "::fffe:10.0.0.1", "2001:db8::1", "2001:db8::8000:0:0:1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    ]
+    /// 95 bits of the last begin what stands for IPv4 too.
+    private static let prefixes = [
+        "0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9", "10.0.0.0/31", "10.0.0.1/32", "::/0", "::/1", "::/63",
+        "::/64", "::/65", "::/79", "::/80", "::/81", "::/96", "::ffff:0.0.0.0/96", "::ffff:10.0.0.0/104", "::/127",
+        "::1/128", "2001:db8::/32", "2001:db8::/64", "2001:db8::/65", "2001:db8::8000:0:0:0/65", "::fffe:0.0.0.0/95",
+    ]
+    private static let ports: [(Field, wire_fact)] = [
+        (.sourcePort, WIRE_FACT_SOURCE_PORT), (.destinationPort, WIRE_FACT_DESTINATION_PORT),
+    ]
     private static let names = ["", "a", "curl", "fifteen-bytes-x"]
 
     mutating func event() -> ([Field: FieldValue], Facts) {
@@ -216,6 +275,27 @@ private struct Random {
                 facts.set(WIRE_FACT_ERROR, Int64(code))
             }
         }
+        for (field, fact) in Self.addresses where next(3) > 0 {
+            guard let address = IPAddress(pick(Self.addressTexts))?.unmapped else { continue }
+            values[field] = .address(address)
+            facts.set(fact, address)
+        }
+        for (field, fact) in Self.ports where next(3) > 0 {
+            let port = pick([1, 2, 443, 65535] as [Int64])
+            values[field] = .integer(port)
+            facts.set(fact, port)
+        }
+        if next(2) == 0 {
+            let (word, number): (StaticString, Int64) = pick([("tcp", 6), ("udp", 17)])
+            values[.networkTransport] = .word(word)
+            facts.set(WIRE_FACT_TRANSPORT, number)
+        }
+        if next(2) == 0 {
+            let isIngress = next(2) == 0
+            values[.networkDirection] = .word(isIngress ? "ingress" : "egress")
+            facts.set(
+                WIRE_FACT_DIRECTION, Int64((isIngress ? WIRE_DIRECTION_INGRESS : WIRE_DIRECTION_EGRESS).rawValue))
+        }
         if next(2) == 0 { values[.processArgs] = .texts(TextList(Bytes(pick(["a\0", "a\0b\0", "c\0", "\0"])))) }
         if next(2) == 0 { values[.processExecutable] = .path(WalkedPath(Bytes(pick(["a\0", "b\0a\0", "\0"])))) }
         return (values, facts)
@@ -233,7 +313,13 @@ private struct Random {
     private mutating func operand(_ depth: Int) -> String { "(\(expression(depth: depth - 1)))" }
 
     private mutating func test() -> String {
-        switch next(8) {
+        switch next(13) {
+        case 8, 9, 10: return pick(Self.addresses).0.name + address()
+        case 11: return pick(Self.ports).0.name + number(["0", "1", "2", "443", "444", "65535"])
+        case 12:
+            return next(2) == 0
+                ? "network.transport" + text(["tcp", "udp", "unix"])
+                : "network.direction" + text(["egress", "ingress"])
         case 0, 1: return pick(Self.numbers).0.name + number(["-1", "0", "1", "2", "0x3", "4", "9223372036854775807"])
         case 2: return pick(Self.identifiers).0.name + number(["0", "1", "'2'", "3", "18446744073709551615"])
         case 3: return "event.action" + text(["exec", "fork", "exit", "syscall", "ptrace", "connect", "loss"])
@@ -249,6 +335,17 @@ private struct Random {
         if operation == "exists" { return " exists" }
         guard operation == "in" else { return " \(operation) \(pick(values))" }
         return " in (" + (0..<1 + next(3)).map { _ in pick(values) }.joined(separator: ", ") + ")"
+    }
+
+    private mutating func address() -> String {
+        switch next(6) {
+        case 0: return " exists"
+        case 1:
+            return " in (" + (0..<1 + next(3)).map { _ in "'\(pick(Self.addressTexts))'" }.joined(separator: ", ") + ")"
+        case 2, 3:
+            return " \(pick(["==", "!="])) '\(pick(Self.addressTexts))'"
+        default: return " cidr '\(pick(Self.prefixes))'"
+        }
     }
 
     private mutating func text(_ values: [String]) -> String {

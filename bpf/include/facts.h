@@ -17,6 +17,15 @@ enum facts_user {
     FACTS_EXIT,
     FACTS_URING,
     FACTS_SIGNAL,
+    FACTS_STATE, // and the two that stand in for it
+    FACTS_STATE_2,
+    FACTS_STATE_3,
+    FACTS_CONNECT_ALLOWED,
+    FACTS_CONNECT,
+    FACTS_DATAGRAM_CONNECT,
+    FACTS_ACCEPT,
+    FACTS_LISTEN,
+    FACTS_CALL,
     FACTS_USERS,
 };
 

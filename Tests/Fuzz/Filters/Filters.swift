@@ -17,7 +17,7 @@ public func fuzzFilters(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         precondition(error.excerpt.unicodeScalars.count <= 80, error.description)
         return 0
     }
-    let lowered = filter.lowered()
+    let lowered = filter.lowered(connections: true)
     // Lists without an end would be cut by the limit on the length.
     let printed = filter.description
     let again = printed.utf8.count > 60_000 ? nil : parsed(printed)
@@ -83,6 +83,15 @@ private let samples: [Sample] = {
     exec.values[.ebpfguardScript] = .joinedPath(directory: nil, Bytes("./x"))
     exec.values[.processMarks] = .words(["memfd"])
     exec.values[.destinationIP] = .address(IPPrefix(IPAddress("10.0.0.1")!).first)
+    exec.facts.present |= 1 << UInt64(WIRE_FACT_DESTINATION_IP.rawValue)
+    exec.facts.destination = (0, 0xffff_0a00_0001)
+    exec.values[.destinationPort] = .integer(443)
+    exec.set(WIRE_FACT_DESTINATION_PORT, 443)
+    exec.values[.networkTransport] = .word("tcp")
+    exec.set(WIRE_FACT_TRANSPORT, 6)
+    exec.values[.sourceIP] = .address(IPAddress("2001:db8::1")!)
+    exec.facts.present |= 1 << UInt64(WIRE_FACT_SOURCE_IP.rawValue)
+    exec.facts.source = (0x2001_0db8_0000_0000, 1)
     exec.values[.timestamp] = .time(1_795_249_800_000_000_000)
     exec.values[.processInteractive] = .bool(true)
     var exit = Sample("exit", WIRE_EXIT, "fifteen-bytes-x")

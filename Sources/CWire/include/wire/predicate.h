@@ -30,7 +30,13 @@ enum wire_fact {
     WIRE_FACT_RETURN = 17,    // ebpfguard.syscall.return
     WIRE_FACT_SYSCALL = 18,   // ebpfguard.syscall.name: WIRE_SYSCALL_FACT(abi, number)
     WIRE_FACT_COMM = 19,      // process.name; not in `values` but in `comm`, and always there
-    WIRE_FACT_COUNT = 20,
+    WIRE_FACT_TRANSPORT = 20, // network.transport: WIRE_PROTOCOL_*
+    WIRE_FACT_DIRECTION = 21, // network.direction: enum wire_direction
+    WIRE_FACT_SOURCE_PORT = 22, // not 0, and that of destination.port too
+    WIRE_FACT_DESTINATION_PORT = 23,
+    WIRE_FACT_SOURCE_IP = 24, // not in `values` but in `source` and `destination`
+    WIRE_FACT_DESTINATION_IP = 25,
+    WIRE_FACT_COUNT = 26,
 };
 
 // Room for more facts, and a power of two: an index is masked, so that the verifier knows its bounds.
@@ -43,22 +49,30 @@ enum wire_outcome {
     WIRE_OUTCOME_SUCCESS = 1,
 };
 
+enum wire_direction {
+    WIRE_DIRECTION_EGRESS = 0,
+    WIRE_DIRECTION_INGRESS = 1,
+};
+
 #define WIRE_SYSCALL_FACT(abi, number) ((int64_t)((uint64_t)(abi) << 32 | (uint32_t)(number)))
 
 struct wire_facts {
     uint64_t present; // a bit for each fact
     uint64_t comm[2]; // the bytes behind the name's NUL are 0
+    // Addresses as two numbers, the first bytes highest; IPv4 as ::ffff:10.0.0.1.
+    uint64_t source[2], destination[2];
     int64_t values[WIRE_FACTS_MAX];
 };
 
-_Static_assert(sizeof(struct wire_facts) == 24 + 8 * WIRE_FACTS_MAX, "layout of wire_facts");
+_Static_assert(sizeof(struct wire_facts) == 56 + 8 * WIRE_FACTS_MAX, "layout of wire_facts");
 
-// The fact is present and low <= fact <= high. Of WIRE_FACT_COMM: its words are low and high.
+// The fact is present and low <= fact <= high. Of WIRE_FACT_COMM: its words are low and high. Of an address: its first
+// bits are those of low and high.
 struct wire_literal {
     uint16_t fact;   // enum wire_fact
     uint8_t clause;
     uint8_t negated; // the opposite: also true of an absent fact
-    uint32_t unused;
+    uint32_t bits;   // of an address, 0 to 128
     int64_t low, high;
 };
 
@@ -95,6 +109,12 @@ static inline uint64_t wire_is_zero(uint64_t x)
     return ((x | minus) >> 63) ^ 1;
 }
 
+// The first bits of a word, 0 to 64.
+static inline uint64_t wire_mask(uint32_t bits)
+{
+    return bits ? ~0ull << ((64 - bits) & 63) : 0;
+}
+
 // Whether the event may pass. With a predicate that the verifier knows (read-only data) it costs a few instructions for
 // each literal and nothing without any. `facts` is best kept out of the stack, half of which it would take.
 static inline int wire_predicate_holds(const volatile struct wire_predicate *predicate, const struct wire_facts *facts)
@@ -111,6 +131,14 @@ static inline int wire_predicate_holds(const volatile struct wire_predicate *pre
 
         if (fact == WIRE_FACT_COMM) {
             holds = wire_is_zero((facts->comm[0] ^ (uint64_t)low) | (facts->comm[1] ^ (uint64_t)high));
+        } else if (fact == WIRE_FACT_SOURCE_IP || fact == WIRE_FACT_DESTINATION_IP) {
+            const uint64_t *address = fact == WIRE_FACT_SOURCE_IP ? facts->source : facts->destination;
+            uint32_t bits = predicate->literals[i].bits;
+            uint64_t other = (address[0] ^ (uint64_t)low) & wire_mask(bits < 64 ? bits : 64);
+
+            if (bits > 64)
+                other |= (address[1] ^ (uint64_t)high) & wire_mask(bits - 64);
+            holds = facts->present >> fact & 1 & wire_is_zero(other);
         } else {
             int64_t value = facts->values[fact];
 
