@@ -24,7 +24,7 @@ let allTests: [Test] = [
     scopeTests,
     existingTests,
     endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, translationTests,
-    datagramTests, baselineTests, connectionFilterTests, nameTests,
+    datagramTests, baselineTests, connectionFilterTests, handedTests, nameTests,
     refusalTests, fieldTests,
     filterTests,
     textTests, summaryTests, latencyTests, stormTests, recordingTests,

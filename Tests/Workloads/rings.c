@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations of io_uring, by its system calls alone.
-#include "internal.h"
+#include "sockets.h"
 
-#include <arpa/inet.h>
 #include <linux/io_uring.h>
 #include <linux/stat.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 enum { ENTRIES = 128 };
 
@@ -65,8 +63,8 @@ static struct io_uring_sqe *queue(struct ring *ring, __u8 operation, int file, c
     return entry;
 }
 
-// Submits what is queued and says its results in the order of the queue: "done RESULT...".
-static void submit(struct ring *ring)
+// Submits what is queued and says its results in the order of the queue: "done RESULT...". The last one is returned.
+static int submit(struct ring *ring)
 {
     unsigned count = ring->queued;
     int results[ENTRIES];
@@ -92,6 +90,34 @@ static void submit(struct ring *ring)
         length += (unsigned)snprintf(line + length, sizeof line - length, " %d", results[i]);
     if (strlen(line) < 400)
         say("%s", line);
+    return results[count - 1];
+}
+
+// ring-sockets: a connection that is asked for and accepted by io_uring, and one that is refused.
+int run_ring_sockets(int, char *const[])
+{
+    struct ring ring = open_ring(0);
+    char bytes[8];
+
+    make_network();
+    int server = listener('4', PORT, 8), client = stream('4', 0), other = stream('4', 0);
+    struct address address = loopback('4', PORT), nobody = loopback('4', PORT + 1);
+    queue(&ring, IORING_OP_CONNECT, client, &address.plain)->off = address.size;
+    check(submit(&ring) == 0, "connect");
+    queue(&ring, IORING_OP_ACCEPT, server, NULL);
+    int accepted = submit(&ring);
+    check(accepted >= 0, "accept");
+    queue(&ring, IORING_OP_CONNECT, other, &nobody.plain)->off = nobody.size;
+    check(submit(&ring) == -ECONNREFUSED, "not refused");
+    say("sockets %d %u", getpid(), port_of(client));
+    check(send(client, "abcde", 5, 0) == 5, "send");
+    check(recv(accepted, bytes, sizeof bytes, 0) == 5, "receive");
+    close(client);
+    check(recv(accepted, bytes, sizeof bytes, 0) == 0, "end");
+    close(accepted);
+    close(other);
+    close(server);
+    _exit(0);
 }
 
 // ring DIRECTORY: one submission for each operation, then a linked pair whose first fails, then a hundred at once.
