@@ -79,7 +79,7 @@ let package = Package(
                 .embedInCode("hello.hex"),
                 .embedInCode("dns.hex"), .embedInCode("tls.hex"),
                 .embedInCode("connected.hex"), .embedInCode("unreachable.hex"),
-                .embedInCode("reset.hex"), .embedInCode("listening.hex"),
+                .embedInCode("reset.hex"), .embedInCode("listening.hex"), .embedInCode("drop.hex"),
             ],
             swiftSettings: swift
         ),

@@ -22,6 +22,12 @@ package struct BPFMap {
         }
     }
 
+    /// Removes `key`, where it is there.
+    package func remove<Key: BitwiseCopyable>(_ key: Key) {
+        var key = key
+        _ = unsafe bpf_map_delete_elem(descriptor, &key)
+    }
+
     /// The value of `key`; `nil` when there is none.
     package func value<Key: BitwiseCopyable, Value: BitwiseCopyable>(of key: Key, initial: Value) -> Value? {
         var key = key

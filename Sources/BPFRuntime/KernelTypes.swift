@@ -60,6 +60,16 @@ package final class KernelTypes {
         return nil
     }
 
+    /// All names of an enumeration with their values; none of one that the kernel does not have.
+    package func values(in enumeration: String) -> [(name: String, value: UInt32)] {
+        guard let id = ids(of: [enumeration], .enumeration)[enumeration] else { return [] }
+        let offset = Int(offsets[Int(id)])
+        return (0..<types.memberCount(at: offset)).map { index in
+            let member = offset + 12 + 8 * index
+            return (types.name(types.word(member)), types.word(member + 4))
+        }
+    }
+
     private func target(of id: UInt32) -> UInt32 {
         let target = types.word(Int(offsets[Int(id)]) + 8)
         return target < offsets.count ? target : 0

@@ -5,11 +5,17 @@
 #error "compile the BPF programs first: make bpf"
 #endif
 
+static const uint8_t drop_bytes[] = {
+#embed "generated/drop.bpf.zst"
+};
 static const uint8_t names_bytes[] = {
 #embed "generated/names.bpf.zst"
 };
 static const uint8_t process_bytes[] = {
 #embed "generated/process.bpf.zst"
+};
+static const uint8_t raw_bytes[] = {
+#embed "generated/raw.bpf.zst"
 };
 static const uint8_t signal_bytes[] = {
 #embed "generated/signal.bpf.zst"
@@ -23,14 +29,20 @@ static const uint8_t tcp_bytes[] = {
 static const uint8_t udp_bytes[] = {
 #embed "generated/udp.bpf.zst"
 };
+static const uint8_t unix_bytes[] = {
+#embed "generated/unix.bpf.zst"
+};
 static const uint8_t uring_bytes[] = {
 #embed "generated/uring.bpf.zst"
 };
 
+const struct embedded_object embedded_drop = {"drop", drop_bytes, sizeof(drop_bytes)};
 const struct embedded_object embedded_names = {"names", names_bytes, sizeof(names_bytes)};
 const struct embedded_object embedded_process = {"process", process_bytes, sizeof(process_bytes)};
+const struct embedded_object embedded_raw = {"raw", raw_bytes, sizeof(raw_bytes)};
 const struct embedded_object embedded_signal = {"signal", signal_bytes, sizeof(signal_bytes)};
 const struct embedded_object embedded_syscall = {"syscall", syscall_bytes, sizeof(syscall_bytes)};
 const struct embedded_object embedded_tcp = {"tcp", tcp_bytes, sizeof(tcp_bytes)};
 const struct embedded_object embedded_udp = {"udp", udp_bytes, sizeof(udp_bytes)};
+const struct embedded_object embedded_unix = {"unix", unix_bytes, sizeof(unix_bytes)};
 const struct embedded_object embedded_uring = {"uring", uring_bytes, sizeof(uring_bytes)};

@@ -98,12 +98,44 @@ package struct Enricher {
                 target: .init(task: victim, process: tree.process(victim.key)), hook: "tp_btf/mark_victim")
         case .connection(let connection): return event(for: connection)
         case .message: return nil
+        case .drop(let drop):
+            let fact = NetworkFact.drop(drop, reason: drop.reason.flatMap { lookups.dropReason($0) })
+            return event(.drop, of: fact, drop.hasOwner ? drop.task : nil, time: drop.time, hook: "tp_btf/kfree_skb")
+        case .unix(let unix): return event(for: unix)
+        case .rawSocket(let socket):
+            return event(
+                socket.isEarlier ? .open : .rawSocket, of: .rawSocket(socket), socket.task, time: socket.time, hook: nil
+            )
         case .cgroup(let id, let path, let time):
             cgroups.add(id, path: path)
             // Its files are there already: a container that is gone in a moment is named all the same.
             _ = workloads.workload(ofCgroup: id, path: path, now: time)
             return nil
         }
+    }
+
+    private mutating func event(for unix: UnixRecord) -> Event {
+        let action: Event.Action =
+            switch unix.operation {
+            case WIRE_UNIX_CONNECT.rawValue: .connect
+            case WIRE_UNIX_ACCEPT.rawValue: .accept
+            default: .listen
+            }
+        var target: Event.Target?
+        if let peer = unix.peer {
+            let task = peer.start == 0 ? tree.task(ofPID: peer.pid) ?? peer : peer
+            target = .init(task: task, process: tree.process(task.key))
+        }
+        return event(
+            action, time: unix.time, tree.acting(unix.task), task: unix.task, fact: .unix(unix), target: target,
+            hook: nil)
+    }
+
+    private mutating func event(
+        _ action: Event.Action, of fact: NetworkFact, _ task: wire_task?, time: UInt64, hook: StaticString?
+    ) -> Event {
+        guard let task else { return Event(action, time: time, process: nil, fact: fact, hook: hook, host: host) }
+        return event(action, time: time, tree.acting(task), task: task, fact: fact, hook: hook)
     }
 
     private mutating func event(for connection: ConnectionRecord) -> Event {
@@ -198,7 +230,8 @@ package struct Enricher {
     private mutating func event(
         _ action: Event.Action, time: UInt64, _ process: Process, _ record: ProcessRecord? = nil,
         task: wire_task? = nil, call: SyscallRecord? = nil, signal: wire_signal? = nil,
-        connection: ConnectionRecord? = nil, names: NameFacts? = nil, place: AddressClass? = nil,
+        connection: ConnectionRecord? = nil, names: NameFacts? = nil, fact: NetworkFact? = nil,
+        place: AddressClass? = nil,
         target: Event.Target? = nil, hook: StaticString?
     ) -> Event {
         let task = task ?? process.task
@@ -213,7 +246,7 @@ package struct Enricher {
         let cgroup = cgroups.path(of: task.cgroup)
         return Event(
             action, time: time, process: process, task: task, record: record, call: call, signal: signal,
-            connection: connection, names: names, place: place, target: target,
+            connection: connection, names: names, fact: fact, place: place, target: target,
             userName: name, cgroup: cgroup,
             workload: workload(of: process, in: task.cgroup, path: cgroup, now: time),
             lineage: tree.lineage(of: process), hook: hook,

@@ -28,6 +28,8 @@ package struct Event {
         case dnsQuery
         case dnsAnswer
         case tlsClientHello
+        case drop
+        case rawSocket
         /// A row of a summary: not something that happened, but numbers of what did.
         case summary
         case loss
@@ -50,6 +52,7 @@ package struct Event {
     package let names: NameFacts?
     /// What class the other side's address is of; `nil` where nobody has looked.
     private let place: AddressClass?
+    package let fact: NetworkFact?
     /// Whom it was done to.
     package let target: Target?
     package let userName: Bytes?
@@ -87,7 +90,7 @@ package struct Event {
     package init(
         _ action: Action, time: UInt64, process: Process?, task: wire_task? = nil, record: ProcessRecord? = nil,
         call: SyscallRecord? = nil, signal: wire_signal? = nil, connection: ConnectionRecord? = nil,
-        names: NameFacts? = nil, place: AddressClass? = nil,
+        names: NameFacts? = nil, fact: NetworkFact? = nil, place: AddressClass? = nil,
         target: Target? = nil, userName: Bytes? = nil,
         cgroup: Bytes? = nil, workload: Workload? = nil, lineage: Lineage = .none,
         lost: [(name: String, count: UInt64)] = [],
@@ -106,6 +109,7 @@ package struct Event {
         self.connection = connection
         self.names = names
         self.place = place
+        self.fact = fact
         self.target = target
         self.userName = userName
         self.cgroup = cgroup
@@ -127,6 +131,7 @@ package struct Event {
 
     /// The value of a field, `.absent` where it is not known or does not apply.
     package func value(of field: Field) -> FieldValue {
+        if let value = fact?.value(of: field) { return value }
         if process == nil { return valueWithoutProcess(of: field) }
         return switch field {
         case .timestamp: .time(host.realtime(time))
@@ -217,7 +222,8 @@ package struct Event {
             .summaryFailures, .summaryExits, .summaryFailedExits, .summaryKilled, .summaryRunning,
             .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .summaryConnects, .summaryFailedConnects,
             .summaryAccepts, .summaryCloses, .summaryOpen, .summarySentBytes, .summaryReceivedBytes, .summaryAddresses,
-            .ebpfguardLost:
+            .ebpfguardLost, .networkIANANumber, .ebpfguardDropReason, .ebpfguardDropCount, .ebpfguardSocketFamily,
+            .ebpfguardSocketType, .ebpfguardSocketProtocol, .destinationAddress:
             .absent
         }
     }
@@ -255,7 +261,7 @@ package struct Event {
     // MARK: Parts
 
     /// Whether it is about what a process does with the network, and not about one of its system calls.
-    private var isNetwork: Bool { connection != nil || names?.message != nil }
+    private var isNetwork: Bool { connection != nil || names?.message != nil || fact != nil }
 
     /// What class the address of the other side is of, as it was asked for.
     package var remoteClass: AddressClass? {
@@ -291,16 +297,19 @@ package struct Event {
         case .dnsQuery: "dns_query"
         case .dnsAnswer: "dns_answer"
         case .tlsClientHello: "tls_client_hello"
+        case .drop: "drop"
+        case .rawSocket: "raw_socket"
         case .summary: "summary"
         case .loss: "loss"
         }
     }
 
     private var eventType: [StaticString] {
-        switch action {
+        if let fact { return fact.types }
+        return switch action {
         case .exec, .execFailed, .fork: ["start"]
         case .exit: ["end"]
-        case .existing, .open, .syscall, .signal, .summary, .loss: ["info"]
+        case .existing, .open, .syscall, .signal, .drop, .rawSocket, .summary, .loss: ["info"]
         case .oom: ["end"]
         case .connect, .accept, .udp: ["connection", "start"]
         case .listen: ["start"]
@@ -310,7 +319,8 @@ package struct Event {
     }
 
     private var outcome: StaticString? {
-        switch action {
+        if let fact { return fact.outcome }
+        return switch action {
         case .exec: "success"
         case .execFailed: "failure"
         case .syscall: call?.result.map { _ in error == nil ? "success" : "failure" }
@@ -340,7 +350,7 @@ package struct Event {
     private var failure: ProcessRecord? { action == .execFailed ? record : nil }
 
     /// The positive errno of what failed.
-    private var error: Int32? { failure?.fixed.error ?? call?.error ?? connection?.error }
+    private var error: Int32? { failure?.fixed.error ?? call?.error ?? connection?.error ?? fact?.error }
 
     /// Nanoseconds.
     private var duration: UInt64? {

@@ -24,6 +24,8 @@ package struct Question: Hashable, Sendable {
         case hosts = 9
         /// Addresses of the node and of pods.
         case addresses = 10
+        /// The kernel's name of a reason to drop packets.
+        case dropReason = 11
     }
 
     package let subject: Subject
@@ -70,6 +72,8 @@ package final class Lookups {
     /// For a recording: what was answered since it took the last ones. For a replay: what the recording told so far.
     private var answers: [Question: Bytes?] = [:]
     private var bytes = 0
+    /// What the kernel calls its reasons to drop packets.
+    package var dropReasons: [UInt32: Bytes] = [:]
 
     /// `root` is where the files of the node are that tell of containers.
     package init(_ source: Source = .system, root: String = "/") {
@@ -177,6 +181,11 @@ package final class Lookups {
     /// Which addresses are the node's, and which are those of pods.
     func nodeAddresses() -> NodeAddresses {
         NodeAddresses(answer(to: Question(.addresses, 0)) { NodeNetwork.read(root: root).bytes } ?? Bytes([]))
+    }
+
+    /// What the kernel calls a reason to drop packets.
+    func dropReason(_ number: UInt32) -> Bytes? {
+        answer(to: Question(.dropReason, UInt64(number))) { dropReasons[number] }
     }
 
     private func answer(to question: Question, _ ask: () -> Bytes?) -> Bytes? {

@@ -19,9 +19,10 @@ package enum Field: Int, CaseIterable, Sendable {
     case kubernetesNamespaceName, kubernetesPodName, kubernetesPodUID, kubernetesContainerName, kubernetesNodeName
     case filePath
     case sourceIP, sourcePort, sourceBytes, sourcePackets
-    case destinationIP, destinationPort, destinationBytes, destinationPackets, destinationNatIP, destinationNatPort,
+    case destinationAddress, destinationIP, destinationPort, destinationBytes, destinationPackets, destinationNatIP,
+        destinationNatPort,
         destinationDomain
-    case networkType, networkTransport, networkProtocol, networkDirection, networkBytes
+    case networkType, networkTransport, networkIANANumber, networkProtocol, networkDirection, networkBytes
     case dnsType, dnsID, dnsHeaderFlags, dnsQuestionName, dnsQuestionType, dnsQuestionClass
     case dnsResponseCode, dnsAnswers, dnsResolvedIP
     case tlsClientServerName
@@ -35,6 +36,8 @@ package enum Field: Int, CaseIterable, Sendable {
         ebpfguardNameShared, ebpfguardDirectToIP, ebpfguardMessagePartial
     case ebpfguardTLSProtocols, ebpfguardTLSVersion, ebpfguardTLSECH
     case ebpfguardNewListener, ebpfguardFirstSeen
+    case ebpfguardDropReason, ebpfguardDropCount
+    case ebpfguardSocketFamily, ebpfguardSocketType, ebpfguardSocketProtocol
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -82,7 +85,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init(
             "event.action", .text,
             "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, connect, "
-                + "accept, listen, close, dns_query, dns_answer, tls_client_hello, summary or loss"
+                + "accept, listen, close, dns_query, dns_answer, tls_client_hello, drop, raw_socket, summary or loss"
         ),
         .init("event.outcome", .text, "success or failure of an exec, a system call, a connection, a question"),
         .init(
@@ -139,6 +142,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("source.port", .number, "port of who asked for the connection"),
         .init("source.bytes", .number, "bytes that who asked for the connection has sent, each counted once"),
         .init("source.packets", .number, "segments or datagrams that who asked for the connection has sent"),
+        .init("destination.address", .text, "path of a UNIX socket, or @ and its abstract name"),
         .init(
             "destination.ip", .address, "address that was asked for, or is listened on; that a system call was given"),
         .init("destination.port", .number, "port that was asked for, or is listened on; that a system call was given"),
@@ -148,7 +152,10 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("destination.nat.port", .number, "port that the connection leads to, where another was asked for"),
         .init("destination.domain", .text, "name that led to the address; see ebpfguard.name_source"),
         .init("network.type", .text, "ipv4 or ipv6, as it is on the wire"),
-        .init("network.transport", .text, "tcp or udp"),
+        .init(
+            "network.transport", .text, "tcp or udp; unix; of dropped packets and raw sockets also icmp, sctp and so on"
+        ),
+        .init("network.iana_number", .text, "number of the transport, of dropped packets and raw sockets"),
         .init("network.protocol", .text, "dns or tls"),
         .init("network.direction", .text, "egress when this side asked for the connection, ingress when the other did"),
         .init("network.bytes", .number, "bytes both ways"),
@@ -210,11 +217,19 @@ package enum Field: Int, CaseIterable, Sendable {
             "ebpfguard.new_listener", .boolean,
             "true for a listening socket, or what it accepted, that --baseline does not have"),
         .init("ebpfguard.first_seen", .boolean, "true for a destination that --baseline does not have"),
+        .init("ebpfguard.drop_reason", .text, "why packets were dropped, as the kernel calls it"),
+        .init("ebpfguard.drop_count", .number, "how many packets the event tells of"),
+        .init("ebpfguard.socket_family", .text, "inet, inet6 or packet: the family of a raw socket"),
+        .init("ebpfguard.socket_type", .text, "stream, dgram, seqpacket, raw: the type of a raw or UNIX socket"),
+        .init("ebpfguard.socket_protocol", .text, "EtherType of a packet socket, 0x0003 for all"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),
         .init("ebpfguard.syscall.return", .number, "what it returned; an errno is negative"),
-        .init("ebpfguard.target.pid", .number, "process id of whom it was done to: a signal, ptrace, the OOM killer"),
+        .init(
+            "ebpfguard.target.pid", .number,
+            "process id of whom it was done to: a signal, ptrace, the OOM killer; of who has the other end of a UNIX socket"
+        ),
         .init("ebpfguard.target.entity_id", .text, "entity id of whom it was done to"),
         .init("ebpfguard.target.name", .text, "name of whom it was done to"),
         .init("ebpfguard.target.executable", .text, "program of whom it was done to"),

@@ -22,6 +22,9 @@ package enum Record {
     case oom(wire_oom)
     case connection(ConnectionRecord)
     case message(MessageRecord)
+    case drop(DropRecord)
+    case rawSocket(RawSocketRecord)
+    case unix(UnixRecord)
 
     /// When a record was made, by its header; 0 when it has none.
     package static func time(of span: RawSpan) -> UInt64 { (try? span.load(wire_header.self))?.time ?? 0 }
@@ -31,7 +34,7 @@ package enum Record {
         guard let header = try? span.load(wire_header.self) else { return false }
         let kinds = [
             WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE, WIRE_SOCKET,
-            WIRE_MESSAGE, WIRE_UDP,
+            WIRE_MESSAGE, WIRE_UDP, WIRE_DROP, WIRE_RAW_SOCKET, WIRE_UNIX,
         ]
         return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
@@ -75,6 +78,12 @@ package enum Record {
             self = .connection(ConnectionRecord(try span.load(wire_connection.self)))
         case WIRE_MESSAGE.rawValue:
             self = .message(try MessageRecord(decoding: span))
+        case WIRE_DROP.rawValue:
+            self = .drop(try DropRecord(decoding: span))
+        case WIRE_RAW_SOCKET.rawValue:
+            self = .rawSocket(RawSocketRecord(try span.load(wire_raw_socket.self)))
+        case WIRE_UNIX.rawValue:
+            self = .unix(try UnixRecord(decoding: span))
         default:
             throw .unknownKind(header.kind)
         }

@@ -15,6 +15,9 @@ struct Folding: ~Copyable {
         .processExitCode, .processExitSignal, .userID, .ebpfguardCgroupID, .ebpfguardExecPath, .ebpfguardExecArgs,
         .ebpfguardSignal, .syscallName, .syscallABI, .syscallArgs, .syscallReturn, .targetName, .targetExecutable,
         .destinationIP, .destinationPort, .networkDirection, .ebpfguardCloseReason, .ebpfguardNetworkNamespace,
+        .destinationAddress, .ebpfguardDropReason, .ebpfguardSocketFamily, .ebpfguardSocketType,
+        .ebpfguardSocketProtocol,
+        .networkIANANumber,
     ]
 
     /// What is remembered of values: they may be long. Two numbers, because one alone may collide by chance.

@@ -13,7 +13,7 @@ struct NameProbes: ~Copyable {
 
     static let hooks = "UDP and names by tp_btf/net_dev_queue, tp_btf/netif_receive_skb"
 
-    /// Of bpf/include/flow.h.
+    /// Of bpf/include/flow.h and bound.h.
     static let flowMaps = ["flows", "bound_map"]
 
     /// What is not seen here, and why.

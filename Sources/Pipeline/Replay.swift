@@ -193,7 +193,9 @@ private struct Replay: ~Copyable {
         case .signal(let signal):
             return (1...64).contains(signal.signal) && options.signals >> (signal.signal - 1) & 1 != 0
         case .oom: return options.signals != 0
-        case .connection, .message: return options.command == .watchNet
+        case .connection, .message, .rawSocket: return options.command == .watchNet
+        case .drop: return options.drops
+        case .unix: return options.unix
         default: return true
         }
     }

@@ -263,6 +263,8 @@ extension TraceKind {
         case .dnsQuery: self = .dnsQuery
         case .dnsAnswer: self = .dnsAnswer
         case .tlsClientHello: self = .tlsClientHello
+        case .drop: self = .drop
+        case .rawSocket: self = .rawSocket
         case .existing, .open, .summary, .loss: return nil
         }
     }

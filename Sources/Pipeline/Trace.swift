@@ -24,6 +24,7 @@ package enum Trace {
         if let path = options.recordsTo { recorder = try Recorder(path: path, lookups: lookups) }
 
         let probes = try TraceProbes.attach(options)
+        lookups.dropReasons = probes.dropReasons
         var meter = CostMeter(first: probes.watchesCalls ? 50_000_000 : 1_000_000_000)
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
@@ -52,6 +53,10 @@ package enum Trace {
         // Always: when one of them is closed, it is known whose it was.
         state.takeExisting(
             try probes.existingSockets(1), isScoped: true, show: options.existing && options.command == .watchNet)
+        if options.existing || options.recordsTo != nil {
+            let shows = options.existing && options.command == .watchNet
+            state.takeExisting(try probes.existingRawSockets(), isScoped: true, show: shows)
+        }
         if !options.quiet {
             let end = options.program.isEmpty ? "; Ctrl-C ends" : ""
             note("watching \(options.command.subject) on \(host.name), Linux \(kernelRelease())\(end)")
@@ -136,6 +141,7 @@ package enum Trace {
                 take(try probes.endedFlows(), probes, &state)
             }
 
+            state.take(records: probes.countedDrops(Host.boottime()))
             // What wakes us after a pause is often a fork, and its exec is about to follow.
             tick = idle > 1 && count > 0 ? 1 : min(tick * 2, 10)
             idle = count > 0 ? 0 : idle + 1
@@ -195,6 +201,10 @@ package enum Trace {
         }
         if state.recordingIsBehind { timeout = min(timeout, Recorder.patience) }
         if let interval = options.interval { timeout = min(timeout, Int32(min(interval / 10_000_000, 1000)) + 1) }
+        if let patience = probes.dropPatience(Host.boottime()) {
+            let milliseconds = Int32(min(patience / 1_000_000 + 1, 1000))
+            timeout = timeout < 0 ? milliseconds : min(timeout, milliseconds)
+        }
         guard let duration = options.duration else { return timeout }
         let elapsed = Host.boottime() - state.started
         let left = duration > elapsed ? (duration - elapsed) / 1_000_000 + 1 : 0
@@ -222,6 +232,7 @@ package enum Trace {
             guard case .done = try state.sink.flush(loop, isLast: true) else { break }
         }
         if options.command == .watchNet, !state.isComplete { state.take(records: try probes.endedFlows()) }
+        state.take(records: probes.countedDrops(Host.boottime(), isLast: true))
         // What is open still has had its bytes too.
         if options.summary != nil || options.recordsTo != nil {
             state.take(records: try probes.existingSockets(.max, flags: UInt32(WIRE_CONNECTION_LAST)))

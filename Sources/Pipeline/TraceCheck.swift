@@ -13,7 +13,10 @@ extension Trace {
         let hooks =
             switch command {
             case .trace: TraceHook.all(check.types, failedExecs: check.failedExecHook())
-            case .watchNet: TraceHook.network(check.types, check.connectionHook(), check.bindHook())
+            case .watchNet:
+                TraceHook.network(
+                    check.types, check.connectionHook(), check.bindHook(), check.rawSocketHook(),
+                    check.unixHook())
             }
         let works = !findings.contains { $0.isRequired && !$0.support.isYes }
         var text = ""

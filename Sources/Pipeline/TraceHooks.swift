@@ -13,7 +13,9 @@ struct TraceHook {
 
     /// All of `watch-net`, as `all` has those of `trace`.
     static func network(
-        _ types: KernelTypes?, _ connections: HostCheck.ConnectionHook, _ binds: HostCheck.BindHook
+        _ types: KernelTypes?, _ connections: HostCheck.ConnectionHook, _ binds: HostCheck.BindHook,
+        _ rawSockets: HostCheck.RawSocketHook,
+        _ unixSockets: HostCheck.UnixHook
     ) -> [TraceHook] {
         let hasStates = types?.parameterCounts(ofTracepoints: ["inet_sock_set_state"]).isEmpty == false
         let states = hasStates ? "tp_btf/inet_sock_set_state" : nil
@@ -37,7 +39,20 @@ struct TraceHook {
             TraceHook(
                 kind: "names", subject: "names by DNS and TLS",
                 hook: packets ? "tp_btf/net_dev_queue, netif_receive_skb" : nil, reason: absent),
+            TraceHook(
+                kind: "raw_socket", subject: "raw and packet sockets", hook: rawSockets.name, reason: rawSockets.reason),
+            TraceHook(
+                kind: "unix", subject: "UNIX sockets (--unix)", hook: unixSockets.name, reason: unixSockets.reason),
+            drop(types),
         ]
+    }
+
+    private static func drop(_ types: KernelTypes?) -> TraceHook {
+        let parameters = types?.parameterCounts(ofTracepoints: ["kfree_skb"])["kfree_skb"]
+        let hook = parameters.map { $0 > 2 ? DropProbes.hook : "\(DropProbes.hook), without reasons (Linux 5.17)" }
+        return TraceHook(
+            kind: "drop", subject: "dropped packets (--drops)", hook: hook,
+            reason: hook == nil ? "this kernel has no tracepoint kfree_skb" : nil)
     }
 
     /// All, in the order of `--check`. `failedExecs` is what was found for those.

@@ -26,7 +26,8 @@ package enum WatchCommand: String, Sendable {
     package var kinds: [TraceKind] {
         switch self {
         case .trace: [.exec, .failed, .fork, .exit, .syscall, .security, .signal, .oom]
-        case .watchNet: [.connect, .accept, .listen, .close, .udp, .dnsQuery, .dnsAnswer, .tlsClientHello]
+        case .watchNet:
+            [.connect, .accept, .listen, .close, .udp, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket]
         }
     }
 
@@ -58,6 +59,8 @@ package enum TraceKind: String, CaseIterable, Sendable {
     case dnsQuery = "dns_query"
     case dnsAnswer = "dns_answer"
     case tlsClientHello = "tls_client_hello"
+    case drop
+    case rawSocket = "raw_socket"
 
     /// For a person, forks are noise: each program that starts was forked before.
     package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]
@@ -83,6 +86,10 @@ package struct TraceOptions: Sendable {
     package var security = false
     /// Bit n - 1 for signal n.
     package var signals: UInt64 = 0
+    /// Whether dropped packets are watched.
+    package var drops = false
+    /// Whether UNIX sockets are watched.
+    package var unix = false
     package var summary: SummaryOptions?
     /// Nanoseconds in which equal events are folded.
     package var dedup: UInt64?

@@ -4,6 +4,7 @@ internal import BPFRuntime
 internal import CLinux
 internal import CWire
 internal import Enrichment
+internal import Events
 internal import Glibc
 internal import Policy
 
@@ -11,6 +12,7 @@ internal import Policy
 /// signals and the network where they are asked for.
 struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object, and some those of connections.
+    private let sockets: SocketProbes?
     private let udp: UDPProbes?
     private let names: NameProbes?
     private let tcp: TCPProbes?
@@ -50,9 +52,10 @@ struct TraceProbes: ~Copyable {
         let failedExecs = options.watchesFailures ? check.failedExecHook() : .none(nil)
         let connections = options.command == .watchNet ? check.connectionHook() : nil
         let binds = options.command == .watchNet ? check.bindHook() : .none("")
+        let sockets = SocketProbes.Hooks(raw: check.rawSocketHook(), unix: options.unix ? check.unixHook() : nil)
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try TraceProbes(options, config, types, failedExecs, connections, binds)
+            return try TraceProbes(options, config, types, failedExecs, connections, binds, sockets)
         } catch {
             throw Failure(error)
         }
@@ -60,7 +63,7 @@ struct TraceProbes: ~Copyable {
 
     private init(
         _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook,
-        _ connections: HostCheck.ConnectionHook?, _ binds: HostCheck.BindHook
+        _ connections: HostCheck.ConnectionHook?, _ binds: HostCheck.BindHook, _ calls: SocketProbes.Hooks
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
         let predicate = options.predicate
@@ -92,23 +95,28 @@ struct TraceProbes: ~Copyable {
         var tcp: TCPProbes?
         var names: NameProbes?
         var udp: UDPProbes?
+        var sockets: SocketProbes?
         if let connections {
             let isScoped = tracks || !options.scope.isEmpty
             let states = try TCPProbes(
                 predicate, config, isScoped: isScoped, types, connections, sharing: processes.object,
                 bufferSize: options.bufferSize)
             let packets = try NameProbes(config, isScoped: isScoped, types, sharing: states)
-            let sockets = try UDPProbes(config, types, binds, sharing: states, packets)
+            let datagrams = try UDPProbes(config, types, binds, sharing: states, packets)
+            let others = try SocketProbes(
+                config, isScoped: isScoped, drops: options.drops, types, calls, sharing: states, packets)
             missing += states.missing
-            missing += [packets.missing, sockets.missing].compactMap { $0 }
+            missing += [packets.missing, datagrams.missing].compactMap { $0 } + others.missing
             tcp = consume states
             names = consume packets
-            udp = consume sockets
+            udp = consume datagrams
+            sockets = consume others
         }
         self.missing = missing
         udpIdle = options.udpIdle
         taxesSystemCalls =
             processes.taxesSystemCalls || tcp?.taxesSystemCalls == true || udp?.taxesSystemCalls == true
+            || sockets?.taxesSystemCalls == true
         var hooks = processes.hooks
         if let calls = syscalls?.hooks ?? nil { hooks.append(calls) }
         if let operations = uring?.hooks { hooks.append(operations) }
@@ -116,7 +124,9 @@ struct TraceProbes: ~Copyable {
         hooks += tcp?.hooks ?? []
         if let hook = udp?.hook ?? nil { hooks.append(hook) }
         if names != nil { hooks.append(NameProbes.hooks) }
+        hooks += sockets?.hooks ?? []
         self.hooks = hooks
+        self.sockets = sockets
         self.names = names
         self.tcp = tcp
         self.udp = udp
@@ -170,6 +180,26 @@ struct TraceProbes: ~Copyable {
         } catch {
             throw Failure(error)
         }
+    }
+
+    /// Records of the raw sockets that are there now, where the network is watched.
+    func existingRawSockets() throws(Failure) -> [UInt8] {
+        do throws(BPFError) {
+            return try sockets?.existing() ?? []
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// See `SocketProbes`.
+    var dropReasons: [UInt32: Bytes] { sockets?.dropReasons() ?? [:] }
+
+    /// See `SocketProbes`.
+    func dropPatience(_ now: UInt64) -> UInt64? { sockets?.dropPatience(now) ?? nil }
+
+    /// See `SocketProbes`.
+    func countedDrops(_ now: UInt64, isLast: Bool = false) -> [UInt8] {
+        sockets?.countedDrops(now, isLast: isLast) ?? []
     }
 
     /// See `TCPProbes.hasConnection`.
@@ -287,7 +317,7 @@ struct TraceProbes: ~Copyable {
         let others = [uring?.statistics(), signals?.statistics(), names?.statistics()]
             .reduce(0) { $0 + ($1?.recursionMisses ?? 0) }
         return processes.skipped() + (syscalls?.skipped() ?? 0) + (tcp?.skipped() ?? 0)
-            + (udp?.skipped() ?? 0) + others
+            + (udp?.skipped() ?? 0) + (sockets?.skipped() ?? 0) + others
     }
 
     /// Events that the programs did not send, because the filter rules them out.
@@ -308,7 +338,7 @@ struct TraceProbes: ~Copyable {
         var sum = ProgramStatistics()
         for part in [
             syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics(),
-            names?.statistics(), udp?.statistics(),
+            names?.statistics(), udp?.statistics(), sockets?.statistics(),
         ] {
             guard let part else { continue }
             sum.runs += part.runs

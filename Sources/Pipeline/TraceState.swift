@@ -324,7 +324,9 @@ struct TraceState: ~Copyable {
             (Int(WIRE_SOCKET.rawValue), "socket"), (Int(WIRE_UDP.rawValue), "udp"),
             (Int(WIRE_LOSS_FLOW.rawValue), "flow"),
             (Int(WIRE_LOSS_SOCKET.rawValue), "owner"),
-            (Int(WIRE_MESSAGE.rawValue), "message"), (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
+            (Int(WIRE_MESSAGE.rawValue), "message"), (Int(WIRE_DROP.rawValue), "drop"),
+            (Int(WIRE_RAW_SOCKET.rawValue), "raw_socket"), (Int(WIRE_UNIX.rawValue), "unix"),
+            (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
         ]
         return names.compactMap { index, name in counters[index] > 0 ? (name, counters[index]) : nil }
     }

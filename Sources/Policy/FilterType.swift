@@ -91,7 +91,8 @@ enum FilterType: Equatable {
 
     static let actions = [
         "existing", "fork", "exec", "exit", "signal", "oom", "syscall", "connect", "accept", "listen", "close", "udp",
-        "dns_query", "dns_answer", "tls_client_hello", "packet", "open", "create", "write", "rename", "unlink", "link",
+        "dns_query", "dns_answer", "tls_client_hello", "drop", "raw_socket", "packet", "open", "create", "write",
+        "rename", "unlink", "link",
         "symlink", "mkdir", "rmdir", "chmod", "chown", "truncate", "mount", "exec_map", "ptrace", "module_load", "bpf",
         "setuid", "policy_violation", "detection", "loss",
     ]

@@ -89,6 +89,11 @@ package struct TextRenderer {
             buffer = line.end()
             return
         }
+        if let fact = event.fact {
+            append(event, fact, to: &line)
+            buffer = line.end()
+            return
+        }
         guard let process = event.process else {
             line.write(.bad) { appendLoss(event, to: &$0) }
             buffer = line.end()
@@ -161,7 +166,8 @@ package struct TextRenderer {
                 appendName(event.task.name, to: &buffer)
                 buffer.append(" asked for memory")
             }
-        case .connect, .accept, .listen, .close, .udp, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .summary, .loss:
+        case .connect, .accept, .listen, .close, .udp, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket,
+            .summary, .loss:
             break
         }
     }

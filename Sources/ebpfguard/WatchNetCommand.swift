@@ -84,12 +84,18 @@ struct NetworkSelection: ParsableArguments {
         help: ArgumentHelp(
             """
             Kinds to show, separated by commas: connect, accept, listen, close, udp, dns_query, dns_answer, \
-            tls_client_hello. Default: all.
+            tls_client_hello, raw_socket, drop. Default: all.
             """, valueName: "kinds"))
     var events: [String] = []
 
     @Flag(help: "Show the connections and listening sockets that are already there first.")
     var existing = false
+
+    @Flag(help: "Show UNIX sockets too: who connects to which path or abstract name, and who has it.")
+    var unix = false
+
+    @Flag(help: "Show packets that the kernel drops too, with its reason.")
+    var drops = false
 
     @Option(help: ArgumentHelp("Show what is open again and again after this time, with its bytes.", valueName: "time"))
     var interval: String?
@@ -117,6 +123,8 @@ struct NetworkSelection: ParsableArguments {
             options.udpIdle = value
         }
         options.kinds = try chosenKinds(events, of: .watchNet)
+        options.unix = unix
+        options.drops = drops || options.kinds?.contains(.drop) == true
         guard let interval else { return }
         guard let value = Quantity.nanoseconds(interval), value >= 100_000_000 else {
             throw Failure(

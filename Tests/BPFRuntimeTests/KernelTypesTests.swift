@@ -22,6 +22,10 @@ struct KernelTypesTests {
         #expect(
             types.parameterCounts(ofTracepoints: ["sched_process_fork", "no_such_tracepoint"])
                 == ["sched_process_fork": 2])
+        let families = types.values(in: "bpf_map_type").prefix(3)
+        #expect(families.map(\.name) == ["BPF_MAP_TYPE_UNSPEC", "BPF_MAP_TYPE_HASH", "BPF_MAP_TYPE_ARRAY"])
+        #expect(families.map(\.value) == [0, 1, 2])
+        #expect(types.values(in: "no_such_enumeration").isEmpty)
     }
 
     /// int, file { int f_mode at 0; int f_flags at 32 }, pointer to it, prototype, two functions, typedef of a short name.

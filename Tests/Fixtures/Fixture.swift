@@ -9,6 +9,7 @@ package enum Fixture: CaseIterable, Sendable {
     case exec, failedExec, existing, fork, exit, cgroup, syscall, connect, signal, oom
     case connected, unreachable, reset, listening
     case question, answer, hello
+    case drop
 
     package var bytes: [UInt8] {
         switch self {
@@ -29,6 +30,7 @@ package enum Fixture: CaseIterable, Sendable {
         case .question: Self.parse(PackageResources.question_hex)
         case .answer: Self.parse(PackageResources.answer_hex)
         case .hello: Self.parse(PackageResources.hello_hex)
+        case .drop: Self.parse(PackageResources.drop_hex)
         }
     }
 

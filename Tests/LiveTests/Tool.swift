@@ -232,6 +232,22 @@ struct Laws {
         }
         expect(event["event.kind"] == "event", "event.kind is not event")
         expect(Self.types[event.action] != nil, "an action nobody knows")
+        if event.action == "drop" {
+            expect(event["event.type"] == ["info"] && event["event.category"] == ["network"], "type or category")
+            expect(event["event.outcome"] == nil, "event.outcome")
+            expect((event["ebpfguard.drop_count"]?.integer ?? 0) > 0, "no ebpfguard.drop_count")
+            expect((event["source.ip"] == nil) == (event["network.iana_number"] == nil), "source.ip does not fit")
+            expect(event.pid != tool, "the tool reports itself")
+            return
+        }
+        if event["network.transport"] == "unix" {
+            checkUnix(event)
+            return
+        }
+        if event["ebpfguard.socket_family"] != nil {
+            checkRawSocket(event)
+            return
+        }
         if Self.messages.contains(event.action) {
             checkMessage(event)
             return
@@ -291,6 +307,37 @@ struct Laws {
                 expect(nearest[key] == event["process.parent.\(key)"], "\(key) of the parent and first ancestor")
             }
         }
+    }
+
+    private mutating func checkUnix(_ event: Event) {
+        func expect(_ condition: Bool, _ problem: String) {
+            if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
+        }
+        expect(["connect", "accept", "listen"].contains(event.action), "an action that is none of UNIX sockets")
+        expect(event["event.category"] == ["network"], "event.category is not network")
+        expect(event["event.type"] == (event.action == "listen" ? ["start"] : ["connection", "start"]), "event.type")
+        expect(event["event.outcome"] == (event.isFailure ? "failure" : "success"), "event.outcome")
+        expect((event["error.code"] != nil) == event.isFailure, "error.code does not fit the outcome")
+        expect(event["ebpfguard.socket_type"]?.string?.isEmpty == false, "no ebpfguard.socket_type")
+        expect(event["network.direction"] == nil && event["network.type"] == nil, "network.direction or .type")
+        expect(event["destination.address"] != "" && event["destination.ip"] == nil, "destination")
+        expect(event.pid > 0 && event.pid != tool, "process.pid")
+    }
+
+    private mutating func checkRawSocket(_ event: Event) {
+        func expect(_ condition: Bool, _ problem: String) {
+            if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
+        }
+        let isExisting = event.action == "existing"
+        expect(event["event.category"] == ["network"], "event.category is not network")
+        expect(event["event.type"] == [isExisting ? "info" : "start"], "event.type does not fit")
+        expect((event["event.outcome"] == nil) == isExisting, "event.outcome")
+        expect((event["error.code"] != nil) == event.isFailure, "error.code does not fit the outcome")
+        expect(event["ebpfguard.socket_type"]?.string?.isEmpty == false, "no ebpfguard.socket_type")
+        let isPacket = event["ebpfguard.socket_family"] == "packet"
+        expect((event["ebpfguard.socket_protocol"] != nil) == isPacket, "ebpfguard.socket_protocol")
+        expect((event["network.iana_number"] == nil) == isPacket, "network.iana_number")
+        expect(event.pid > 0 && event.pid != tool, "process.pid")
     }
 
     /// Actions of what is sent to name things.
@@ -354,7 +401,7 @@ struct Laws {
         "exec": "start", "fork": "start", "exit": "end", "existing": "info", "syscall": "info", "signal": "info",
         "oom": "end", "connect": "", "accept": "", "listen": "", "close": "", "udp": "", "dns_query": "",
         "dns_answer": "",
-        "tls_client_hello": "", "ptrace": "info", "setuid": "info",
+        "tls_client_hello": "", "drop": "", "raw_socket": "", "ptrace": "info", "setuid": "info",
         "mount": "info", "module_load": "info", "bpf": "info",
     ]
     /// System calls: any, and those that have an action of their own.

@@ -175,3 +175,16 @@ int run_ring_polled(int, char *const[])
     submit(&ring);
     _exit(0);
 }
+
+// ring-socket: a raw socket by an operation; 77 where there is none.
+int run_ring_socket(int argc, char *const argv[])
+{
+    (void)argc, (void)argv;
+    struct ring ring = open_ring(0);
+    struct io_uring_sqe *entry = queue(&ring, 45, AF_INET, NULL); // IORING_OP_SOCKET, from 5.19 on
+
+    entry->off = SOCK_RAW;
+    entry->len = IPPROTO_ICMP;
+    submit(&ring);
+    return 0;
+}

@@ -69,6 +69,14 @@ static const struct {
     {"names", run_names},
     {"named", run_named},
     {"dial", run_dial},
+    {"drops", run_drops},
+    {"drop-ports", run_drop_ports},
+    {"drop-stream", run_drop_stream},
+    {"drop-rules", run_drop_rules},
+    {"raw-sockets", run_raw_sockets},
+    {"raw-standing", run_raw_standing},
+    {"ring-socket", run_ring_socket},
+    {"unix", run_unix},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

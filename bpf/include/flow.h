@@ -9,16 +9,15 @@
 #ifndef FLOW_H
 #define FLOW_H
 
+#include "bound.h"
 #include "net.h"
 #include "ring.h"
 #include "scope.h"
 #include "task.h"
 #include "wire/network.h"
 
-// flow.flags and bound.flags beside those of the wire
-#define FLOW_UNWANTED (1u << 16) // out of scope: remembered, so that nobody asks again, and never told
+// flow.flags beside those of the wire and FLOW_UNWANTED
 #define FLOW_ANSWERED (1u << 17) // by who has it from then on: often not the process that bound the socket
-#define BOUND_TOLD (1u << 18)
 
 // IPv4 as ::ffff:10.0.0.1.
 struct flow_key {
@@ -52,28 +51,6 @@ struct {
     __type(key, struct flow_key);
     __type(value, struct flow);
 } flows SEC(".maps");
-
-struct bound_key {
-    __u8 address[16]; // zero for any
-    __u32 namespace;
-    __u32 port;
-};
-
-// Who gets what comes to a port, of sockets that were bound to one.
-struct bound {
-    struct wire_task task;
-    __u64 socket, inode;
-    __u64 start; // 0 when it was there before us
-    __u32 flags;
-    __u32 unused;
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 8192);
-    __type(key, struct bound_key);
-    __type(value, struct bound);
-} bound_map SEC(".maps");
 
 static __always_inline int socket_lives(__u64 address, __u64 inode)
 {

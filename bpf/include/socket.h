@@ -114,19 +114,4 @@ static __always_inline int same_address(const struct wire_address *a, const stru
     return a->port == b->port && x[0] == y[0] && x[1] == y[1];
 }
 
-// The socket that a descriptor of the current task is, or none. By helper throughout.
-static __always_inline struct socket *socket_of_descriptor(struct task_struct *task, __u32 fd)
-{
-    struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-    struct file **files = BPF_CORE_READ(table, fd);
-    struct file *file = 0;
-
-    if (fd >= BPF_CORE_READ(table, max_fds))
-        return 0;
-    READ(file, (__u64)files + fd * sizeof(file));
-    if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-        return 0;
-    return BPF_CORE_READ((struct file___socket *)file, private_data);
-}
-
 #endif

@@ -13,12 +13,15 @@ struct embedded_object {
     size_t size;
 };
 
+extern const struct embedded_object embedded_drop;
 extern const struct embedded_object embedded_names;
 extern const struct embedded_object embedded_process;
+extern const struct embedded_object embedded_raw;
 extern const struct embedded_object embedded_signal;
 extern const struct embedded_object embedded_syscall;
 extern const struct embedded_object embedded_tcp;
 extern const struct embedded_object embedded_udp;
+extern const struct embedded_object embedded_unix;
 extern const struct embedded_object embedded_uring;
 
 #endif

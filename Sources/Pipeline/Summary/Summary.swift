@@ -84,7 +84,7 @@ struct Summary {
             let counted = signals.update(receiver(of: event), initial: SignalCounts()) { $0.signals += 1 }
             if !counted { otherSignals.signals += 1 }
         case .connect, .accept, .close, .udp: event.connection.map { countConnection(event, $0) }
-        case .fork, .listen, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .summary, .loss: break
+        case .fork, .listen, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket, .summary, .loss: break
         }
     }
 

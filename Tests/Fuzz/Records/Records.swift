@@ -20,12 +20,22 @@ public func fuzzRecords(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         guard let record = try? decode(rest) else { break }
         if case .message(let message) = record {
             for event in enricher.events(for: message) { output.check(event) }
+        } else if isFact(record) {
+            if let event = enricher.event(for: record) { output.check(event) }
         } else if let event = event(for: record, &tree) {
             output.check(event)
         }
         offset += max(16, length(rest))
     }
     return 0
+}
+
+/// Whether the enricher alone makes an event of it.
+private func isFact(_ record: Record) -> Bool {
+    switch record {
+    case .drop, .rawSocket, .unix: true
+    default: false
+    }
 }
 
 private func length(_ bytes: [UInt8]) -> Int {
@@ -49,7 +59,7 @@ private func event(for record: Record, _ tree: inout ProcessTree) -> Event? {
         }
     case .fork(let task, let time): return make(.fork, time, tree.fork(task))
     case .exit(let task, let code, let time): return make(.exit(code: code), time, tree.exit(task))
-    case .cgroup, .message: return nil
+    case .cgroup, .message, .drop, .rawSocket, .unix: return nil
     case .syscall(let call):
         return Event(
             .syscall, time: call.time, process: tree.acting(call.task), task: call.task, call: call, hook: "hook",

@@ -25,7 +25,10 @@ enum wire_kind {
     WIRE_SOCKET = 14, // a connection or listening socket that was there before us
     WIRE_MESSAGE = 15, // DNS, or the beginning of a TLS connection
     WIRE_UDP = 16,     // the first datagram between two addresses
-    WIRE_KIND_COUNT = 17,
+    WIRE_DROP = 20,
+    WIRE_RAW_SOCKET = 21,
+    WIRE_UNIX = 22, // a call on a UNIX socket
+    WIRE_KIND_COUNT = 23,
 };
 
 struct wire_header {

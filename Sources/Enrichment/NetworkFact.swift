@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+package import Events
+
+/// What happens on the network that is no connection of the Internet and has no message in it.
+package enum NetworkFact: Sendable {
+    /// With the kernel's name of the reason, where it has one.
+    case drop(DropRecord, reason: Bytes?)
+    case rawSocket(RawSocketRecord)
+    case unix(UnixRecord)
+
+    /// The positive errno of what failed.
+    var error: Int32? {
+        switch self {
+        case .drop: nil
+        case .rawSocket(let socket): socket.error
+        case .unix(let unix): unix.error
+        }
+    }
+
+    /// `event.type`.
+    var types: [StaticString] {
+        switch self {
+        case .drop: ["info"]
+        case .rawSocket(let socket): [socket.isEarlier ? "info" : "start"]
+        case .unix(let unix):
+            unix.operation == WIRE_UNIX_LISTEN.rawValue ? ["start"] : ["connection", "start"]
+        }
+    }
+
+    /// `event.outcome`.
+    var outcome: StaticString? {
+        switch self {
+        case .drop: nil
+        case .rawSocket(let socket): socket.isEarlier ? nil : socket.error == nil ? "success" : "failure"
+        case .unix(let unix): unix.error == nil ? "success" : "failure"
+        }
+    }
+
+    /// The value of a field that only the network decides; `nil` for another.
+    func value(of field: Field) -> FieldValue? {
+        switch self {
+        case .drop(let drop, let reason): drop.value(of: field, reason: reason)
+        case .rawSocket(let socket): socket.value(of: field)
+        case .unix(let unix): unix.value(of: field)
+        }
+    }
+}
+
+extension DropRecord {
+    fileprivate func value(of field: Field, reason: Bytes?) -> FieldValue? {
+        switch field {
+        case .sourceIP: .init(source)
+        case .sourcePort: sourcePort.map { .integer(Int64($0)) } ?? .absent
+        case .destinationIP: .init(destination)
+        case .destinationPort: destinationPort.map { .integer(Int64($0)) } ?? .absent
+        case .networkType: source.map { .word($0.count == 4 ? "ipv4" : "ipv6") } ?? .absent
+        case .networkTransport: self.protocol.flatMap { protocolName($0) }.map { .word($0) } ?? .absent
+        case .networkIANANumber: self.protocol.map { .identifier(UInt64($0)) } ?? .absent
+        case .ebpfguardNetworkNamespace:
+            fixed.dropped.namespace == 0 ? .absent : .identifier(UInt64(fixed.dropped.namespace))
+        case .ebpfguardDropReason: reason.map { .text($0) } ?? self.reason.map { .identifier(UInt64($0)) } ?? .absent
+        case .ebpfguardDropCount: .integer(Int64(clamping: count))
+        default: nil
+        }
+    }
+}
+
+extension RawSocketRecord {
+    fileprivate func value(of field: Field) -> FieldValue? {
+        switch field {
+        case .networkType: isPacket ? .absent : .word(fixed.family == 2 ? "ipv4" : "ipv6")
+        case .networkTransport: isPacket ? .absent : protocolName(number).map { .word($0) } ?? .absent
+        case .networkIANANumber: isPacket ? .absent : .identifier(UInt64(number))
+        case .ebpfguardNetworkNamespace: .identifier(UInt64(fixed.namespace))
+        case .ebpfguardSocketFamily: .word(family)
+        case .ebpfguardSocketType: type.map { .word($0) } ?? .identifier(UInt64(fixed.type))
+        case .ebpfguardSocketProtocol: isPacket ? .text(etherType) : .absent
+        default: nil
+        }
+    }
+
+    private var number: UInt16 { UInt16(truncatingIfNeeded: fixed.protocol) }
+
+    /// Four digits, as in tcpdump(8).
+    private var etherType: Bytes {
+        let digits = String(fixed.protocol, radix: 16)
+        return Bytes("0x" + String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits)
+    }
+}
+
+extension UnixRecord {
+    fileprivate func value(of field: Field) -> FieldValue? {
+        switch field {
+        case .destinationAddress: .init(address)
+        case .networkTransport: .word("unix")
+        case .ebpfguardNetworkNamespace: .identifier(UInt64(fixed.namespace))
+        case .ebpfguardSocketType: type.map { .word($0) } ?? .identifier(UInt64(fixed.type))
+        default: nil
+        }
+    }
+}
