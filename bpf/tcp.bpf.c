@@ -424,18 +424,10 @@ static __always_inline int on_end(struct sock *own, __u64 key, struct sock *sk, 
 
 // ---- changes of state
 
-static __always_inline int on_state(__u64 *context, const __u32 user)
+static __always_inline int take_change(__u64 key, struct sock *own, struct sock *sk, __u32 from, __u32 to, __u32 user)
 {
-    struct sock *own = (void *)context[0];
-    struct sock *sk = UNTRUSTED_SOCKET(sock, own);
-    __u32 from = context[1], to = context[2];
-    __u64 key = (__u64)sk;
     struct entry *entry;
 
-    if (from == to || sk->sk_protocol != IPPROTO_TCP)
-        return 0;
-    if (config.repeated ? !take_state(key, to) : !take_or_pass(key, sk, to, user == FACTS_STATE))
-        return 0;
     switch (to) {
     case TCP_SYN_SENT:
         return on_attempt(key, sk);
@@ -482,6 +474,41 @@ static __always_inline int on_state(__u64 *context, const __u32 user)
             entry = entry_of(key);
         return on_end(own, key, sk, entry, from, user);
     }
+    return 0;
+}
+
+// How many changes are being taken on this CPU. Before 6.2 the kernel enters a program of this kind twice, and what a packet
+// changes must not use the place of the program that it interrupts.
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} depths SEC(".maps");
+
+static __always_inline int on_state(__u64 *context, const __u32 program)
+{
+    struct sock *own = (void *)context[0];
+    struct sock *sk = UNTRUSTED_SOCKET(sock, own);
+    __u32 from = context[1], to = context[2], zero = 0, user = program;
+    __u64 key = (__u64)sk;
+    volatile __u32 *depth;
+
+    if (from == to || sk->sk_protocol != IPPROTO_TCP)
+        return 0;
+    if (config.repeated) {
+        if (take_state(key, to))
+            take_change(key, own, sk, from, to, program);
+        return 0;
+    }
+    depth = bpf_map_lookup_elem(&depths, &zero);
+    if (!depth || !take_or_pass(key, sk, to, program == FACTS_STATE))
+        return 0;
+    if (*depth)
+        user = FACTS_STATE_3; // which is not attached
+    *depth += 1;
+    take_change(key, own, sk, from, to, user);
+    *depth -= 1;
     return 0;
 }
 
