@@ -6,6 +6,7 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "call.h"
 #include "glob.h"
 #include "once.h"
 #include "process.h"
@@ -405,13 +406,6 @@ int compat_execveat_returned(__u64 *context)
 }
 
 // Where fentry and fexit are refused: the system calls' own tracepoints. bpf_task_pt_regs is there since 5.15.
-struct syscall_exit {
-    __u64 common;
-    __s32 nr;
-    __s32 unused;
-    __s64 result;
-};
-
 // One program for both calls, told apart by their numbers.
 SEC("tracepoint")
 int exec_exited(struct syscall_exit *context)

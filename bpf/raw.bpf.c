@@ -4,11 +4,9 @@
 
 #include "common.h"
 
-#include "call.h"
 #include "net.h"
 #include "ring.h"
-#include "scope.h"
-#include "task.h"
+#include "socket_call.h"
 
 #include "wire/socket.h"
 
@@ -58,22 +56,10 @@ static __always_inline void fill(struct wire_raw_socket *record, __u32 family, _
 
 static __always_inline int made(__u32 family, __u32 type, __u32 protocol, __u32 namespace, int result, const int typed)
 {
-    __u32 pid = bpf_get_current_pid_tgid() >> 32;
     struct wire_raw_socket record = {};
 
-    if (typed && config.has_typed_current) {
-        struct task_struct *task = current_task(1);
-
-        if (!in_scope(task, pid, 1))
-            return 0;
-        fill_task(&record.task, task, 1);
-    } else {
-        struct task_struct *task = current_task(0);
-
-        if (!in_scope(task, pid, 0))
-            return 0;
-        fill_task(&record.task, task, 0);
-    }
+    if (!fill_current(&record.task, typed))
+        return 0;
     fill(&record, family, type, protocol);
     record.namespace = namespace;
     record.error = -result;
@@ -86,42 +72,25 @@ static __always_inline int made(__u32 family, __u32 type, __u32 protocol, __u32 
 SEC("fexit")
 int socket_made(__u64 *context)
 {
-    struct net *net = 0;
+    struct net *net;
 
     if ((int)context[5] || !is_raw(context[1], context[2]))
         return 0;
-    READ(net, &context[0]);
+    net = pointer_argument(context, 0);
     return made(context[1], context[2], context[3], BPF_CORE_READ(net, ns.inum), (int)context[6], 1);
 }
 
 // Where fexit is refused.
-struct syscall_exit {
-    __u64 common;
-    __s32 nr;
-    __s32 unused;
-    __s64 result;
-};
-
 SEC("tracepoint")
 int socket_call_exited(struct syscall_exit *context)
 {
     struct task_struct___network *task = (void *)bpf_get_current_task();
     struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-    __u64 family, type, protocol;
+    __u64 family = CALL_ARGUMENT_1(regs), type = CALL_ARGUMENT_2(regs) & SOCK_TYPES;
 
-#if defined(__TARGET_ARCH_x86)
-    family = BPF_CORE_READ(regs, di);
-    type = BPF_CORE_READ(regs, si);
-    protocol = BPF_CORE_READ(regs, dx);
-#else
-    family = BPF_CORE_READ(regs, orig_x0);
-    type = BPF_CORE_READ(regs, user_regs.regs[1]);
-    protocol = BPF_CORE_READ(regs, user_regs.regs[2]);
-#endif
-    type &= SOCK_TYPES;
     if (!is_raw((__u32)family, type))
         return 0;
-    return made(family, type, protocol, BPF_CORE_READ(task, nsproxy, net_ns, ns.inum),
+    return made(family, type, CALL_ARGUMENT_3(regs), BPF_CORE_READ(task, nsproxy, net_ns, ns.inum),
                 context->result < 0 ? (int)context->result : 0, 0);
 }
 

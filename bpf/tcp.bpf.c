@@ -15,6 +15,7 @@
 #include "ring.h"
 #include "scope.h"
 #include "socket.h"
+#include "socket_call.h"
 #include "task.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -24,7 +25,6 @@ const volatile struct wire_network network SEC(".rodata.network");
 // As UNTRUSTED, for types whose ids are in these settings.
 #define UNTRUSTED_SOCKET(type, pointer) ((struct type *)rdonly_cast((const void *)(pointer), network.type_##type))
 
-#define EINTR 4
 #define EALREADY 114
 #define EINPROGRESS 115
 #define EISCONN 106
@@ -32,8 +32,6 @@ const volatile struct wire_network network SEC(".rodata.network");
 #define EPIPE 32
 #define ETIMEDOUT 110
 #define ECANCELED 125
-#define ERESTARTSYS 512 // a signal interrupted the call; 513 to 516 are its variants
-#define ERESTART_LAST 516
 
 // Sockets whose connect has failed in an interrupt, and was told: the call that returns the error must not tell it again.
 // A socket's address is used again, so with the number of its inode.
@@ -143,27 +141,6 @@ static __always_inline void remember(__u64 key, const struct entry *entry)
 {
     if (bpf_map_update_elem(&sockets, &key, entry, BPF_ANY))
         count_loss(WIRE_LOSS_SOCKET);
-}
-
-// Whether the current process is wanted, and if so who it is. `typed` in programs that may have typed pointers.
-static __always_inline int fill_current(struct wire_task *record, const int typed)
-{
-    __u32 pid = bpf_get_current_pid_tgid() >> 32;
-
-    if (typed && config.has_typed_current) {
-        struct task_struct *task = current_task(1);
-
-        if (!in_scope(task, pid, 1))
-            return 0;
-        fill_task(record, task, 1);
-    } else {
-        struct task_struct *task = current_task(0);
-
-        if (!in_scope(task, pid, 0))
-            return 0;
-        fill_task(record, task, 0);
-    }
-    return 1;
 }
 
 static __always_inline int is_kernel_thread(void)
@@ -527,8 +504,7 @@ STATE_PROGRAM(state_changed_3, FACTS_STATE_3)
 
 static __always_inline int is_final(long error)
 {
-    return error != EINPROGRESS && error != EALREADY && error != EISCONN && error != EINTR &&
-           !(error >= ERESTARTSYS && error <= ERESTART_LAST);
+    return error != EINPROGRESS && error != EALREADY && error != EISCONN && !is_interrupted(error);
 }
 
 // `given` is the address in the kernel's memory, or in the caller's.
@@ -658,14 +634,11 @@ int connect_allowed(__u64 *context)
     struct socket_address given = {};
     __u64 thread = bpf_get_current_pid_tgid();
     __u32 index = thread & (ASKED_MAX - 1);
+    const void *address = pointer_argument(context, 1);
     struct asked *asked;
-    const void *address = 0;
-    struct socket *socket = 0;
 
-    READ(socket, &context[0]);
-    READ(address, &context[1]);
     if ((int)context[3]) // a security module refused it
-        return connect_failed(socket, address, 0, (int)context[3], 1, FACTS_CONNECT_ALLOWED);
+        return connect_failed(pointer_argument(context, 0), address, 0, (int)context[3], 1, FACTS_CONNECT_ALLOWED);
     asked = bpf_map_lookup_elem(&asked_map, &index);
     if (!asked)
         return 0;
@@ -678,54 +651,33 @@ int connect_allowed(__u64 *context)
 SEC("fexit")
 int connect_returned(__u64 *context)
 {
-    const void *address = 0;
-    struct socket *socket = 0;
-
-    READ(socket, &context[0]);
-    READ(address, &context[1]);
-    return connect_failed(socket, address, 0, (int)context[5], 1, FACTS_CONNECT);
+    return connect_failed(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[5], 1,
+                          FACTS_CONNECT);
 }
 
 // inet_dgram_connect(socket, address, length, flags)
 SEC("fexit")
 int datagram_connect_returned(__u64 *context)
 {
-    const void *address = 0;
-    struct socket *socket = 0;
-
-    READ(socket, &context[0]);
-    READ(address, &context[1]);
-    return connect_failed(socket, address, 0, (int)context[4], 1, FACTS_DATAGRAM_CONNECT);
+    return connect_failed(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[4], 1,
+                          FACTS_DATAGRAM_CONNECT);
 }
 
 // inet_accept(socket, new socket, ...): the rest differs by version (before 6.10 flags and kernel, then one argument).
 SEC("fexit")
 int accept_returned(__u64 *context)
 {
-    struct socket *socket = 0;
-
-    READ(socket, &context[1]);
-    return accepted(socket, 1, FACTS_ACCEPT);
+    return accepted(pointer_argument(context, 1), 1, FACTS_ACCEPT);
 }
 
 // inet_listen(socket, backlog)
 SEC("fexit")
 int inet_listen_returned(__u64 *context)
 {
-    struct socket *socket = 0;
-
-    READ(socket, &context[0]);
-    return listen_returned(socket, (int)context[2], 1, FACTS_LISTEN);
+    return listen_returned(pointer_argument(context, 0), (int)context[2], 1, FACTS_LISTEN);
 }
 
 // Where fexit is refused: the system calls' own tracepoints, told apart by their numbers.
-struct syscall_exit {
-    __u64 common;
-    __s32 nr;
-    __s32 unused;
-    __s64 result;
-};
-
 SEC("tracepoint")
 int call_exited(struct syscall_exit *context)
 {

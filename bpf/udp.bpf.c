@@ -8,6 +8,7 @@
 #include "call.h"
 #include "flow.h"
 #include "socket.h"
+#include "socket_call.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -121,34 +122,18 @@ static __always_inline int bind_returned(struct socket *socket, const void *give
 SEC("fexit")
 int inet_bind_returned(__u64 *context)
 {
-    const void *address = 0;
-    struct socket *socket = 0;
-
-    READ(socket, &context[0]);
-    READ(address, &context[1]);
-    return bind_returned(socket, address, 0, (int)context[3], BOUND_BY_BIND);
+    return bind_returned(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[3], BOUND_BY_BIND);
 }
 
 // inet6_bind(socket, address, length)
 SEC("fexit")
 int inet6_bind_returned(__u64 *context)
 {
-    const void *address = 0;
-    struct socket *socket = 0;
-
-    READ(socket, &context[0]);
-    READ(address, &context[1]);
-    return bind_returned(socket, address, 0, (int)context[3], BOUND_BY_BIND6);
+    return bind_returned(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[3],
+                         BOUND_BY_BIND6);
 }
 
 // Where fexit is refused.
-struct syscall_exit {
-    __u64 common;
-    __s32 nr;
-    __s32 unused;
-    __s64 result;
-};
-
 SEC("tracepoint")
 int bind_exited(struct syscall_exit *context)
 {

@@ -4,11 +4,9 @@
 
 #include "common.h"
 
-#include "call.h"
 #include "net.h"
 #include "ring.h"
-#include "scope.h"
-#include "task.h"
+#include "socket_call.h"
 
 #include "wire/unix.h"
 
@@ -17,30 +15,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define AF_UNIX 1
 #define SOCK_DGRAM 2
 #define PIDTYPE_TGID 1 // enum pid_type, unchanged since 4.19
-#define EINTR 4
-#define ERESTARTSYS 512 // a signal interrupted the call; 513 to 516 are its variants
-#define ERESTART_LAST 516
 #define FAMILY_SIZE 2 // of an address, in front of its name
-
-#if defined(__TARGET_ARCH_x86)
-#define NR_CONNECT 42
-#define NR_ACCEPT 43
-#define NR_BIND 49
-#define NR_LISTEN 50
-#define NR_ACCEPT4 288
-#define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, di)
-#define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, si)
-#define CALL_ARGUMENT_3(regs) BPF_CORE_READ(regs, dx)
-#else
-#define NR_BIND 200
-#define NR_LISTEN 201
-#define NR_ACCEPT 202
-#define NR_CONNECT 203
-#define NR_ACCEPT4 242
-#define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, orig_x0)
-#define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, user_regs.regs[1])
-#define CALL_ARGUMENT_3(regs) BPF_CORE_READ(regs, user_regs.regs[2])
-#endif
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -147,32 +122,14 @@ static __always_inline void set_given_address(struct wire_unix *record, const vo
 
 static __always_inline int fill(struct wire_unix *record, struct sock *sk, __u16 operation, long result, const int typed)
 {
-    __u32 pid = bpf_get_current_pid_tgid() >> 32;
-
-    if (typed && config.has_typed_current) {
-        struct task_struct *task = current_task(1);
-
-        if (!in_scope(task, pid, 1))
-            return 0;
-        fill_task(&record->task, task, 1);
-    } else {
-        struct task_struct *task = current_task(0);
-
-        if (!in_scope(task, pid, 0))
-            return 0;
-        fill_task(&record->task, task, 0);
-    }
+    if (!fill_current(&record->task, typed))
+        return 0;
     fill_header(&record->header, sizeof(*record), WIRE_UNIX);
     record->operation = operation;
     record->type = type_of(sk);
     record->namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
     record->error = result < 0 ? -result : 0;
     return 1;
-}
-
-static __always_inline int is_final(long result)
-{
-    return result != -EINTR && !(result <= -ERESTARTSYS && result >= -ERESTART_LAST);
 }
 
 // The process of a number, where it has not ended.
@@ -221,7 +178,7 @@ static __always_inline int connected(struct socket *socket, const void *given, _
     struct sock *sk = unix_sock_of(socket), *peer;
     struct wire_unix record = {};
 
-    if (!sk || !is_final(result))
+    if (!sk || is_interrupted(-result))
         return 0;
     peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
     if (!result && !peer) // an address of no family: it is connected no more
@@ -275,7 +232,7 @@ static __always_inline int bound(struct socket *socket, const void *given, __u32
     struct sock *sk = unix_sock_of(socket);
     struct wire_unix record = {};
 
-    if (!sk || !is_final(result) || (!result && type_of(sk) != SOCK_DGRAM))
+    if (!sk || is_interrupted(-result) || (!result && type_of(sk) != SOCK_DGRAM))
         return 0;
     if (!result) {
         __u64 key = (__u64)sk;
@@ -303,65 +260,37 @@ static __always_inline int bound(struct socket *socket, const void *given, __u32
 SEC("fexit")
 int unix_stream_connected(__u64 *context)
 {
-    struct socket *socket = 0;
-    const void *given = 0;
-
-    READ(socket, &context[0]);
-    READ(given, &context[1]);
-    return connected(socket, given, context[2], (int)context[4], 0, 1);
+    return connected(pointer_argument(context, 0), pointer_argument(context, 1), context[2], (int)context[4], 0, 1);
 }
 
 SEC("fexit")
 int unix_dgram_connected(__u64 *context)
 {
-    struct socket *socket = 0;
-    const void *given = 0;
-
-    READ(socket, &context[0]);
-    READ(given, &context[1]);
-    return connected(socket, given, context[2], (int)context[4], 0, 1);
+    return connected(pointer_argument(context, 0), pointer_argument(context, 1), context[2], (int)context[4], 0, 1);
 }
 
 // unix_accept(socket, new socket, ...): the rest differs by version. The new one has nothing where that fails.
 SEC("fexit")
 int unix_accepted(__u64 *context)
 {
-    struct socket *socket = 0;
-
-    READ(socket, &context[1]);
-    return accepted(socket, 1);
+    return accepted(pointer_argument(context, 1), 1);
 }
 
 // unix_listen(socket, backlog)
 SEC("fexit")
 int unix_listened(__u64 *context)
 {
-    struct socket *socket = 0;
-
-    READ(socket, &context[0]);
-    return listened(socket, (int)context[2], 1);
+    return listened(pointer_argument(context, 0), (int)context[2], 1);
 }
 
 // unix_bind(socket, address, length)
 SEC("fexit")
 int unix_bound(__u64 *context)
 {
-    struct socket *socket = 0;
-    const void *given = 0;
-
-    READ(socket, &context[0]);
-    READ(given, &context[1]);
-    return bound(socket, given, context[2], (int)context[3], 0, 1);
+    return bound(pointer_argument(context, 0), pointer_argument(context, 1), context[2], (int)context[3], 0, 1);
 }
 
 // Where fexit is refused.
-struct syscall_exit {
-    __u64 common;
-    __s32 nr;
-    __s32 unused;
-    __s64 result;
-};
-
 SEC("tracepoint")
 int unix_call_exited(struct syscall_exit *context)
 {

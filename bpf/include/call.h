@@ -7,6 +7,14 @@
 #include "common.h"
 #include "wire/syscall.h"
 
+// Of the tracepoints sys_exit_*.
+struct syscall_exit {
+    __u64 common;
+    __s32 nr;
+    __s32 unused;
+    __s64 result;
+};
+
 struct call {
     __u64 start; // CLOCK_BOOTTIME, ns; 0 for none under way
     __u64 arguments[6];

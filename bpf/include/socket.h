@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// Addresses of sockets, and the calls that sockets are made and used with.
+// Addresses of sockets.
 #ifndef SOCKET_H
 #define SOCKET_H
 
@@ -23,27 +23,6 @@ struct tcp_sock {
 };
 
 #pragma clang attribute pop
-
-// Arguments of a system call by their number, and its own number, in the caller's registers.
-#if defined(__TARGET_ARCH_x86)
-#define NR_CONNECT 42
-#define NR_ACCEPT 43
-#define NR_BIND 49
-#define NR_LISTEN 50
-#define NR_ACCEPT4 288
-#define CALL_NUMBER(regs) BPF_CORE_READ(regs, orig_ax)
-#define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, di)
-#define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, si)
-#else
-#define NR_BIND 200
-#define NR_LISTEN 201
-#define NR_ACCEPT 202
-#define NR_CONNECT 203
-#define NR_ACCEPT4 242
-#define CALL_NUMBER(regs) BPF_CORE_READ(regs, syscallno)
-#define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, orig_x0)
-#define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, user_regs.regs[1])
-#endif
 
 // struct sockaddr_in and sockaddr_in6, as far as they are read.
 struct socket_address {
