@@ -30,7 +30,7 @@ extension Run {
 }
 
 let baselineTests = [
-    Test("baseline: what is new to a recording and to JSON, and nothing else") { t in
+    Test("baseline: what is new to a recording and to JSON, and nothing else", dependsOnKernel: false) { t in
         let recording = "\(t.scratch)/base.rec"
         let json = "\(t.scratch)/base.json"
         let first = try t.watchNet(["-w", recording, "--output-file", json], workload("connections", "4", "3"))
@@ -83,7 +83,7 @@ let baselineTests = [
         t.equal(lines(text.text).count { $0.contains(" [new]") }, 5, "marks in \(text.text)")
     },
 
-    Test("baseline: names, and pipes to read it from") { t in
+    Test("baseline: names, and pipes to read it from", dependsOnKernel: false) { t in
         let json = "\(t.scratch)/names.json"
         let root = "\(t.scratch)/root"
         unsafe mkdir(root, 0o755)

@@ -152,7 +152,7 @@ let containerScopeTests = [
         }
     },
 
-    Test("container scope: words that match nothing, and words that can't") { t in
+    Test("container scope: words that match nothing, and words that can't", dependsOnKernel: false) { t in
         let node = try Node(t)
         let sleeper = try Child(workload("in-cgroup", node.apiPath) + workload("wait-for-input"))
         let run = try t.run(["--root", node.root, "--pod", "api-7c9", "-d", "200ms"])

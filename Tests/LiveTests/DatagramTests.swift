@@ -155,7 +155,7 @@ let datagramTests = [
             "what came from that port")
     },
 
-    Test("udp: a line of text, on a terminal of 80 columns") { t in
+    Test("udp: a line of text, on a terminal of 80 columns", dependsOnKernel: false) { t in
         let child = try t.start(
             ["--color", "never"], workload("datagrams", "4", "2"), columns: 80, command: "watch-net")
         let run = try t.finish(child, milliseconds: 20_000, isJSON: false)

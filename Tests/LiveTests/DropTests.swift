@@ -163,7 +163,7 @@ let dropTests = [
         t.equal(scoped.told.count, 0, "events of others")
     },
 
-    Test("net: dropped packets in text") { t in
+    Test("net: dropped packets in text", dependsOnKernel: false) { t in
         let tool = try t.watch(["--drops", "--color", "never", "--events", "drop"], command: "watch-net")
         try Child(workload("drops", "60")).wait(milliseconds: t.allow(milliseconds: 20_000))
         tool.kill(SIGINT)

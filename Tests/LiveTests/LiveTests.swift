@@ -19,12 +19,14 @@ struct Runner {
     private var settings = Settings()
     private var only: [String] = []
     private var repeats = 1
+    /// Of each N tests the Kth; all without.
+    private var share: (part: Int, of: Int)?
     private var isList = false
     private let shared = Shared()
 
     static func usage() -> Never {
         say(
-            "usage: live-tests run --tool FILE [--only TEXT]... [--repeat N] [--slow] [--no-skip] [--runtimes] [--list]"
+            "usage: live-tests run --tool FILE [--only TEXT]... [--repeat N] [--share K/N] [--slow] [--no-skip] [--runtimes] [--list]"
         )
         say("       live-tests workload NAME [ARGS...]")
         exit(64)
@@ -41,6 +43,10 @@ struct Runner {
             case "--tool": settings.tool = resolved(value())
             case "--only": only.append(value())
             case "--repeat": repeats = Int(value()) ?? 1
+            case "--share":
+                let numbers = value().split(separator: "/").compactMap { Int($0) }
+                guard numbers.count == 2, (1...max(numbers[1], 1)).contains(numbers[0]) else { Self.usage() }
+                share = (numbers[0], numbers[1])
             case "--slow": settings.isSlow = true
             case "--no-skip": settings.mustNotSkip = true
             case "--runtimes": settings.hasRuntimes = true
@@ -51,9 +57,12 @@ struct Runner {
     }
 
     func run() -> Int32 {
-        let tests = (settings.hasRuntimes ? containerTests : allTests).filter { test in
+        let wanted = (settings.hasRuntimes ? containerTests : allTests).filter { test in
             only.isEmpty ? test.dependsOnKernel || !settings.isSlow : only.contains { test.name.contains($0) }
         }
+        let tests = wanted.enumerated().filter { index, _ in
+            share.map { index % $0.of == $0.part - 1 } ?? true
+        }.map(\.element)
         if isList {
             for test in tests { Self.say(test.name) }
             return 0

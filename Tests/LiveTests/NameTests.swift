@@ -186,7 +186,7 @@ let nameTests = [
         }
     },
 
-    Test("names: summaries by name") { t in
+    Test("names: summaries by name", dependsOnKernel: false) { t in
         let root = "\(t.scratch)/root"
         let file = "\(t.scratch)/names.rec"
         unsafe mkdir(root, 0o755)

@@ -385,7 +385,7 @@ let networkTests = [
         t.equal(dial?["ebpfguard.remote_class"], "node", "the class of \(own)")
     },
 
-    Test("net: a summary by destination and by process") { t in
+    Test("net: a summary by destination and by process", dependsOnKernel: false) { t in
         let run = try t.watchNet(["--summary"], workload("connections", "4", "30"))
         let opened = run.all("open")
         let (sent, received) = (opened.reduce(0) { $0 + $1[1] }, opened.reduce(0) { $0 + $1[2] })
@@ -416,7 +416,7 @@ let networkTests = [
         t.equal(refused.told.map { $0["ebpfguard.summary.failed_connects"] }, [7], "refused")
     },
 
-    Test("net: a line of text, on a terminal of 80 columns") { t in
+    Test("net: a line of text, on a terminal of 80 columns", dependsOnKernel: false) { t in
         let child = try t.start(
             ["--color", "never"], workload("connections", "4", "3"), columns: 80, command: "watch-net")
         let run = try t.finish(child, milliseconds: 20_000, isJSON: false)

@@ -102,7 +102,7 @@ let rawSocketTests = [
         holder.wait(milliseconds: t.allow(milliseconds: 5000))
     },
 
-    Test("net: raw sockets in text") { t in
+    Test("net: raw sockets in text", dependsOnKernel: false) { t in
         let run = try t.run(["--color", "never"], workload("raw-sockets"), command: "watch-net")
         for part in [
             "RAW SOCKET packet all", "RAW SOCKET packet arp", "RAW SOCKET inet icmp", "RAW SOCKET inet6 ipv6-icmp",

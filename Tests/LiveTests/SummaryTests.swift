@@ -110,7 +110,7 @@ let summaryTests = [
         t.expect(said.count >= 8, "only \(said.count) calls of other tables")
     },
 
-    Test("summary: after the events, with the same numbers") { t in
+    Test("summary: after the events, with the same numbers", dependsOnKernel: false) { t in
         let run = try t.trace(
             ["--summary=also", "--syscalls=getppid,openat"], workload("counted-calls", "200", "15"))
         let events = run.told.filter { $0.action == "syscall" }
@@ -153,7 +153,7 @@ let summaryTests = [
         t.expect(coloured.text.contains("\u{1b}["), "no colours on a terminal: \(coloured.text)")
     },
 
-    Test("summary: --dedup tells the first, then how many there were") { t in
+    Test("summary: --dedup tells the first, then how many there were", dependsOnKernel: false) { t in
         let count = t.settings.isSlow ? 20 : 200
         let script = "for i in $(seq \(count)); do /bin/true; done"
         for options in [["--events", "exec,exit"], []] {
@@ -179,7 +179,7 @@ let summaryTests = [
         t.expect(all.last?.contains("… repeated \(count - 1) times in ") == true, "the last: \(text.text)")
     },
 
-    Test("summary: a replay gives the same summaries, and folds the same") { t in
+    Test("summary: a replay gives the same summaries, and folds the same", dependsOnKernel: false) { t in
         let program = ["sh", "-c", "for i in 1 2 3 4 5; do /bin/true; /no/such; done; kill -0 $$; true"]
         for options in [
             ["--summary"], ["--summary", "-o", "json"], ["--summary=also"], ["--summary", "--by", "process"],

@@ -120,7 +120,7 @@ let workloadTests = [
         t.equal(named.count, count, "how many have the name of their pod")
     },
 
-    Test("workload: a reader who is slow costs no names") { t in
+    Test("workload: a reader who is slow costs no names", dependsOnKernel: false) { t in
         let root = "\(t.scratch)/root"
         try makeDirectory(root)
         let outer = try Cgroup(t, "slow")
