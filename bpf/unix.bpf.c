@@ -1,190 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// UNIX sockets: who connects to whom, who accepts and who listens. Shares ring, scope and settings with process.bpf.c.
+// UNIX sockets: who connects to whom, who accepts, who listens, and what went through until the end. Shares ring, scope and
+// settings with process.bpf.c.
 
 #include "common.h"
 
-#include "net.h"
-#include "ring.h"
-#include "socket_call.h"
-
-#include "wire/unix.h"
+#include "unix_end.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define AF_UNIX 1
-#define SOCK_DGRAM 2
-#define PIDTYPE_TGID 1 // enum pid_type, unchanged since 4.19
-#define FAMILY_SIZE 2 // of an address, in front of its name
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct sock___unix {
-    __u16 sk_type;
-    struct pid *sk_peer_pid;
-};
-
-struct sockaddr_un {
-    unsigned short sun_family;
-};
-
-struct hlist_node {
-    struct hlist_node *next;
-};
-
-struct hlist_head {
-    struct hlist_node *first;
-};
-
-struct pid___tasks {
-    struct hlist_head tasks[1];
-};
-
-struct task_struct___pids {
-    struct hlist_node pid_links[1];
-};
-
-struct unix_address {
-    int len; // of the whole
-    struct sockaddr_un name[0];
-};
-
-struct unix_sock {
-    struct unix_address *addr;
-    struct sock *peer;
-};
-
-#pragma clang attribute pop
-
-// Who has bound a socket of datagrams: the kernel does not keep that. By the socket's address, and the number of its
-// inode, since addresses are used again.
-struct binder {
-    __u64 inode;
-    __u64 start;
-    char comm[WIRE_COMM_SIZE];
-    __u32 pid;
-    __u32 unused;
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 4096);
-    __type(key, __u64);
-    __type(value, struct binder);
-} binders SEC(".maps");
-
-// Of a UNIX socket only.
-static __always_inline struct sock *unix_sock_of(struct socket *socket)
-{
-    struct sock *sk = socket ? BPF_CORE_READ(socket, sk) : 0;
-
-    return sk && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX ? sk : 0;
-}
-
-static __always_inline __u32 type_of(struct sock *sk)
-{
-    return BPF_CORE_READ((struct sock___unix *)sk, sk_type);
-}
-
-// The name that a socket was bound to.
-static __always_inline void set_own_address(struct wire_unix *record, struct sock *sk)
-{
-    struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sk, addr);
-    __u32 size;
-
-    if (!address)
-        return;
-    size = BPF_CORE_READ(address, len) - FAMILY_SIZE;
-    BARRIER(size);
-    if (size > WIRE_UNIX_ADDRESS)
-        return;
-    if (!bpf_probe_read_kernel(record->address, size,
-                               (const char *)address + bpf_core_field_offset(struct unix_address, name) + FAMILY_SIZE))
-        record->address_size = size;
-}
-
-// The name that the caller gave. `length` is that of the whole address.
-static __always_inline void set_given_address(struct wire_unix *record, const void *given, __u32 length, int in_user)
-{
-    __u32 size = length - FAMILY_SIZE;
-    long failed;
-
-    if (!given || length <= FAMILY_SIZE || size > WIRE_UNIX_ADDRESS)
-        return;
-    BARRIER(size);
-    if (size > WIRE_UNIX_ADDRESS)
-        return;
-    failed = in_user ? bpf_probe_read_user(record->address, size, (const char *)given + FAMILY_SIZE)
-                     : bpf_probe_read_kernel(record->address, size, (const char *)given + FAMILY_SIZE);
-    if (!failed)
-        record->address_size = size;
-}
-
-static __always_inline int fill(struct wire_unix *record, struct sock *sk, __u16 operation, long result, const int typed)
-{
-    if (!fill_current(&record->task, typed))
-        return 0;
-    fill_header(&record->header, sizeof(*record), WIRE_UNIX);
-    record->operation = operation;
-    record->type = type_of(sk);
-    record->namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-    record->error = result < 0 ? -result : 0;
-    return 1;
-}
-
-// The process of a number, where it has not ended.
-static __always_inline struct task_struct *leader_of(struct pid *pid)
-{
-    __u64 tasks = (__u64)pid + bpf_core_field_offset(struct pid___tasks, tasks);
-    __u64 first = 0;
-
-    READ(first, tasks + PIDTYPE_TGID * bpf_core_type_size(struct hlist_head));
-    if (!first)
-        return 0;
-    return (void *)(first - PIDTYPE_TGID * bpf_core_type_size(struct hlist_node) -
-                    bpf_core_field_offset(struct task_struct___pids, pid_links));
-}
-
-static __always_inline void set_peer(struct wire_unix *record, struct sock *sk)
-{
-    struct pid *pid = BPF_CORE_READ((struct sock___unix *)sk, sk_peer_pid);
-    struct task_struct *task;
-
-    if (!pid)
-        return;
-    record->peer = BPF_CORE_READ(pid, numbers[0].nr);
-    task = leader_of(pid);
-    if (!task)
-        return;
-    record->peer_start = BPF_CORE_READ(task, start_boottime);
-    bpf_probe_read_kernel(record->peer_comm, sizeof(record->peer_comm), task->comm);
-}
-
-static __always_inline void set_binder(struct wire_unix *record, struct sock *peer)
-{
-    __u64 key = (__u64)peer;
-    struct binder *binder = bpf_map_lookup_elem(&binders, &key);
-
-    if (!binder || binder->inode != inode_of(BPF_CORE_READ(peer, sk_socket)))
-        return;
-    record->peer = binder->pid;
-    record->peer_start = binder->start;
-    __builtin_memcpy(record->peer_comm, binder->comm, sizeof(record->peer_comm));
-}
 
 static __always_inline int connected(struct socket *socket, const void *given, __u32 length, long result, int in_user,
                                      const int typed)
 {
     struct sock *sk = unix_sock_of(socket), *peer;
     struct wire_unix record = {};
+    int is_wanted;
 
     if (!sk || is_interrupted(-result))
         return 0;
-    peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+    peer = peer_of(sk);
+    if (!result && type_of(sk) == SOCK_DGRAM)
+        leave(sk);
     if (!result && !peer) // an address of no family: it is connected no more
         return 0;
-    if (!fill(&record, sk, WIRE_UNIX_CONNECT, result, typed))
+    is_wanted = fill(&record, sk, WIRE_UNIX_CONNECT, result, typed);
+    if (!result && type_of(sk) != SOCK_DGRAM)
+        expect(peer, sk);
+    if (!is_wanted)
         return 0;
+    record.header.flags |= WIRE_CONNECTION_OUTGOING;
     if (!result) {
         if (type_of(sk) == SOCK_DGRAM)
             set_binder(&record, peer);
@@ -196,19 +40,31 @@ static __always_inline int connected(struct socket *socket, const void *given, _
     }
     if (!record.address_size)
         set_given_address(&record, given, length, in_user);
+    if (!result)
+        remember(sk, socket, &record);
     emit(&record, sizeof(record), WIRE_UNIX);
     return 0;
 }
 
 static __always_inline int accepted(struct socket *socket, const int typed)
 {
-    struct sock *sk = unix_sock_of(socket);
+    struct sock *sk = unix_sock_of(socket), *peer;
     struct wire_unix record = {};
 
-    if (!sk || !fill(&record, sk, WIRE_UNIX_ACCEPT, 0, typed))
+    if (!sk)
         return 0;
+    if (!fill(&record, sk, WIRE_UNIX_ACCEPT, 0, typed)) {
+        forget((__u64)sk);
+        return 0;
+    }
+    record.header.flags |= WIRE_CONNECTION_INCOMING;
     set_own_address(&record, sk);
     set_peer(&record, sk);
+    remember(sk, socket, &record);
+    // The connect of the other end may not have returned yet, and this one be sent to already.
+    peer = peer_of(sk);
+    if (peer && !is_dead(peer))
+        expect(peer, sk);
     emit(&record, sizeof(record), WIRE_UNIX);
     return 0;
 }
@@ -217,10 +73,20 @@ static __always_inline int listened(struct socket *socket, long result, const in
 {
     struct sock *sk = unix_sock_of(socket);
     struct wire_unix record = {};
+    struct end *end;
 
-    if (!sk || !fill(&record, sk, WIRE_UNIX_LISTEN, result, typed))
+    if (!sk)
         return 0;
+    // Listening already, it only gets another backlog.
+    end = result ? 0 : end_of((__u64)sk);
+    if (end && is_of(end, sk) && end->record.header.flags & WIRE_CONNECTION_LISTENER)
+        return 0;
+    if (!fill(&record, sk, WIRE_UNIX_LISTEN, result, typed))
+        return 0;
+    record.header.flags |= WIRE_CONNECTION_LISTENER;
     set_own_address(&record, sk);
+    if (!result)
+        remember(sk, socket, &record);
     emit(&record, sizeof(record), WIRE_UNIX);
     return 0;
 }
@@ -231,6 +97,7 @@ static __always_inline int bound(struct socket *socket, const void *given, __u32
 {
     struct sock *sk = unix_sock_of(socket);
     struct wire_unix record = {};
+    struct end *end;
 
     if (!sk || is_interrupted(-result) || (!result && type_of(sk) != SOCK_DGRAM))
         return 0;
@@ -246,10 +113,30 @@ static __always_inline int bound(struct socket *socket, const void *given, __u32
     }
     if (!fill(&record, sk, WIRE_UNIX_LISTEN, result, typed))
         return 0;
-    if (result)
+    record.header.flags |= WIRE_CONNECTION_LISTENER;
+    if (result) {
         set_given_address(&record, given, length, in_user);
-    else
+    } else {
         set_own_address(&record, sk);
+        end = end_of((__u64)sk);
+        if (!end || !is_of(end, sk)) // not connected already
+            remember(sk, socket, &record);
+    }
+    emit(&record, sizeof(record), WIRE_UNIX);
+    return 0;
+}
+
+static __always_inline int paired(struct socket *first, struct socket *second, const int typed)
+{
+    struct sock *sk = unix_sock_of(first), *other = unix_sock_of(second);
+    struct wire_unix record = {};
+
+    if (!sk || !other || !fill(&record, sk, WIRE_UNIX_CONNECT, 0, typed))
+        return 0;
+    record.header.flags |= WIRE_UNIX_PAIR;
+    set_peer(&record, sk);
+    remember(sk, first, &record);
+    remember(other, second, &record);
     emit(&record, sizeof(record), WIRE_UNIX);
     return 0;
 }
@@ -290,7 +177,119 @@ int unix_bound(__u64 *context)
     return bound(pointer_argument(context, 0), pointer_argument(context, 1), context[2], (int)context[3], 0, 1);
 }
 
+// unix_socketpair(socket, other socket)
+SEC("fexit")
+int unix_paired(__u64 *context)
+{
+    return (int)context[2] ? 0 : paired(pointer_argument(context, 0), pointer_argument(context, 1), 1);
+}
+
+// unix_stream_sendmsg(socket, message, size)
+SEC("fexit")
+int unix_stream_sent(__u64 *context)
+{
+    struct socket *socket = pointer_argument(context, 0);
+
+    return count_sent(BPF_CORE_READ(socket, sk), (int)context[3]);
+}
+
+// unix_stream_sendpage(socket, page, offset, size, flags), before 6.5: sendfile and splice
+SEC("fexit")
+int unix_page_sent(__u64 *context)
+{
+    struct socket *socket = pointer_argument(context, 0);
+
+    return count_sent(BPF_CORE_READ(socket, sk), (int)context[5]);
+}
+
+// unix_dgram_sendmsg(socket, message, size), of SOCK_SEQPACKET too
+SEC("fexit")
+int unix_dgram_sent(__u64 *context)
+{
+    struct socket *socket = pointer_argument(context, 0);
+
+    return count_sent(BPF_CORE_READ(socket, sk), (int)context[3]);
+}
+
+// unix_dgram_recvmsg(socket, message, size, flags)
+SEC("fexit")
+int unix_dgram_received(__u64 *context)
+{
+    struct socket *socket = pointer_argument(context, 0);
+
+    return count_received(BPF_CORE_READ(socket, sk), (int)context[3], (int)context[4]);
+}
+
+// unix_release_sock(sock, is waiting to be accepted)
+SEC("fentry")
+int unix_released(__u64 *context)
+{
+    return ended(pointer_argument(context, 0), 1);
+}
+
 // Where fexit is refused.
+
+// sock_send_length(sock, result, flags), of every family (6.3)
+SEC("tp_btf/sock_send_length")
+int unix_length_sent(__u64 *context)
+{
+    struct sock *sk = (void *)context[0];
+
+    if (sk->__sk_common.skc_family != AF_UNIX)
+        return 0;
+    return count_sent(pointer_argument(context, 0), (int)context[1]);
+}
+
+// sock_recv_length(sock, result, flags)
+SEC("tp_btf/sock_recv_length")
+int unix_length_received(__u64 *context)
+{
+    struct sock *sk = (void *)context[0];
+
+    if (sk->__sk_common.skc_family != AF_UNIX)
+        return 0;
+    return count_received(pointer_argument(context, 0), (int)context[2], (int)context[1]);
+}
+
+struct close_entry {
+    __u64 common;
+    __s32 nr;
+    __s32 unused;
+    __u64 fd;
+};
+
+// Whether nobody else has the file.
+static __always_inline int is_last(struct file *file)
+{
+    if (bpf_core_field_exists(((struct file___before_6_13 *)0)->f_count))
+        return BPF_CORE_READ((struct file___before_6_13 *)file, f_count.counter) == 1;
+    return BPF_CORE_READ((struct file___counted *)file, f_ref.refcnt.counter) == 0;
+}
+
+// Most are closed by this call, and it is known when. Of the others it is found out that they are gone: those of a process
+// that ends, of dup2, close_range and io_uring.
+SEC("tracepoint")
+int unix_closing(struct close_entry *context)
+{
+    struct file *file = socket_file_of_descriptor((void *)bpf_get_current_task(), context->fd);
+    struct sock *sk;
+
+    if (!file)
+        return 0;
+    sk = unix_sock_of(BPF_CORE_READ((struct file___socket *)file, private_data));
+    return sk && is_last(file) ? ended(sk, 0) : 0;
+}
+
+static __always_inline int pair_call_exited(struct task_struct *task, struct pt_regs *regs)
+{
+    const void *place = (const void *)CALL_ARGUMENT_4(regs);
+    __u32 files[2];
+
+    if (CALL_ARGUMENT_1(regs) != AF_UNIX || bpf_probe_read_user(files, sizeof(files), place))
+        return 0;
+    return paired(socket_of_descriptor(task, files[0]), socket_of_descriptor(task, files[1]), 0);
+}
+
 SEC("tracepoint")
 int unix_call_exited(struct syscall_exit *context)
 {
@@ -301,6 +300,8 @@ int unix_call_exited(struct syscall_exit *context)
 
     if (context->nr == NR_ACCEPT || context->nr == NR_ACCEPT4)
         return result < 0 ? 0 : accepted(socket_of_descriptor(task, result), 0);
+    if (context->nr == NR_SOCKETPAIR)
+        return result < 0 ? 0 : pair_call_exited(task, regs);
     socket = socket_of_descriptor(task, CALL_ARGUMENT_1(regs));
     if (context->nr == NR_LISTEN)
         return listened(socket, result, 0);
@@ -308,5 +309,102 @@ int unix_call_exited(struct syscall_exit *context)
         return connected(socket, (const void *)CALL_ARGUMENT_2(regs), CALL_ARGUMENT_3(regs), result, 1, 0);
     if (context->nr == NR_BIND)
         return bound(socket, (const void *)CALL_ARGUMENT_2(regs), CALL_ARGUMENT_3(regs), result, 1, 0);
+    return 0;
+}
+
+// ---- looks at all
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} unix_look SEC(".maps");
+
+// Who asked whom. One that was accepted has the name of the socket that listens.
+static __always_inline __u16 direction_of(struct sock *sk, struct sock *peer)
+{
+    int has_name = has_address(sk), is_named = has_address(peer);
+
+    if (type_of(sk) == SOCK_DGRAM)
+        return !has_name && !is_named && peer_of(peer) == sk ? WIRE_UNIX_PAIR : WIRE_CONNECTION_OUTGOING;
+    if (has_name == is_named)
+        return has_name ? 0 : WIRE_UNIX_PAIR;
+    return has_name ? WIRE_CONNECTION_INCOMING : WIRE_CONNECTION_OUTGOING;
+}
+
+// Sockets that were there before us, by every descriptor of every process. One that several processes have belongs to the
+// first of them.
+SEC("iter/task_file")
+int unix_existing(struct bpf_iter__task_file *context)
+{
+    struct seq_file *seq = context->meta->seq;
+    struct task_struct *task = context->task;
+    struct sock *sk = socket_of_file(context->file), *peer;
+    struct wire_unix record = {};
+    struct end *end;
+    int listens;
+
+    if (!task || !sk || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
+        return 0;
+    peer = peer_of(sk);
+    listens = !peer && (type_of(sk) == SOCK_DGRAM ? has_address(sk)
+                                                  : BPF_CORE_READ(sk, __sk_common.skc_state) == UNIX_LISTENS);
+    if (!peer && !listens)
+        return 0;
+    end = end_of((__u64)sk);
+    if (end && end->record.task.pid)
+        return 0;
+    task = UNTRUSTED(task_struct, task);
+    if (!in_scope(task, task->tgid, 1))
+        return 0;
+    fill_task(&record.task, task, 1);
+    fill_socket(&record, sk, WIRE_UNIX_OPEN);
+    record.header.flags |= WIRE_CONNECTION_EARLIER;
+    record.header.flags |= listens ? WIRE_CONNECTION_LISTENER : direction_of(sk, peer);
+    set_own_address(&record, record.header.flags & WIRE_CONNECTION_OUTGOING ? peer : sk);
+    if (peer && type_of(sk) != SOCK_DGRAM)
+        set_peer(&record, sk);
+    remember(sk, BPF_CORE_READ(sk, sk_socket), &record);
+    bpf_seq_write(seq, &record, sizeof(record));
+    return 0;
+}
+
+static __always_inline int is_gone(struct sock *sk, const struct end *end)
+{
+    if (!end->inode) // it waits to be accepted
+        return (__u64)peer_of(sk) != end->other;
+    return inode_of(BPF_CORE_READ(sk, sk_socket)) != end->inode;
+}
+
+// Every one: told when it has ended and nobody has seen it, or when all are asked for.
+SEC("iter/bpf_map_elem")
+int unix_seen(struct bpf_iter__bpf_map_elem *context)
+{
+    struct seq_file *seq = context->meta->seq;
+    const __u64 *place = context->key;
+    const struct end *end = context->value;
+    __u32 zero = 0, *look = bpf_map_lookup_elem(&unix_look, &zero);
+    struct wire_unix record;
+    __u64 key;
+    int gone;
+
+    if (!place || !end || !look)
+        return 0;
+    key = *place;
+    gone = unix_settings.polls && is_gone((struct sock *)key, end);
+    if (!gone && (!*look || !end->record.task.pid || end->record.header.flags & WIRE_CONNECTION_LISTENER))
+        return 0;
+    if (end->record.task.pid) {
+        __builtin_memcpy(&record, &end->record, sizeof(record));
+        record.header.time = bpf_ktime_get_boot_ns();
+        record.header.flags |= gone ? WIRE_UNIX_NO_END : *look;
+        record.operation = gone ? WIRE_UNIX_CLOSE : WIRE_UNIX_OPEN;
+        record.duration = record.header.time - end->start;
+        if (bpf_seq_write(seq, &record, sizeof(record)))
+            return 0; // no room; it is asked for again
+    }
+    if (gone)
+        forget(key);
     return 0;
 }

@@ -195,7 +195,7 @@ package struct BPFObject: ~Copyable {
     /// What a program's section says it attaches to, where that is found by the kernel's types.
     private enum Hook {
         case tracepoint(String)
-        case function
+        case function(bpf_attach_type)
         case iterator(String)
         case other
 
@@ -205,8 +205,10 @@ package struct BPFObject: ~Copyable {
                 self = .tracepoint(String(section.dropFirst(7)))
             } else if section.hasPrefix("iter/") {
                 self = .iterator(String(section.dropFirst(5)))
+            } else if section == "fentry" {
+                self = .function(BPF_TRACE_FENTRY)
             } else if section == "fexit" {
-                self = .function
+                self = .function(BPF_TRACE_FEXIT)
             } else {
                 self = .other
             }
@@ -243,7 +245,8 @@ package struct BPFObject: ~Copyable {
             case .tracepoint(let tracepoint):
                 target = (BPF_TRACE_RAW_TP, tracepoint, typedefs["btf_trace_\(tracepoint)"])
             case .iterator(let kind): target = (BPF_TRACE_ITER, kind, functionIDs["bpf_iter_\(kind)"])
-            case .function: target = (BPF_TRACE_FEXIT, functions[name] ?? "", functionIDs[functions[name] ?? ""])
+            case .function(let end):
+                target = (end, functions[name] ?? "", functionIDs[functions[name] ?? ""])
             case .other: continue
             }
             guard let id = target.2 else {

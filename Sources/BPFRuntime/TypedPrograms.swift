@@ -59,7 +59,7 @@ enum TypedPrograms {
             return state.isRegistered
         }
         if wasRegistered { return }
-        for section in ["tp_btf/", "fexit", "iter/"] {
+        for section in ["tp_btf/", "fentry", "fexit", "iter/"] {
             var options = libbpf_prog_handler_opts()
             options.sz = MemoryLayout<libbpf_prog_handler_opts>.size
             unsafe options.prog_prepare_load_fn = { program, options, _ in

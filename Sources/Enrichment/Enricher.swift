@@ -119,6 +119,8 @@ package struct Enricher {
             switch unix.operation {
             case WIRE_UNIX_CONNECT.rawValue: .connect
             case WIRE_UNIX_ACCEPT.rawValue: .accept
+            case WIRE_UNIX_CLOSE.rawValue: .close
+            case WIRE_UNIX_OPEN.rawValue: .open
             default: .listen
             }
         var target: Event.Target?

@@ -223,7 +223,7 @@ package struct Event {
             .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .summaryConnects, .summaryFailedConnects,
             .summaryAccepts, .summaryCloses, .summaryOpen, .summarySentBytes, .summaryReceivedBytes, .summaryAddresses,
             .ebpfguardLost, .networkIANANumber, .ebpfguardDropReason, .ebpfguardDropCount, .ebpfguardSocketFamily,
-            .ebpfguardSocketType, .ebpfguardSocketProtocol, .destinationAddress:
+            .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress:
             .absent
         }
     }
@@ -274,6 +274,12 @@ package struct Event {
         case .exec, .execFailed, .fork, .exit, .existing: true
         default: false
         }
+    }
+
+    /// Whether it tells of what is still open, at an interval.
+    package var isProgress: Bool {
+        if case .unix(let unix) = fact { return unix.has(WIRE_CONNECTION_STILL) }
+        return connection?.has(WIRE_CONNECTION_STILL) == true
     }
 
     /// Parent first.
@@ -354,7 +360,7 @@ package struct Event {
 
     /// Nanoseconds.
     private var duration: UInt64? {
-        call?.duration ?? connection?.duration ?? names?.message?.exchange?.duration
+        call?.duration ?? connection?.duration ?? fact?.duration ?? names?.message?.exchange?.duration
             ?? exitCode.map { _ in time - min(time, task.start) }
     }
 

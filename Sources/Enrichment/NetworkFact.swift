@@ -25,8 +25,17 @@ package enum NetworkFact: Sendable {
         case .drop: ["info"]
         case .rawSocket(let socket): [socket.isEarlier ? "info" : "start"]
         case .unix(let unix):
-            unix.operation == WIRE_UNIX_LISTEN.rawValue ? ["start"] : ["connection", "start"]
+            switch unix.operation {
+            case WIRE_UNIX_OPEN.rawValue: ["info"]
+            case WIRE_UNIX_CLOSE.rawValue: unix.isListener ? ["end"] : ["connection", "end"]
+            default: unix.isListener ? ["start"] : ["connection", "start"]
+            }
         }
+    }
+
+    /// Nanoseconds.
+    var duration: UInt64? {
+        if case .unix(let unix) = self { unix.duration } else { nil }
     }
 
     /// `event.outcome`.
@@ -34,7 +43,8 @@ package enum NetworkFact: Sendable {
         switch self {
         case .drop: nil
         case .rawSocket(let socket): socket.isEarlier ? nil : socket.error == nil ? "success" : "failure"
-        case .unix(let unix): unix.error == nil ? "success" : "failure"
+        case .unix(let unix):
+            unix.operation == WIRE_UNIX_OPEN.rawValue ? nil : unix.error == nil ? "success" : "failure"
         }
     }
 
@@ -92,9 +102,22 @@ extension RawSocketRecord {
 
 extension UnixRecord {
     fileprivate func value(of field: Field) -> FieldValue? {
-        switch field {
+        func count(_ value: UInt64?) -> FieldValue { value.map { .integer(Int64(clamping: $0)) } ?? .absent }
+        func count(_ value: UInt32?) -> FieldValue { count(value.map(UInt64.init)) }
+        // What waits for others was asked by them.
+        let incoming = isListener || isIncoming == true
+        return switch field {
+        case .sourceBytes: count(incoming ? traffic?.received : traffic?.sent)
+        case .sourcePackets: count(incoming ? traffic?.packetsReceived : traffic?.packetsSent)
         case .destinationAddress: .init(address)
+        case .destinationBytes: count(incoming ? traffic?.sent : traffic?.received)
+        case .destinationPackets: count(incoming ? traffic?.packetsSent : traffic?.packetsReceived)
         case .networkTransport: .word("unix")
+        case .networkDirection: isIncoming.map { .word($0 ? "ingress" : "egress") } ?? .absent
+        case .networkBytes: count(traffic.map { $0.sent &+ $0.received })
+        case .ebpfguardCloseReason: closeReason.map { .word($0) } ?? .absent
+        case .ebpfguardOpenedBefore: has(WIRE_CONNECTION_EARLIER) ? .bool(true) : .absent
+        case .ebpfguardSocketPair: isPair ? .bool(true) : .absent
         case .ebpfguardNetworkNamespace: .identifier(UInt64(fixed.namespace))
         case .ebpfguardSocketType: type.map { .word($0) } ?? .identifier(UInt64(fixed.type))
         default: nil

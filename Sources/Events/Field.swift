@@ -37,7 +37,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case ebpfguardTLSProtocols, ebpfguardTLSVersion, ebpfguardTLSECH
     case ebpfguardNewListener, ebpfguardFirstSeen
     case ebpfguardDropReason, ebpfguardDropCount
-    case ebpfguardSocketFamily, ebpfguardSocketType, ebpfguardSocketProtocol
+    case ebpfguardSocketFamily, ebpfguardSocketType, ebpfguardSocketProtocol, ebpfguardSocketPair
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -222,6 +222,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.socket_family", .text, "inet, inet6 or packet: the family of a raw socket"),
         .init("ebpfguard.socket_type", .text, "stream, dgram, seqpacket, raw: the type of a raw or UNIX socket"),
         .init("ebpfguard.socket_protocol", .text, "EtherType of a packet socket, 0x0003 for all"),
+        .init("ebpfguard.socket_pair", .boolean, "true of UNIX sockets that socketpair(2) has made and connected"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),

@@ -36,8 +36,8 @@ struct SocketProbes: ~Copyable {
         var unix: UnixProbes?
         if let hook = wanted.unix {
             let probes = try UnixProbes(config, types, hook, sharing: tcp.object)
-            missing += [probes.missing].compactMap { $0 }
-            hooks += [probes.hook.map { "UNIX sockets by \($0)" }].compactMap { $0 }
+            missing += probes.missing
+            hooks += probes.hooks
             taxes = taxes || probes.taxesSystemCalls
             unix = consume probes
         }
@@ -58,7 +58,13 @@ struct SocketProbes: ~Copyable {
     }
 
     /// Records of the raw sockets that are there now.
-    func existing() throws(BPFError) -> [UInt8] { try raw.existing() }
+    func existingRaw() throws(BPFError) -> [UInt8] { try raw.existing() }
+
+    /// See `UnixProbes`.
+    func existingUnix() throws(BPFError) -> [UInt8] { try unix?.existing() ?? [] }
+
+    /// See `UnixProbes`.
+    func lookAtUnix(flags: UInt32) throws(BPFError) -> [UInt8] { try unix?.look(flags: flags) ?? [] }
 
     /// What the kernel calls its reasons to drop packets, where those are watched.
     func dropReasons() -> [UInt32: Bytes] { drops?.names() ?? [:] }

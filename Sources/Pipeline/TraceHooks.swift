@@ -43,6 +43,12 @@ struct TraceHook {
                 kind: "raw_socket", subject: "raw and packet sockets", hook: rawSockets.name, reason: rawSockets.reason),
             TraceHook(
                 kind: "unix", subject: "UNIX sockets (--unix)", hook: unixSockets.name, reason: unixSockets.reason),
+            TraceHook(
+                kind: "unix_bytes", subject: "bytes of UNIX sockets (--unix)", hook: unixSockets.countsBy,
+                reason: unixSockets.reason ?? unixSockets.uncounted),
+            TraceHook(
+                kind: "unix_close", subject: "closes of UNIX sockets (--unix)", hook: unixSockets.endsBy,
+                reason: unixSockets.reason),
             drop(types),
         ]
     }

@@ -167,16 +167,19 @@ struct TraceProbes: ~Copyable {
     func existingSockets(_ number: UInt32, flags: UInt32 = 0) throws(Failure) -> [UInt8] {
         do throws(BPFError) {
             let flows = flags == 0 ? try udp?.existing() : try udp?.look(idle: udpIdle, flags: flags)
-            return try (tcp?.existing(number: number, flags: flags) ?? []) + (flows ?? [])
+            var local: [UInt8]?
+            if flags == 0 { local = try sockets?.existingUnix() }
+            if flags == UInt32(WIRE_CONNECTION_STILL) { local = try sockets?.lookAtUnix(flags: flags) }
+            return try (tcp?.existing(number: number, flags: flags) ?? []) + (flows ?? []) + (local ?? [])
         } catch {
             throw Failure(error)
         }
     }
 
-    /// Records of UDP flows and ports that have ended, where they are watched.
+    /// Records of UDP flows and ports that have ended, and of UNIX sockets where nothing else tells, where they are watched.
     func endedFlows() throws(Failure) -> [UInt8] {
         do throws(BPFError) {
-            return try udp?.look(idle: udpIdle, flags: 0) ?? []
+            return try (udp?.look(idle: udpIdle, flags: 0) ?? []) + (sockets?.lookAtUnix(flags: 0) ?? [])
         } catch {
             throw Failure(error)
         }
@@ -185,7 +188,7 @@ struct TraceProbes: ~Copyable {
     /// Records of the raw sockets that are there now, where the network is watched.
     func existingRawSockets() throws(Failure) -> [UInt8] {
         do throws(BPFError) {
-            return try sockets?.existing() ?? []
+            return try sockets?.existingRaw() ?? []
         } catch {
             throw Failure(error)
         }

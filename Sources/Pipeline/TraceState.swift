@@ -103,7 +103,7 @@ struct TraceState: ~Copyable {
         let isWanted = wants(event)
         if let connection = event.connection, connection.has(WIRE_CONNECTION_LAST) {
             if isWanted, filter?.matches({ event.value(of: $0) }) != false { sink.addOpen(event) }
-        } else if event.connection?.has(WIRE_CONNECTION_STILL) == true, !showsProgress {
+        } else if event.isProgress, !showsProgress {
             return isWanted
         } else if showsProcesses || !event.isAboutProcess {
             if isWanted { emit(&event) } else { outOfScope += 1 }

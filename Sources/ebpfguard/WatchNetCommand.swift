@@ -91,7 +91,7 @@ struct NetworkSelection: ParsableArguments {
     @Flag(help: "Show the connections and listening sockets that are already there first.")
     var existing = false
 
-    @Flag(help: "Show UNIX sockets too: who connects to which path or abstract name, and who has it.")
+    @Flag(help: "Show UNIX sockets too: who connects to which path or abstract name, who has it, with bytes.")
     var unix = false
 
     @Flag(help: "Show packets that the kernel drops too, with its reason.")

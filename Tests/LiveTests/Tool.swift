@@ -313,13 +313,27 @@ struct Laws {
         func expect(_ condition: Bool, _ problem: String) {
             if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
         }
-        expect(["connect", "accept", "listen"].contains(event.action), "an action that is none of UNIX sockets")
+        let actions = ["connect", "accept", "listen", "close", "existing"]
+        expect(actions.contains(event.action), "an action that is none of UNIX sockets")
         expect(event["event.category"] == ["network"], "event.category is not network")
-        expect(event["event.type"] == (event.action == "listen" ? ["start"] : ["connection", "start"]), "event.type")
-        expect(event["event.outcome"] == (event.isFailure ? "failure" : "success"), "event.outcome")
+        let isExisting = event.action == "existing"
+        let isEnd = event.action == "close"
+        let time: JSON = isEnd ? "end" : "start"
+        let types: [JSON] = isExisting ? [["info"]] : [["connection", time], [time]]
+        expect(event.action != "listen" || event["event.type"] == ["start"], "event.type of listen")
+        expect(event["event.type"].map(types.contains) == true, "event.type")
+        expect(event["event.outcome"] == (isExisting ? nil : event.isFailure ? "failure" : "success"), "event.outcome")
+        expect(event["source.bytes"] == nil || isEnd || isExisting, "source.bytes")
+        expect((event["source.bytes"] == nil) == (event["destination.bytes"] == nil), "destination.bytes")
+        expect(event["event.duration"] == nil || isEnd || isExisting, "event.duration")
+        expect(event["ebpfguard.close_reason"] == nil || isEnd, "ebpfguard.close_reason")
+        let isPair = event["ebpfguard.socket_pair"] == true
+        expect(!isPair || event["network.direction"] == nil && event["destination.address"] == nil, "a pair")
         expect((event["error.code"] != nil) == event.isFailure, "error.code does not fit the outcome")
         expect(event["ebpfguard.socket_type"]?.string?.isEmpty == false, "no ebpfguard.socket_type")
-        expect(event["network.direction"] == nil && event["network.type"] == nil, "network.direction or .type")
+        let direction: JSON? = event.action == "connect" ? "egress" : event.action == "accept" ? "ingress" : nil
+        expect(direction == nil || isPair || event["network.direction"] == direction, "network.direction")
+        expect(event["network.type"] == nil, "network.type")
         expect(event["destination.address"] != "" && event["destination.ip"] == nil, "destination")
         expect(event.pid > 0 && event.pid != tool, "process.pid")
     }

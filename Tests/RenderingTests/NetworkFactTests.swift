@@ -147,6 +147,10 @@ struct NetworkFactTests {
         bytes.set(\wire_unix.task.comm, to: "client")
         bytes.set(\wire_unix.namespace, to: 4_026_531_840)
         bytes.set(\wire_unix.operation, to: UInt16(operation.rawValue))
+        let flags =
+            [WIRE_UNIX_CONNECT: WIRE_CONNECTION_OUTGOING, WIRE_UNIX_ACCEPT: WIRE_CONNECTION_INCOMING][operation]
+            ?? WIRE_CONNECTION_LISTENER
+        bytes.set(\wire_unix.header.flags, to: UInt16(flags))
         bytes.set(\wire_unix.type, to: type)
         bytes.set(\wire_unix.error, to: error)
         bytes.set(\wire_unix.address_size, to: UInt16(name.count))
@@ -175,12 +179,42 @@ struct NetworkFactTests {
             try json(known)
                 == #"{"event":{"kind":"event","category":["network"],"type":["connection","start"],"#
                 + #""action":"connect","outcome":"success"},"destination":{"address":"/run/x.sock"},"#
-                + #""network":{"transport":"unix"},"ebpfguard":{"schema":1,"cgroup_id":"0","#
+                + #""network":{"transport":"unix","direction":"egress"},"ebpfguard":{"schema":1,"cgroup_id":"0","#
                 + #""network_namespace":"4026531840","socket_type":"stream","target":{"pid":812,"#
                 + #""entity_id":"0123456789ab-4d-812","name":"dockerd"}}}"#)
         #expect(try text(known, wide: true).contains("  type=stream  netns=4026531840"))
         let unnamed = try json(Self.unix(WIRE_UNIX_ACCEPT, 9, []))
         #expect(!unnamed.contains("destination") && unnamed.contains(#""socket_type":"9""#))
+
+        var closed = Self.unix(WIRE_UNIX_CLOSE, 5, Array("/run/x.sock\0".utf8))
+        closed.set(\wire_unix.header.flags, to: UInt16(WIRE_CONNECTION_INCOMING))
+        closed.set(\wire_unix.sent, to: 1500)
+        closed.set(\wire_unix.received, to: 60)
+        closed.set(\wire_unix.packets_sent, to: 2)
+        closed.set(\wire_unix.packets_received, to: 3)
+        closed.set(\wire_unix.duration, to: 1_200_000)
+        closed.set(\wire_unix.end, to: UInt16(WIRE_TCP_CLOSED_BY_PEER.rawValue))
+        #expect(try text(closed).dropFirst(front) == "<- unix /run/x.sock closed 1.2 ms \u{2191}1.5K \u{2193}60")
+        let end = try json(closed)
+        #expect(end.contains(#""type":["connection","end"],"action":"close","outcome":"success","duration":1200000}"#))
+        #expect(end.contains(#""source":{"bytes":60,"packets":3}"#))
+        #expect(end.contains(#""destination":{"address":"/run/x.sock","bytes":1500,"packets":2}"#))
+        #expect(end.contains(#""direction":"ingress","bytes":1560}"#))
+        #expect(end.contains(#""close_reason":"closed_by_peer""#))
+        // Found when it was over, and without anything that counts.
+        closed.set(
+            \wire_unix.header.flags,
+            to: UInt16(WIRE_CONNECTION_INCOMING) | UInt16(WIRE_UNIX_NO_END) | UInt16(WIRE_UNIX_UNCOUNTED))
+        #expect(try text(closed).dropFirst(front) == "<- unix /run/x.sock closed")
+        #expect(try !json(closed).contains(#""bytes""#))
+
+        var pair = Self.unix(WIRE_UNIX_CONNECT, 1, [])
+        pair.set(\wire_unix.header.flags, to: UInt16(WIRE_UNIX_PAIR))
+        #expect(try text(pair).dropFirst(front) == "<> unix pair connected")
+        #expect(try json(pair).contains(#""socket_pair":true"#))
+        var listened = Self.unix(WIRE_UNIX_CLOSE, 1, Array("a".utf8))
+        listened.set(\wire_unix.duration, to: 3_000_000_000)
+        #expect(try text(listened).dropFirst(front) == "no longer listens on unix a, after 3.0 s")
 
         var tooLong = known
         tooLong.set(\wire_unix.address_size, to: 109)

@@ -188,3 +188,26 @@ int run_ring_socket(int argc, char *const argv[])
     submit(&ring);
     return 0;
 }
+
+// ring-unix: what io_uring sends through a pair of UNIX sockets, 6 bytes and 9, and 4 back.
+int run_ring_unix(int, char *const[])
+{
+    char bytes[16] = {0};
+    int pair[2];
+    struct iovec part = {bytes, 9};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct ring ring = open_ring(0);
+
+    prctl(PR_SET_NAME, "ringer");
+    check(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "pair");
+    queue(&ring, IORING_OP_SEND, pair[0], bytes)->len = 6;
+    check(submit(&ring) == 6, "send");
+    queue(&ring, IORING_OP_SENDMSG, pair[0], &message)->len = 1;
+    check(submit(&ring) == 9, "sendmsg");
+    queue(&ring, IORING_OP_WRITE, pair[1], bytes)->len = 4;
+    check(submit(&ring) == 4, "write");
+    check(recv(pair[1], bytes, sizeof bytes, 0) == 15 && recv(pair[0], bytes, sizeof bytes, 0) == 4, "receive");
+    close(pair[0]);
+    close(pair[1]);
+    _exit(0);
+}

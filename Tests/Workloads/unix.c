@@ -3,6 +3,9 @@
 #include "sockets.h"
 
 #include <stddef.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 // A name that begins with "@" is abstract.
@@ -87,5 +90,200 @@ int run_unix(int argc, char *const argv[])
     check(accept(first, NULL, NULL) >= 0 && accept4(second, NULL, NULL, SOCK_CLOEXEC) >= 0 &&
           accept(third, NULL, NULL) >= 0 && accept(fifth, NULL, NULL) >= 0, "accept");
     close(fourth);
+    _exit(0);
+}
+
+static void receive(int file, size_t size)
+{
+    char bytes[8192];
+
+    for (ssize_t part; size > 0; size -= (size_t)part) {
+        part = recv(file, bytes, size < sizeof bytes ? size : sizeof bytes, 0);
+        check(part > 0, "receive");
+    }
+}
+
+static int next_of(int listener)
+{
+    int file = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+    check(file >= 0, "accept");
+    return file;
+}
+
+static struct sockaddr_un in_directory(const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    strcpy(address.sun_path, name);
+    return address;
+}
+
+static int reach(int type, const char *name)
+{
+    struct sockaddr_un address = in_directory(name);
+    int file = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+    check(connect(file, (struct sockaddr *)&address, sizeof address) == 0, "connect");
+    return file;
+}
+
+static int wait_at(int type, const char *name)
+{
+    struct address_un address = called(name);
+
+    return bound_to(type, &address);
+}
+
+// 5842 bytes by each way to send, 777 back.
+static void talk(void)
+{
+    char bytes[4096] = {0};
+    struct iovec parts[2] = {{bytes, 30}, {bytes, 4}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    int file = reach(SOCK_STREAM, "s"), text = memfd_create("text", 0), way[2];
+
+    check(pipe(way) == 0 && write(text, bytes, sizeof bytes) == sizeof bytes && lseek(text, 0, SEEK_SET) == 0, "file");
+    check(send(file, bytes, 1000, 0) == 1000 && write(file, bytes, 200) == 200, "send");
+    check(sendmsg(file, &message, 0) == 34, "sendmsg");
+    check(sendfile(file, text, NULL, sizeof bytes) == sizeof bytes, "sendfile");
+    check(write(way[1], bytes, 512) == 512 && splice(way[0], NULL, file, NULL, 512, 0) == 512, "splice");
+    receive(file, 777);
+    close(file);
+}
+
+static void answer(int listener)
+{
+    char bytes[777] = {0};
+    int file = next_of(listener);
+
+    check(recv(file, bytes, 10, MSG_PEEK | MSG_WAITALL) == 10, "peek");
+    receive(file, 5842);
+    check(send(file, bytes, sizeof bytes, 0) == sizeof bytes, "answer");
+    check(recv(file, bytes, sizeof bytes, 0) == 0, "end");
+    close(file);
+}
+
+// unix-traffic DIRECTORY: connections of each type with known bytes. Says "pids SERVER CLIENT LEAVER CHILD".
+int run_unix_traffic(int argc, char *const argv[])
+{
+    char bytes[200] = {0}, byte = 0;
+    struct sockaddr_un reply = in_directory("c");
+    int go[2], pair[2];
+
+    check(argc == 1 && chdir(argv[0]) == 0, "directory");
+    make_network();
+    prctl(PR_SET_NAME, "server");
+    int streams = wait_at(SOCK_STREAM, "s"), packets = wait_at(SOCK_SEQPACKET, "q"), grams = wait_at(SOCK_DGRAM, "d");
+    check(pipe(go) == 0, "pipe");
+
+    pid_t client = fork_named("client");
+    if (client == 0) {
+        close(streams), close(packets), close(grams);
+        talk();
+        int file = reach(SOCK_SEQPACKET, "q");
+        for (size_t size = 10; size <= 30; size += 10)
+            check(send(file, bytes, size, 0) == (ssize_t)size, "packet");
+        check(recv(file, bytes, sizeof bytes, 0) == 5, "packet back");
+        close(file);
+
+        file = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        check(bind(file, (struct sockaddr *)&reply, sizeof reply) == 0, "bind");
+        struct sockaddr_un there = in_directory("d");
+        check(connect(file, (struct sockaddr *)&there, sizeof there) == 0, "connect");
+        for (int i = 0; i < 4; i++)
+            check(send(file, bytes, 100, 0) == 100, "datagram");
+        for (int i = 0; i < 2; i++)
+            check(recv(file, bytes, sizeof bytes, 0) == 7, "datagram back");
+        close(file);
+
+        file = reach(SOCK_STREAM, "s"); // nobody reads what is sent
+        check(send(file, bytes, 50, 0) == 50 && read(go[0], &byte, 1) == 1, "send");
+        close(file);
+        file = reach(SOCK_STREAM, "s"); // it is accepted when it is over
+        check(send(file, bytes, 9, 0) == 9, "send");
+        close(file);
+        _exit(0);
+    }
+    answer(streams);
+    int file = next_of(packets);
+    for (int i = 0; i < 3; i++)
+        check(recv(file, bytes, sizeof bytes, 0) == 10 * (i + 1), "packet");
+    check(send(file, bytes, 5, 0) == 5 && recv(file, bytes, sizeof bytes, 0) == 0, "packet back");
+    close(file);
+    check(recv(grams, bytes, sizeof bytes, MSG_PEEK) == 100, "peek");
+    for (int i = 0; i < 3; i++)
+        check(recv(grams, bytes, sizeof bytes, 0) == 100, "datagram");
+    for (int i = 0; i < 2; i++)
+        check(sendto(grams, bytes, 7, 0, (struct sockaddr *)&reply, sizeof reply) == 7, "datagram back");
+    file = next_of(streams);
+    check(recv(file, bytes, 1, MSG_PEEK) == 1, "peek");
+    close(file);
+    check(write(go[1], &byte, 1) == 1 && reap(client) == 0, "the client failed");
+    file = next_of(streams);
+    receive(file, 9);
+    close(file);
+
+    pid_t leaver = fork_named("leaver");
+    if (leaver == 0) {
+        file = reach(SOCK_STREAM, "s");
+        check(send(file, bytes, 5, 0) == 5, "send");
+        _exit(0);
+    }
+    file = next_of(streams);
+    receive(file, 5);
+    check(reap(leaver) == 0 && recv(file, bytes, 1, 0) == 0, "the leaver failed");
+    close(file);
+
+    check(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "pair");
+    pid_t child = fork_named("child");
+    if (child == 0) {
+        close(pair[0]);
+        check(send(pair[1], bytes, 11, 0) == 11, "send");
+        receive(pair[1], 22);
+        close(pair[1]);
+        _exit(0);
+    }
+    close(pair[1]);
+    check(send(pair[0], bytes, 22, 0) == 22, "send");
+    receive(pair[0], 11);
+    check(reap(child) == 0 && recv(pair[0], bytes, 1, 0) == 0, "the child failed");
+    close(pair[0]);
+    close(streams), close(packets), close(grams);
+    say("pids %d %d %d %d", getpid(), client, leaver, child);
+    _exit(0);
+}
+
+// unix-standing DIRECTORY: has what listens, a connection with both ends, a pair, and a child that has all of them too. Says
+// "ready PID", waits for its input to end, uses them and closes them.
+int run_unix_standing(int argc, char *const argv[])
+{
+    char byte;
+    int pair[2];
+
+    check(argc == 1 && chdir(argv[0]) == 0, "directory");
+    make_network();
+    prctl(PR_SET_NAME, "standing");
+    int streams = wait_at(SOCK_STREAM, "s"), grams = wait_at(SOCK_DGRAM, "d");
+    int here = reach(SOCK_STREAM, "s"), there = next_of(streams);
+    int unused = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check(unused >= 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && dup(here) >= 0, "sockets");
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pause();
+        _exit(0);
+    }
+    check(send(here, "before", 6, 0) == 6, "send");
+    say("ready %d", getpid());
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
+    check(send(here, "after", 5, 0) == 5, "send");
+    receive(there, 11);
+    kill(child, SIGKILL);
+    reap(child);
+    for (int file = 3; file < 32; file++)
+        close(file);
+    (void)grams;
     _exit(0);
 }

@@ -77,6 +77,9 @@ static const struct {
     {"raw-standing", run_raw_standing},
     {"ring-socket", run_ring_socket},
     {"unix", run_unix},
+    {"unix-traffic", run_unix_traffic},
+    {"unix-standing", run_unix_standing},
+    {"ring-unix", run_ring_unix},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

@@ -99,8 +99,8 @@ static __always_inline struct sock *socket_of_file(struct file *file)
     return socket ? BPF_CORE_READ(socket, sk) : 0;
 }
 
-// The socket that a descriptor of the current task is, or none. By helper throughout.
-static __always_inline struct socket *socket_of_descriptor(struct task_struct *task, __u32 fd)
+// The file of a descriptor of the current task if it is a socket, or none. By helper throughout.
+static __always_inline struct file *socket_file_of_descriptor(struct task_struct *task, __u32 fd)
 {
     struct fdtable *table = BPF_CORE_READ(task, files, fdt);
     struct file **files = BPF_CORE_READ(table, fd);
@@ -109,9 +109,14 @@ static __always_inline struct socket *socket_of_descriptor(struct task_struct *t
     if (fd >= BPF_CORE_READ(table, max_fds))
         return 0;
     READ(file, (__u64)files + fd * sizeof(file));
-    if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-        return 0;
-    return BPF_CORE_READ((struct file___socket *)file, private_data);
+    return file && (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFSOCK ? file : 0;
+}
+
+static __always_inline struct socket *socket_of_descriptor(struct task_struct *task, __u32 fd)
+{
+    struct file *file = socket_file_of_descriptor(task, fd);
+
+    return file ? BPF_CORE_READ((struct file___socket *)file, private_data) : 0;
 }
 
 #endif

@@ -19,12 +19,15 @@
 #define NR_ACCEPT 43
 #define NR_BIND 49
 #define NR_LISTEN 50
+#define NR_SOCKETPAIR 53
 #define NR_ACCEPT4 288
 #define CALL_NUMBER(regs) BPF_CORE_READ(regs, orig_ax)
 #define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, di)
 #define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, si)
 #define CALL_ARGUMENT_3(regs) BPF_CORE_READ(regs, dx)
+#define CALL_ARGUMENT_4(regs) BPF_CORE_READ(regs, r10)
 #else
+#define NR_SOCKETPAIR 199
 #define NR_BIND 200
 #define NR_LISTEN 201
 #define NR_ACCEPT 202
@@ -34,6 +37,7 @@
 #define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, orig_x0)
 #define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, user_regs.regs[1])
 #define CALL_ARGUMENT_3(regs) BPF_CORE_READ(regs, user_regs.regs[2])
+#define CALL_ARGUMENT_4(regs) BPF_CORE_READ(regs, user_regs.regs[3])
 #endif
 
 // A pointer that the function got which an fexit program follows.

@@ -99,17 +99,7 @@ package final class ConnectionRecord: Sendable {
     package var error: Int32? { fixed.error > 0 ? fixed.error : nil }
 
     /// How it ended.
-    package var closeReason: StaticString? {
-        switch wire_tcp_end(UInt32(fixed.end)) {
-        case WIRE_TCP_CLOSED: "closed"
-        case WIRE_TCP_CLOSED_BY_PEER: "closed_by_peer"
-        case WIRE_TCP_RESET: "reset"
-        case WIRE_TCP_RESET_BY_PEER: "reset_by_peer"
-        case WIRE_TCP_TIMED_OUT: "timed_out"
-        case WIRE_UDP_IDLE: "idle"
-        default: nil
-        }
-    }
+    package var closeReason: StaticString? { connectionEndName(fixed.end) }
 
     /// Segments that were sent again, of a connection or an attempt that is over.
     package var retransmits: UInt32? {
@@ -124,5 +114,18 @@ package final class ConnectionRecord: Sendable {
         unsafe withUnsafeBytes(of: address.bytes) { bytes in
             unsafe bytes.prefix(10).allSatisfy { $0 == 0 } && bytes.suffix(4).allSatisfy { $0 == 0 }
         }
+    }
+}
+
+/// How a connection or flow ended, by its number in `wire_tcp_end`; `nil` for one that has not.
+func connectionEndName(_ end: UInt16) -> StaticString? {
+    switch wire_tcp_end(UInt32(end)) {
+    case WIRE_TCP_CLOSED: "closed"
+    case WIRE_TCP_CLOSED_BY_PEER: "closed_by_peer"
+    case WIRE_TCP_RESET: "reset"
+    case WIRE_TCP_RESET_BY_PEER: "reset_by_peer"
+    case WIRE_TCP_TIMED_OUT: "timed_out"
+    case WIRE_UDP_IDLE: "idle"
+    default: nil
     }
 }
