@@ -7,6 +7,7 @@ internal import Rendering
 
 /// What `--fail-on` and `--expect` find in the events of a run.
 struct Findings: ~Copyable {
+    private let host: Host
     private var failOn: [FilterMatcher]
     private let failOnTexts: [String]
     private var expect: [FilterMatcher]
@@ -17,13 +18,27 @@ struct Findings: ~Copyable {
         fields: [.timestamp, .processPID, .processName, .eventAction], host: Host(name: "", boot: "", clockOffset: 0),
         redacts: true)
     private var names: [String] = []
+    /// How often each expression of `--fail-on` matched.
+    private var matches: [UInt64]
+    /// For reports: the first events that each matched. `nil` where no report is asked for.
+    private var kept: [[Report.Finding]]?
+    private var renderer: TextRenderer
     /// Events that an expression of `--fail-on` matched.
     private(set) var matched: UInt64 = 0
 
     /// More of them are only counted.
     static let namesMost = 10
+    /// In a report, of each expression.
+    static let keptMost = 1000
 
-    init(failOn: [Filter], expect: [Filter], host: Host) {
+    init(_ options: TraceOptions, host: Host) {
+        let failOn = options.failOn
+        let expect = options.expect
+        self.host = host
+        matches = Array(repeating: 0, count: failOn.count)
+        kept = options.reports.isEmpty ? nil : Array(repeating: [], count: failOn.count)
+        renderer = TextRenderer(
+            options: .init(columns: nil, colors: false, wide: false, redacts: options.redacts))
         self.failOn = failOn.map { $0.matcher(boot: host.boot) }
         failOnTexts = failOn.map(\.description)
         self.expect = expect.map { $0.matcher(boot: host.boot) }
@@ -36,11 +51,45 @@ struct Findings: ~Copyable {
         for index in open.indices where open[index] {
             if expect[index].matches({ event.value(of: $0) }) { open[index] = false }
         }
+        var isNew = true
         for index in failOn.indices where failOn[index].matches({ event.value(of: $0) }) {
+            matches[index] += 1
+            if let count = kept?[index].count, count < Self.keptMost {
+                let finding = finding(event)
+                kept?[index].append(finding)
+            }
+            guard isNew else { continue }
+            isNew = false
             matched += 1
             if names.count < Self.namesMost { name(event, failOnTexts[index]) }
-            return
         }
+    }
+
+    private mutating func finding(_ event: Event) -> Report.Finding {
+        var buffer = OutputBuffer()
+        renderer.append(event, to: &buffer)
+        // The line begins with its time of day.
+        let line = String(decoding: buffer.array().dropLast(), as: UTF8.self).drop { $0 != " " }.drop { $0 == " " }
+        return Report.Finding(
+            time: host.realtime(event.time), action: "\(event.actionName)", pid: event.process?.key.pid ?? 0,
+            process: event.process == nil ? "" : event.task.name.string, executable: event.executable?.string,
+            line: String(line))
+    }
+
+    /// What came of each condition, for reports.
+    var checks: [Report.Check] {
+        failOnTexts.indices.map { index in
+            let count = matches[index]
+            return Report.Check(
+                "fail-on", failOnTexts[index], isMet: count == 0,
+                outcome: count == 0 ? "no event matched" : "\(grouped(count)) event\(count == 1 ? "" : "s") matched",
+                findings: kept?[index] ?? [])
+        }
+            + expectTexts.indices.map { index in
+                Report.Check(
+                    "expect", expectTexts[index], isMet: !open[index],
+                    outcome: open[index] ? "no event matched" : "an event matched")
+            }
     }
 
     private mutating func name(_ event: Event, _ expression: String) {

@@ -32,6 +32,9 @@ struct Footer {
     var startCPU: UInt64 = 0
     var ownCPU: UInt64 = 0
 
+    /// Whether nothing was lost and nothing that was asked for is missing.
+    var isComplete: Bool { lostTotal == 0 && missing.isEmpty }
+
     var lostTotal: UInt64 { lost.reduce(0) { $0 &+ $1.count } }
 
     /// Lines about the recording that was read instead of this host; `nil` when it was this host.

@@ -12,6 +12,7 @@ extension Trace {
     static func replay(_ path: String, _ options: TraceOptions) throws(Failure) -> ExitStatus {
         let name = path == "-" ? "standard input" : path
         let baseline = try options.baseline.map { path throws(Failure) in try Baseline(path: path) }
+        let reports = try Reports(options)
         var reader: RecordingReader
         do throws(RecordingError) {
             reader = try RecordingReader(path: path)
@@ -56,8 +57,9 @@ extension Trace {
         if let end, let problem = problem(end, name, header.time(replay.last > 0 ? replay.last : header.started)) {
             throw problem
         }
-        if !replay.state.findings.isEmpty { return .finding }
-        return options.strict && (footer.lostTotal > 0 || !header.missing.isEmpty) ? .incomplete : .success
+        let status = status(options, replay.state, footer, nil)
+        try reports.write(replay.state.report(options, footer, status))
+        return status
     }
 
     /// Reads up to the end, and gives it; `nil` when the run was over before.

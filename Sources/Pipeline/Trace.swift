@@ -16,6 +16,7 @@ package enum Trace {
         LibbpfLog.install(verbose: options.verbose)
         let host = Host.current()
         let baseline = try options.baseline.map { path throws(Failure) in try Baseline(path: path) }
+        let reports = try Reports(options)
         let sink = try Sink(options, host: host)
         var loop = EventLoop()
         let programPath = options.program.isEmpty ? nil : try Program.find(options.program[0])
@@ -67,7 +68,7 @@ package enum Trace {
         try program?.start()
 
         let programStatus = try watch(options, probes, &loop, &state, &program, &meter)
-        return try finish(options, probes, loop, &state, programStatus, meter.measured)
+        return try finish(options, probes, loop, &state, programStatus, meter.measured, reports)
     }
 
     /// Marks the processes that `--pid` names and all that descend from them.
@@ -224,7 +225,8 @@ package enum Trace {
 
     private static func finish(
         _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: borrowing EventLoop,
-        _ state: inout TraceState, _ programStatus: Int32?, _ measured: UInt64
+        _ state: inout TraceState, _ programStatus: Int32?, _ measured: UInt64,
+        _ reports: borrowing Reports
     ) throws(Failure) -> ExitStatus {
         let watched = Host.boottime() - state.started
         while !state.isComplete, probes.drain({ state.take($0) }) > 0 {
@@ -254,10 +256,18 @@ package enum Trace {
         footer.baseline = state.baselineLine
         if !options.quiet { for line in footer.lines() { note(line) } }
         for line in state.findings.lines() { note(line) }
+        let status = status(options, state, footer, programStatus)
+        try reports.write(
+            state.report(options, footer, status))
+        return status
+    }
+
+    static func status(
+        _ options: TraceOptions, _ state: borrowing TraceState, _ footer: Footer, _ programStatus: Int32?
+    ) -> ExitStatus {
         // What was found is certain, however much else was missed.
         if !state.findings.isEmpty { return .finding }
-        if options.strict && (footer.lostTotal > 0 || !probes.missing.isEmpty) { return .incomplete }
-        if let programStatus { return .program(programStatus) }
-        return .success
+        if options.strict && !footer.isComplete { return .incomplete }
+        return programStatus.map { .program($0) } ?? .success
     }
 }

@@ -116,6 +116,8 @@ package struct TraceOptions: Sendable {
     /// Bytes, a power of two.
     package var bufferSize = 8 << 20
     package var strict = false
+    /// Files to report in when the run is over, in the forms that their suffixes say.
+    package var reports: [String] = []
     package var verbose = false
     /// The file to record in, and the words of the command line for it.
     package var recordsTo: String?

@@ -6,6 +6,7 @@ internal import Enrichment
 internal import Events
 internal import Policy
 internal import Recording
+internal import Rendering
 
 /// What a run knows and counts: record in, line out.
 struct TraceState: ~Copyable {
@@ -72,7 +73,7 @@ struct TraceState: ~Copyable {
         showsProgress = options.interval != nil
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
-        findings = Findings(failOn: options.failOn, expect: options.expect, host: host)
+        findings = Findings(options, host: host)
         startCPU = Footer.ownCPU()
     }
 
@@ -272,6 +273,25 @@ struct TraceState: ~Copyable {
         case .summarised: summarised += 1
         }
         if let countLimit, sink.counted >= countLimit { isComplete = true }
+    }
+
+    /// What is told of the run when it is over.
+    func report(_ options: TraceOptions, _ footer: Footer, _ status: ExitStatus) -> Report {
+        var checks = findings.checks
+        if options.strict {
+            let faults =
+                (footer.lostTotal > 0 ? ["\(grouped(footer.lostTotal)) events were lost"] : []) + footer.missing
+            checks.append(
+                Report.Check(
+                    "strict", "", isMet: footer.isComplete,
+                    outcome: faults.isEmpty ? "nothing was lost or missing" : faults.joined(separator: "; ")))
+        }
+        return Report(
+            version: options.toolVersion, command: options.command.name, arguments: options.commandLine,
+            host: host.name, started: host.realtime(started), watched: footer.watched, status: status.code,
+            checks: checks,
+            counts: [("seen", footer.seen), ("printed", footer.printed), ("filtered", footer.filtered)],
+            lost: footer.lost, missing: footer.missing, footer: footer.lines())
     }
 
     /// What the footer says of the baseline.

@@ -229,7 +229,8 @@ package struct JSONRenderer {
         buffer.append(UInt8(ascii: "\""))
     }
 
-    private static func append(_ text: Span<UInt8>, to buffer: inout OutputBuffer) {
+    /// A JSON string.
+    static func append(_ text: Span<UInt8>, to buffer: inout OutputBuffer) {
         buffer.append(UInt8(ascii: "\""))
         appendContents(text, to: &buffer)
         buffer.append(UInt8(ascii: "\""))

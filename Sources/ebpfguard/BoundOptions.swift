@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import Pipeline
+internal import Rendering
 
 /// When a run ends, and what it may use: the same options for every command.
 struct BoundOptions: ParsableArguments {
@@ -55,6 +56,22 @@ struct CheckOptions: ParsableArguments {
     @Flag(help: "Show whether this host supports what was asked for, and end.")
     var check = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Report in this file what came of the checks: .md, .json, .xml (JUnit) or .sarif.", valueName: "file"))
+    var report: [String] = []
+
     @Flag(help: "Show what libbpf says, and verifier logs whole.")
     var verbose = false
+
+    func apply(to options: inout TraceOptions) throws {
+        options.strict = strict
+        options.verbose = verbose
+        for path in report where Report.Form(path: path) == nil {
+            throw Failure(
+                .usage, "--report: the suffix of \"\(path)\" is that of no known form",
+                help: "name it FILE.md (Markdown), FILE.json, FILE.xml (JUnit) or FILE.sarif")
+        }
+        options.reports = report
+    }
 }

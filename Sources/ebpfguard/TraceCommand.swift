@@ -71,8 +71,7 @@ struct TraceCommand: ParsableCommand {
         try summary.apply(to: &options)
         try bounds.apply(to: &options)
         try recording.apply(to: &options)
-        options.strict = checks.strict
-        options.verbose = checks.verbose
+        try checks.apply(to: &options)
         options.program = try programArguments(program.count, of: .trace)
         if let mistake = options.summaryMistake { throw mistake }
         let status = try Trace.run(options)

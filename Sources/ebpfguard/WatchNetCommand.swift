@@ -69,8 +69,7 @@ struct WatchNetCommand: ParsableCommand {
         try summary.apply(to: &options)
         try bounds.apply(to: &options)
         try recording.apply(to: &options)
-        options.strict = checks.strict
-        options.verbose = checks.verbose
+        try checks.apply(to: &options)
         options.program = try programArguments(program.count, of: .watchNet)
         if let mistake = options.baselineMistake { throw mistake }
         if let mistake = options.summaryMistake { throw mistake }

@@ -29,7 +29,7 @@ let allTests: [Test] = [
     nameTests,
     refusalTests, fieldTests,
     filterTests,
-    textTests, summaryTests, latencyTests, stormTests, recordingTests,
+    textTests, summaryTests, reportTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }
 
 /// What `live-tests run` was told.

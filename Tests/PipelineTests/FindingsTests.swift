@@ -12,8 +12,10 @@ struct FindingsTests {
     private func event(_ time: UInt64 = 5) -> Event { Event(.loss, time: time, process: nil, host: host) }
 
     private func lines(_ failOn: [String], _ expect: [String], events: Int) throws -> [String] {
-        var findings = Findings(
-            failOn: try failOn.map { try Filter($0) }, expect: try expect.map { try Filter($0) }, host: host)
+        var options = TraceOptions()
+        options.failOn = try failOn.map { try Filter($0) }
+        options.expect = try expect.map { try Filter($0) }
+        var findings = Findings(options, host: host)
         for index in 0..<events { findings.look(at: event(UInt64(index))) }
         #expect(findings.isEmpty == findings.lines().isEmpty)
         return findings.lines()

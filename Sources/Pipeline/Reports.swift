@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+internal import Rendering
+
+/// The files of `--report`. They are opened before the run, so that a mistake in their names costs no run.
+struct Reports: ~Copyable {
+    private struct Destination {
+        let path: String
+        let form: Report.Form
+        let descriptor: Int32
+    }
+
+    private var destinations: [Destination] = []
+
+    init(_ options: TraceOptions) throws(Failure) {
+        for path in options.reports {
+            guard let form = Report.Form(path: path) else { continue }  // refused before
+            destinations.append(
+                Destination(path: path, form: form, descriptor: try Self.open(path, O_WRONLY | O_CREAT | O_TRUNC)))
+        }
+        // What a job on GitHub shows on its page.
+        guard !options.reports.isEmpty, let page = unsafe getenv("GITHUB_STEP_SUMMARY"), unsafe page.pointee != 0 else {
+            return
+        }
+        let path = unsafe String(cString: page)
+        destinations.append(
+            Destination(
+                path: path, form: .markdown, descriptor: try Self.open(path, O_WRONLY | O_CREAT | O_APPEND)))
+    }
+
+    deinit {
+        for destination in destinations { close(destination.descriptor) }
+    }
+
+    private static func open(_ path: String, _ flags: Int32) throws(Failure) -> Int32 {
+        let descriptor = unsafe Glibc.open(path, flags | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw Failure(
+                errno == ENOENT ? .noInput : .failure,
+                "--report: can't write \(path): \(unsafe String(cString: strerror(errno)))",
+                help: "name a file in a directory that is there and writable")
+        }
+        return descriptor
+    }
+
+    func write(_ report: @autoclosure () -> Report) throws(Failure) {
+        if destinations.isEmpty { return }
+        let report = report()
+        for destination in destinations {
+            let bytes = Array(report.text(destination.form).utf8)
+            var written = 0
+            while written < bytes.count {
+                let count = unsafe bytes.withUnsafeBytes { buffer in
+                    unsafe Glibc.write(
+                        destination.descriptor, buffer.baseAddress! + written, bytes.count - written)
+                }
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else {
+                    throw Failure(
+                        .failure,
+                        "--report: can't write \(destination.path): \(unsafe String(cString: strerror(errno)))",
+                        help: "the report is not whole; the run is over")
+                }
+                written += count
+            }
+        }
+    }
+}

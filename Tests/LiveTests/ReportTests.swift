@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Workloads
+
+// Reports that are read when a run is over.
+
+let reportTests = [
+    Test("report: every form, of what failed and what did not", dependsOnKernel: false) { t in
+        let paths = ["md", "json", "xml", "sarif"].map { "\(t.scratch)/report.\($0)" }
+        let page = "\(t.scratch)/page"
+        try write("before\n", to: page)
+        let run = try t.run(
+            paths.flatMap { ["--report", $0] } + [
+                "--fail-on", "process.args_count == 3 and event.action == 'exec'", "--fail-on", "user.id == '4711'",
+                "--expect", "event.action == 'exec'", "--strict",
+            ], ["/bin/sh", "-c", "/bin/true 'a`|<b' second; exit 0"],
+            environment: ["GITHUB_STEP_SUMMARY=\(page)"])
+        t.equal(run.status, .code(3), "the exit status")
+        t.expect(run.errors.contains("finding: "), "no finding: \(run.errors)")
+
+        let report = try JSON(parsing: try t.require(bytes(of: paths[1]), "report"))
+        t.equal(report["status"]?.integer, 3, "status")
+        t.equal(report["passed"], .bool(false), "passed")
+        let checks = report["checks"]?.array ?? []
+        t.equal(checks.map { $0["check"]?.string ?? "" }, ["fail-on", "fail-on", "expect", "strict"], "checks")
+        t.equal(checks.map { $0["passed"] == .bool(true) }, [false, true, true, true], "which of them passed")
+        let finding = checks.first?["findings"]?.array?.first
+        // What the shell was started with has three words too.
+        t.equal(checks.first?["findings"]?.array?.count, 2, "findings")
+        t.equal(finding?["action"]?.string, "exec", "the action of a finding")
+
+        let sarif = try JSON(parsing: try t.require(bytes(of: paths[3]), "report"))
+        t.equal(sarif["version"]?.string, "2.1.0", "version of SARIF")
+        let results = sarif["runs"]?.array?.first?["results"]?.array ?? []
+        t.equal(results.count, 2, "results")
+        t.equal(results.map { $0["ruleId"]?.string ?? "" }, ["fail-on/1", "fail-on/1"], "rules of the results")
+
+        let xml = try t.require(contents(of: paths[2]), "report")
+        t.expect(xml.contains("tests=\"4\" failures=\"1\""), "numbers in \(xml)")
+        t.expect(xml.contains("a`|&lt;b"), "what is special in XML: \(xml)")
+        let markdown = try t.require(contents(of: paths[0]), "report")
+        t.expect(markdown.hasPrefix("## ebpfguard trace: 1 of 4 checks failed\n"), "the title of \(markdown)")
+        t.equal(contents(of: page) ?? "", "before\n" + markdown, "the job's page")
+
+        // With nothing to check it says that the run came to its end; a recording gives the same findings.
+        _ = try t.trace(["--report", paths[2]], ["/bin/true"])
+        let alone = try t.require(contents(of: paths[2]), "report")
+        t.expect(alone.contains("<testcase name=\"run\""), "no case 'run' in \(alone)")
+    },
+
+    Test("report: of a recording, and in files that can't be", dependsOnKernel: false) { t in
+        let recording = "\(t.scratch)/run.rec"
+        let path = "\(t.scratch)/report.json"
+        _ = try t.trace(["-w", recording], ["/bin/true"])
+        let replay = try t.run(
+            ["-r", recording, "--fail-on", "event.action == 'exit'", "--report", path])
+        t.equal(replay.status, .code(3), "the exit status of a replay")
+        t.expect(!replay.child.output.isEmpty, "nothing on standard output")
+        let report = try JSON(parsing: try t.require(bytes(of: path), "report"))
+        t.equal(report["checks"]?.array?.first?["findings"]?.array?.count, 1, "findings")
+
+        let suffix = try t.run(["--report", "\(t.scratch)/report.txt", "--", "/bin/true"])
+        t.equal(suffix.status, .code(64), "the exit status for an unknown suffix")
+        t.expect(suffix.errors.contains("FILE.sarif"), "help: \(suffix.errors)")
+        let absent = try t.run(["--report", "\(t.scratch)/none/report.md", "--", "/bin/true"])
+        t.equal(absent.status, .code(66), "the exit status for a directory that is not there")
+        t.expect(absent.errors.contains("none/report.md"), "the name of the file: \(absent.errors)")
+        // The run is told as ever when its report finds no room.
+        let full = "\(t.scratch)/full.md"
+        unsafe symlink("/dev/full", full)
+        let unwritten = try t.run(["--report", full], ["/bin/true"])
+        t.equal(unwritten.status, .code(1), "the exit status for a full disk")
+        t.expect(unwritten.errors.contains("can't write \(full): No space left"), "the message: \(unwritten.errors)")
+    },
+]
