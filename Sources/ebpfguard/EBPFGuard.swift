@@ -20,6 +20,8 @@ struct EBPFGuard: ParsableCommand {
 
     static let version = "0.1.0"
 
+    private static let commands = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+
     static func main() {
         do {
             var command = try parseAsRoot()
@@ -35,7 +37,12 @@ struct EBPFGuard: ParsableCommand {
             guard exitCode(for: error) == .validationFailure, message.hasPrefix("Error: ") else {
                 exit(withError: error)
             }
-            note("ebpfguard: " + message.dropFirst(7))
+            if let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-"), !commands.contains(word) {
+                note("ebpfguard: there is no command \"\(word)\"")
+                note("  commands: \(commands.joined(separator: ", ")); ebpfguard --help tells what they do")
+            } else {
+                note("ebpfguard: " + message.dropFirst(7))
+            }
             Glibc.exit(ExitStatus.usage.code)
         }
     }

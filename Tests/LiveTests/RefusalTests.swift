@@ -36,6 +36,9 @@ let refusalTests = [
             t.expect(run.errors.contains(mentions), "the message for \(options): \(run.errors)")
             t.equal(run.text, "", "stdout for \(options)")
         }
+        let unknown = try t.run([], milliseconds: 5000, command: "tarce")
+        t.equal(unknown.status, .code(64), "the exit status of an unknown command")
+        t.expect(unknown.errors.contains("commands: trace, watch-net"), "the message for it: \(unknown.errors)")
         let absent = try t.run(["--cgroup", "/no/such/cgroup"], ["true"], milliseconds: 5000)
         t.expect([.code(64), .code(66)].contains(absent.status), "the exit status of an absent cgroup")
     },
