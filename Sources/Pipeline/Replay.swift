@@ -53,7 +53,7 @@ extension Trace {
         )
         footer.baseline = replay.state.baselineLine
         if !options.quiet { for line in footer.lines() { note(line) } }
-        for line in replay.state.findings.lines() { note(line) }
+        Reports.tell(replay.state.findings, options.command)
         if let end, let problem = problem(end, name, header.time(replay.last > 0 ? replay.last : header.started)) {
             throw problem
         }

@@ -255,7 +255,7 @@ package enum Trace {
         )
         footer.baseline = state.baselineLine
         if !options.quiet { for line in footer.lines() { note(line) } }
-        for line in state.findings.lines() { note(line) }
+        Reports.tell(state.findings, options.command)
         let status = status(options, state, footer, programStatus)
         try reports.write(
             state.report(options, footer, status))

@@ -15,9 +15,11 @@ let reportTests = [
                 "--fail-on", "process.args_count == 3 and event.action == 'exec'", "--fail-on", "user.id == '4711'",
                 "--expect", "event.action == 'exec'", "--strict",
             ], ["/bin/sh", "-c", "/bin/true 'a`|<b' second; exit 0"],
-            environment: ["GITHUB_STEP_SUMMARY=\(page)"])
+            environment: ["GITHUB_STEP_SUMMARY=\(page)", "GITHUB_ACTIONS=true"])
         t.equal(run.status, .code(3), "the exit status")
-        t.expect(run.errors.contains("finding: "), "no finding: \(run.errors)")
+        t.equal(lines(run.errors).count { $0.hasPrefix("finding: ") }, 2, "findings in \(run.errors)")
+        t.equal(
+            lines(run.errors).count { $0.hasPrefix("::error title=ebpfguard trace::finding: ") }, 2, "annotations")
 
         let report = try JSON(parsing: try t.require(bytes(of: paths[1]), "report"))
         t.equal(report["status"]?.integer, 3, "status")
