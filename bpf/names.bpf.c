@@ -67,9 +67,19 @@ int message_sent(__u64 *context)
     struct sock *sk = skb->sk;
     __u32 flags = 0;
 
-    // What is forwarded has none.
-    if (!sk || !is_full_socket(sk) || !is_internet(skb))
+    if (!sk) { // what is forwarded
+        if (is_new(tracked_of(skb)))
+            note_redirection(tracked_of(skb));
         return 0;
+    }
+    if (!is_internet(skb))
+        return 0;
+    if (!is_full_socket(sk)) {
+        // The first answer of a connection from another namespace that this one has led to itself.
+        if (sk->__sk_common.skc_state == TCP_NEW_SYN_RECV && is_answer(tracked_of(skb)))
+            note_redirection(tracked_of(skb));
+        return 0;
+    }
     packet.transport = skb->head + skb->transport_header - skb->data;
     packet.end = skb->len;
     if (sk->sk_protocol == IPPROTO_UDP) {
@@ -88,6 +98,8 @@ int message_sent(__u64 *context)
         flags = WIRE_MESSAGE_STREAM;
         if (sk->__sk_common.skc_state == TCP_SYN_SENT)
             note_translation(skb, &packet, sk);
+        else if (sk->__sk_common.skc_state == TCP_CLOSE && is_answer(tracked_of(skb))) // there is none who listens
+            note_redirection(tracked_of(skb));
         if (sk->__sk_common.skc_dport != bpf_htons(PORT_DNS)) {
             flags |= WIRE_MESSAGE_TLS;
             if (data_segments_out(sk) > HELLO_SEGMENTS)

@@ -17,6 +17,7 @@
 #include "socket.h"
 #include "socket_call.h"
 #include "task.h"
+#include "translations.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -177,6 +178,33 @@ static __always_inline void add_entry(struct wire_connection *record, const stru
         record->duration = record->header.time - entry->start;
 }
 
+// Whether another namespace has sent an attempt elsewhere that began at `start`: of the user's record, whose addresses are
+// known, and to `asked` of it. Global, so that the verifier looks at it once.
+__attribute__((noinline)) int find_translation(__u32 user, __u64 start)
+{
+    struct wire_connection *record = place_of(user);
+    struct sent_to key = {};
+    struct translation *got;
+
+    if (!record)
+        return 0;
+    set_sent_to(&key, record);
+    got = bpf_map_lookup_elem(&translations, &key);
+    if (!got || got->time < start) // another's that had the same port
+        return 0;
+    __builtin_memcpy(record->asked.bytes, got->address, 16);
+    record->asked.port = got->port;
+    return 1;
+}
+
+static __always_inline void set_got(struct wire_connection *record, struct entry *entry, __u32 user)
+{
+    if (!has_translations() || entry->flags & ENTRY_TRANSLATED || !find_translation(user, entry->start))
+        return;
+    entry->got = record->asked;
+    entry->flags |= ENTRY_TRANSLATED;
+}
+
 // `sk` is the program's own argument.
 static __always_inline void add_counts(struct wire_connection *record, struct sock *sk, struct sock *own)
 {
@@ -263,6 +291,7 @@ static __always_inline int on_connected(struct sock *own, __u64 key, struct sock
     if (!record)
         return 0;
     begin(record, WIRE_CONNECT, sk, 1);
+    set_got(record, entry, user);
     add_entry(record, entry);
     add_counts(record, own, sk);
     entry->start = record->header.time;
@@ -287,6 +316,7 @@ static __always_inline int on_attempt_failed(struct sock *own, __u64 key, struct
     if (!record)
         return 0;
     begin(record, WIRE_CONNECT, sk, 1);
+    set_got(record, entry, user);
     add_entry(record, entry);
     add_counts(record, own, sk);
     // Closed before it was decided: the process gave up.

@@ -6,6 +6,7 @@
 #include "common.h"
 
 #include "call.h"
+#include "connection_facts.h"
 #include "flow.h"
 #include "socket.h"
 #include "socket_call.h"
@@ -73,16 +74,17 @@ static __always_inline void begin_bound(struct wire_connection *record, __u16 ki
 }
 
 // `given` is the address in the kernel's memory, or in the caller's.
-static __always_inline int bind_returned(struct socket *socket, const void *given, int in_user, long result, __u32 user)
+static __always_inline int bind_returned(struct socket *socket, const void *given, int in_user, long result, __u32 user,
+                                         __u32 facts)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
+    struct wire_connection *record = place_of(facts);
     struct socket_address asked = {};
-    struct wire_connection record;
     struct sock *sk;
     __u16 protocol;
     int is_wanted;
 
-    if (!socket)
+    if (!socket || !record)
         return 0;
     sk = BPF_CORE_READ(socket, sk);
     if (!sk)
@@ -100,20 +102,20 @@ static __always_inline int bind_returned(struct socket *socket, const void *give
     } else {
         bpf_probe_read_kernel(&asked, sizeof(asked), given);
     }
-    begin_bound(&record, WIRE_LISTEN, protocol, network_namespace(sk, 0));
-    fill_task(&record.task, task, 0);
+    begin_bound(record, WIRE_LISTEN, protocol, network_namespace(sk, 0));
+    fill_task(&record->task, task, 0);
     if (result) {
-        if (!set_address(&record.local, &asked))
+        if (!set_address(&record->local, &asked))
             return 0;
-        record.error = -result;
-        emit(&record, sizeof(record), WIRE_LISTEN);
+        record->error = -result;
+        tell(record, WIRE_LISTEN, facts);
         return 0;
     }
-    fill_local(&record.local, sk, 0);
+    fill_local(&record->local, sk, 0);
     // Only one that asked for a port is there to be found.
     if (asked.port && is_wanted)
-        emit(&record, sizeof(record), WIRE_LISTEN);
-    remember_bound(sk, &record.local, &record.task, record.header.time,
+        tell(record, WIRE_LISTEN, facts);
+    remember_bound(sk, &record->local, &record->task, record->header.time,
                    is_wanted ? asked.port ? BOUND_TOLD : 0 : FLOW_UNWANTED, BPF_ANY, user);
     return 0;
 }
@@ -122,7 +124,8 @@ static __always_inline int bind_returned(struct socket *socket, const void *give
 SEC("fexit")
 int inet_bind_returned(__u64 *context)
 {
-    return bind_returned(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[3], BOUND_BY_BIND);
+    return bind_returned(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[3], BOUND_BY_BIND,
+                         FACTS_BIND);
 }
 
 // inet6_bind(socket, address, length)
@@ -130,7 +133,7 @@ SEC("fexit")
 int inet6_bind_returned(__u64 *context)
 {
     return bind_returned(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[3],
-                         BOUND_BY_BIND6);
+                         BOUND_BY_BIND6, FACTS_BIND6);
 }
 
 // Where fexit is refused.
@@ -144,7 +147,152 @@ int bind_exited(struct syscall_exit *context)
         return 0;
     regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
     return bind_returned(socket_of_descriptor(task, CALL_ARGUMENT_1(regs)), (const void *)CALL_ARGUMENT_2(regs), 1,
-                         context->result, BOUND_BY_BIND);
+                         context->result, BOUND_BY_BIND, FACTS_BIND);
+}
+
+// ---- sends that fail
+
+#define EAGAIN 11
+#define EFAULT 14
+#define SOCKADDR_IN_SIZE 16
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct msghdr {
+    void *msg_name;
+    int msg_namelen;
+};
+
+#pragma clang attribute pop
+
+// As a program has it.
+struct message_head {
+    __u64 name;
+    __u32 name_size;
+};
+
+// What was told: of each kind of error the first between a socket and an address.
+struct unsent {
+    __u64 socket; // number of its inode
+    __u8 remote[16];
+    __u16 port, error;
+    __u32 unused;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 4096);
+    __type(key, struct unsent);
+    __type(value, __u32);
+} unsent_map SEC(".maps");
+
+static __always_inline int is_unspecified(const struct wire_address *address)
+{
+    const __u64 *words = (const __u64 *)address->bytes;
+
+    return !words[0] && !(words[1] & ~(__u64)bpf_htonl(0xffff));
+}
+
+// `to` is where it was to go; of no family where it is for the socket to know.
+static __always_inline int send_failed(struct sock *sk, const struct socket_address *to, long error, __u32 user)
+{
+    struct wire_connection *record = place_of(user);
+    __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+    struct unsent unsent = {};
+    __u32 one = 1;
+
+    if (error == EAGAIN || error == EFAULT || is_interrupted(error) || !record)
+        return 0;
+    unsent.socket = inode_of(BPF_CORE_READ(sk, sk_socket));
+    if (!unsent.socket || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_UDP || (family != AF_INET && family != AF_INET6))
+        return 0;
+    __builtin_memset(record, 0, sizeof(*record));
+    if (!fill_current(&record->task, 1))
+        return 0;
+    if (!set_address(&record->remote, to))
+        fill_remote(&record->remote, sk, 0);
+    if (!record->remote.port)
+        return 0;
+    __builtin_memcpy(unsent.remote, record->remote.bytes, 16);
+    unsent.port = record->remote.port;
+    unsent.error = error;
+    if ((int)bpf_map_update_elem(&unsent_map, &unsent, &one, BPF_NOEXIST) == -EEXIST)
+        return 0;
+    fill_header(&record->header, sizeof(*record), WIRE_UDP);
+    record->header.flags = WIRE_CONNECTION_OUTGOING;
+    fill_local(&record->local, sk, 0);
+    if (is_unspecified(&record->local)) // it would have been chosen for the packet
+        __builtin_memset(&record->local, 0, sizeof(record->local));
+    record->namespace = network_namespace(sk, 0);
+    record->protocol = IPPROTO_UDP;
+    record->error = error;
+    tell(record, WIRE_UDP, user);
+    return 0;
+}
+
+static __always_inline int message_failed(__u64 *context, const int is_ipv6, __u32 user)
+{
+    int result = (int)context[3];
+    struct socket_address to = {};
+    struct msghdr *message;
+    void *name;
+
+    if (result >= 0)
+        return 0;
+    message = pointer_argument(context, 1);
+    // An address of IPv4 was handed on, with the message changed for it.
+    if (is_ipv6 && BPF_CORE_READ(message, msg_namelen) == SOCKADDR_IN_SIZE)
+        return 0;
+    name = BPF_CORE_READ(message, msg_name);
+    if (name)
+        bpf_probe_read_kernel(&to, sizeof(to), name);
+    return send_failed(pointer_argument(context, 0), &to, -result, user);
+}
+
+// udp_sendmsg(socket, message, size)
+SEC("fexit")
+int udp_send_returned(__u64 *context)
+{
+    return message_failed(context, 0, FACTS_SEND);
+}
+
+// udpv6_sendmsg(socket, message, size)
+SEC("fexit")
+int udp6_send_returned(__u64 *context)
+{
+    return message_failed(context, 1, FACTS_SEND6);
+}
+
+// Where fexit is refused: all sends by all sockets, with what they return (6.3 and later).
+SEC("tp_btf/sock_send_length")
+int send_returned(__u64 *context)
+{
+    int result = (int)context[1];
+    struct socket_address to = {};
+    struct task_struct *task;
+    struct pt_regs *regs;
+    __u64 name = 0;
+    __u32 number;
+
+    if (result >= 0)
+        return 0;
+    task = (void *)bpf_get_current_task();
+    regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+    number = CALL_NUMBER(regs);
+    if (call_abi(task, &number, 0) != WIRE_ABI_NATIVE)
+        number = 0xffffffff;
+    if (number == NR_SENDTO) {
+        name = CALL_ARGUMENT_5(regs);
+    } else if (number == NR_SENDMSG) {
+        struct message_head head = {};
+
+        if (!bpf_probe_read_user(&head, sizeof(head), (const void *)CALL_ARGUMENT_2(regs)) && head.name_size)
+            name = head.name;
+    }
+    // One of IPv4 is shorter, and may lie at the end of a page.
+    if (name && bpf_probe_read_user(&to, sizeof(to), (const void *)name))
+        bpf_probe_read_user(&to, SOCKADDR_IN_SIZE, (const void *)name);
+    return send_failed((void *)context[0], &to, -result, FACTS_SEND);
 }
 
 // ---- looks at all
@@ -211,6 +359,7 @@ int flow_seen(struct bpf_iter__bpf_map_elem *context)
         if (!look->flags || flow->flags & FLOW_UNWANTED)
             return 0;
         fill_flow(&record, key, flow, WIRE_SOCKET);
+        set_got(&record);
         record.header.flags |= look->flags;
         bpf_seq_write(seq, &record, sizeof(record));
         return 0;
@@ -218,6 +367,7 @@ int flow_seen(struct bpf_iter__bpf_map_elem *context)
     __builtin_memcpy(&copy, key, sizeof(copy));
     if (!(flow->flags & FLOW_UNWANTED)) {
         fill_flow(&record, key, flow, WIRE_CLOSE);
+        set_got(&record);
         record.end = lives ? WIRE_UDP_IDLE : WIRE_TCP_CLOSED;
         if (bpf_seq_write(seq, &record, sizeof(record)))
             return 0; // no room; it is asked for again

@@ -171,10 +171,10 @@ package struct Enricher {
         let namespace = connection.fixed.namespace
         let asker = process.flatMap { process in process.root.map { Names.Process(key: process.key, root: $0) } }
         var name = names.name(of: address, in: namespace, for: asker, now: connection.time)
-        if name?.isOwn(process?.key) != true, let local = Endpoint(connection.local),
-            let remote = Endpoint(connection.remote)
-        {
-            name = names.greeted(remote, from: local, in: namespace) ?? name
+        if name?.isOwn(process?.key) != true, let local = Endpoint(connection.local) {
+            // What its socket has is one of these: a packet filter leaves it as it was asked for.
+            let ends = [connection.asked, connection.remote].compactMap { Endpoint($0) }
+            for end in ends { name = names.greeted(end, from: local, in: namespace) ?? name }
         }
         let isDirect =
             name == nil && [WIRE_CONNECT, WIRE_UDP].contains { $0.rawValue == connection.kind }

@@ -40,7 +40,8 @@ package struct HostCheck: ~Copyable {
         probe = FeatureProbe(
             types,
             functions: Set(Self.execFunctions.values).union(Self.connectionFunctions.values)
-                .union(Self.bindFunctions.values).union([Self.rawSocketFunction]).union(Self.unixFunctions.values))
+                .union(Self.bindFunctions.values).union(Self.sendFunctions.values).union([Self.rawSocketFunction])
+                .union(Self.unixFunctions.values))
     }
 
     /// Every program that sees failed execs, by whatever hook.

@@ -21,10 +21,11 @@ struct NameProbes: ~Copyable {
 
     /// Loads and attaches.
     init(
-        _ config: wire_config, isScoped: Bool, _ types: KernelTypes, sharing tcp: borrowing TCPProbes
+        _ predicate: wire_predicate, _ config: wire_config, isScoped: Bool, _ types: KernelTypes,
+        sharing tcp: borrowing TCPProbes
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_names, types: types)
-        try object.configure(config)
+        try object.configure(config, predicate)
         var names = wire_names()
         names.scoped = isScoped ? 1 : 0
         names.type_sk_buff = object.structureIDs(["sk_buff"])[0]
@@ -43,6 +44,7 @@ struct NameProbes: ~Copyable {
         try object.setSection(".rodata.udp", to: wire_udp(scoped: isScoped ? 1 : 0, unused: 0))
         try object.joinRing(of: tcp.object)
         try object.share(try tcp.sockets(), map: "sockets")
+        try object.share(try tcp.translations(), map: "translations")
         try object.load()
         // Answers first: one is of no use without its question.
         let received = try object.attach("message_received")
@@ -54,6 +56,9 @@ struct NameProbes: ~Copyable {
     }
 
     func map(_ name: String) throws(BPFError) -> BPFMap { try object.map(named: name) }
+
+    /// Flows that the filter kept in the kernel.
+    func dropped() -> UInt64 { object.dropped() }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 }

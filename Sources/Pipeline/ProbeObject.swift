@@ -36,7 +36,7 @@ extension BPFObject {
     func dropped() -> UInt64 {
         guard let map = try? map(named: "facts_map") else { return 0 }
         var sum: UInt64 = 0
-        for user in 0..<UInt32(14) {  // FACTS_USERS
+        for user in 0..<UInt32(20) {  // FACTS_USERS
             for place in map.perCPUValues(of: user, initial: FactsPlace(repeating: 0)) ?? [] { sum += place[39] }
         }
         return sum

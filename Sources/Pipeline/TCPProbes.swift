@@ -111,6 +111,9 @@ struct TCPProbes: ~Copyable {
     /// What is remembered of each connection: `sockets` in bpf/include/connection.h.
     func sockets() throws(BPFError) -> BPFMap { try object.map(named: "sockets") }
 
+    /// Where what was sent goes in other namespaces: bpf/include/translations.h.
+    func translations() throws(BPFError) -> BPFMap { try object.map(named: "translations") }
+
     /// struct entry in bpf/include/connection.h.
     private typealias Entry = InlineArray<18, UInt64>
 

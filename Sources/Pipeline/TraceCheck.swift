@@ -15,7 +15,7 @@ extension Trace {
             case .trace: TraceHook.all(check.types, failedExecs: check.failedExecHook())
             case .watchNet:
                 TraceHook.network(
-                    check.types, check.connectionHook(), check.bindHook(), check.rawSocketHook(),
+                    check.types, check.connectionHook(), check.bindHook(), check.sendHook(), check.rawSocketHook(),
                     check.unixHook())
             }
         let works = !findings.contains { $0.isRequired && !$0.support.isYes }

@@ -14,7 +14,7 @@ struct TraceHook {
     /// All of `watch-net`, as `all` has those of `trace`.
     static func network(
         _ types: KernelTypes?, _ connections: HostCheck.ConnectionHook, _ binds: HostCheck.BindHook,
-        _ rawSockets: HostCheck.RawSocketHook,
+        _ sends: HostCheck.SendHook, _ rawSockets: HostCheck.RawSocketHook,
         _ unixSockets: HostCheck.UnixHook
     ) -> [TraceHook] {
         let hasStates = types?.parameterCounts(ofTracepoints: ["inet_sock_set_state"]).isEmpty == false
@@ -36,6 +36,10 @@ struct TraceHook {
                 kind: "udp", subject: "UDP flows", hook: packets ? "tp_btf/net_dev_queue, netif_receive_skb" : nil,
                 reason: absent),
             TraceHook(kind: "bind", subject: "sockets that are bound", hook: binds.name, reason: binds.reason),
+            TraceHook(kind: "send_failed", subject: "UDP sends that fail", hook: sends.name, reason: sends.reason),
+            TraceHook(
+                kind: "translated", subject: "addresses that the node translates for a pod",
+                hook: packets ? "tp_btf/net_dev_queue" : nil, reason: absent),
             TraceHook(
                 kind: "names", subject: "names by DNS and TLS",
                 hook: packets ? "tp_btf/net_dev_queue, netif_receive_skb" : nil, reason: absent),

@@ -52,10 +52,11 @@ struct TraceProbes: ~Copyable {
         let failedExecs = options.watchesFailures ? check.failedExecHook() : .none(nil)
         let connections = options.command == .watchNet ? check.connectionHook() : nil
         let binds = options.command == .watchNet ? check.bindHook() : .none("")
+        let sends = options.command == .watchNet ? check.sendHook() : .none("")
         let sockets = SocketProbes.Hooks(raw: check.rawSocketHook(), unix: options.unix ? check.unixHook() : nil)
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try TraceProbes(options, config, types, failedExecs, connections, binds, sockets)
+            return try TraceProbes(options, config, types, failedExecs, connections, binds, sends, sockets)
         } catch {
             throw Failure(error)
         }
@@ -63,7 +64,8 @@ struct TraceProbes: ~Copyable {
 
     private init(
         _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook,
-        _ connections: HostCheck.ConnectionHook?, _ binds: HostCheck.BindHook, _ calls: SocketProbes.Hooks
+        _ connections: HostCheck.ConnectionHook?, _ binds: HostCheck.BindHook, _ sends: HostCheck.SendHook,
+        _ calls: SocketProbes.Hooks
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
         let predicate = options.predicate
@@ -101,12 +103,12 @@ struct TraceProbes: ~Copyable {
             let states = try TCPProbes(
                 predicate, config, isScoped: isScoped, types, connections, sharing: processes.object,
                 bufferSize: options.bufferSize)
-            let packets = try NameProbes(config, isScoped: isScoped, types, sharing: states)
-            let datagrams = try UDPProbes(config, types, binds, sharing: states, packets)
+            let packets = try NameProbes(predicate, config, isScoped: isScoped, types, sharing: states)
+            let datagrams = try UDPProbes(predicate, config, types, binds, sends, sharing: states, packets)
             let others = try SocketProbes(
                 config, isScoped: isScoped, drops: options.drops, types, calls, sharing: states, packets)
             missing += states.missing
-            missing += [packets.missing, datagrams.missing].compactMap { $0 } + others.missing
+            missing += [packets.missing].compactMap { $0 } + datagrams.missing + others.missing
             tcp = consume states
             names = consume packets
             udp = consume datagrams
@@ -122,7 +124,7 @@ struct TraceProbes: ~Copyable {
         if let operations = uring?.hooks { hooks.append(operations) }
         if signals != nil { hooks.append(SignalProbes.hooks) }
         hooks += tcp?.hooks ?? []
-        if let hook = udp?.hook ?? nil { hooks.append(hook) }
+        hooks += udp?.hooks ?? []
         if names != nil { hooks.append(NameProbes.hooks) }
         hooks += sockets?.hooks ?? []
         self.hooks = hooks
@@ -326,6 +328,7 @@ struct TraceProbes: ~Copyable {
     /// Events that the programs did not send, because the filter rules them out.
     func dropped() -> UInt64 {
         (syscalls?.dropped() ?? 0) + (uring?.dropped() ?? 0) + (signals?.dropped() ?? 0) + (tcp?.dropped() ?? 0)
+            + (names?.dropped() ?? 0) + (udp?.dropped() ?? 0)
     }
 
     /// What all programs cost so far.

@@ -4,35 +4,41 @@ internal import BPFRuntime
 internal import CObjects
 internal import CWire
 
-/// The programs that see UDP sockets being bound, and that tell of flows. What goes through these is counted by the programs of
+/// The programs that see UDP sockets being bound and sends that fail, and that tell of flows. What goes through these is counted by the programs of
 /// `NameProbes`, whose maps they share.
 struct UDPProbes: ~Copyable {
     private let first: BPFLink?
     private let second: BPFLink?
+    private let sends: InlineArray<2, BPFLink?>
     private let object: BPFObject
 
-    /// Hook in use, for the footer.
-    let hook: String?
+    /// Hooks in use, for the footer.
+    let hooks: [String]
     /// What is not seen, with the reason.
-    let missing: String?
+    let missing: [String]
     let taxesSystemCalls: Bool
 
     /// Loads and attaches.
     init(
-        _ config: wire_config, _ types: KernelTypes, _ hook: HostCheck.BindHook,
-        sharing tcp: borrowing TCPProbes, _ names: borrowing NameProbes
+        _ predicate: wire_predicate, _ config: wire_config, _ types: KernelTypes, _ hook: HostCheck.BindHook,
+        _ send: HostCheck.SendHook, sharing tcp: borrowing TCPProbes, _ names: borrowing NameProbes
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_udp, types: types)
-        try object.configure(config)
+        try object.configure(config, predicate)
         try object.joinRing(of: tcp.object)
         for map in NameProbes.flowMaps { try object.share(try names.map(map), map: map) }
-        for (program, function) in HostCheck.bindFunctions {
-            if hook.functions[program] != nil {
+        try object.share(try tcp.translations(), map: "translations")
+        let wanted = hook.functions.merging(send.functions) { first, _ in first }
+        for (program, function) in HostCheck.bindFunctions.merging(HostCheck.sendFunctions, uniquingKeysWith: { $1 }) {
+            if wanted[program] != nil {
                 try object.setTarget(function, program: program)
             } else {
                 try object.setEnabled(false, program: program)
             }
         }
+        var seesSends = false
+        if case .tracepoint = send { seesSends = true }
+        try object.setEnabled(seesSends, program: "send_returned")
         var usesTracepoint = false
         if case .tracepoint = hook { usesTracepoint = true }
         try object.setEnabled(usesTracepoint, program: "bind_exited")
@@ -45,11 +51,18 @@ struct UDPProbes: ~Copyable {
             if hook.functions["inet_bind_returned"] != nil { first = try object.attach("inet_bind_returned") }
             if hook.functions["inet6_bind_returned"] != nil { second = try object.attach("inet6_bind_returned") }
         }
+        var sends = InlineArray<2, BPFLink?> { _ in nil }
+        if seesSends { sends[0] = try object.attach("send_returned") }
+        for (index, program) in send.functions.keys.sorted().enumerated() { sends[index] = try object.attach(program) }
+        self.sends = sends
         self.first = first
         self.second = second
         self.object = object
-        self.hook = hook.name.map { "binds by \($0)" }
-        missing = hook.reason.map { "sockets that are bound, and UDP servers before they answer, are not seen: \($0)" }
+        hooks = [hook.name.map { "binds by \($0)" }, send.name.map { "failed sends by \($0)" }].compactMap { $0 }
+        missing = [
+            hook.reason.map { "sockets that are bound, and UDP servers before they answer, are not seen: \($0)" },
+            send.reason.map { "UDP sends that fail are not seen: \($0)" },
+        ].compactMap { $0 }
         taxesSystemCalls = usesTracepoint
     }
 
@@ -63,6 +76,9 @@ struct UDPProbes: ~Copyable {
         return try object.runIterator("flow_seen", over: try object.map(named: "flows"))
             + object.runIterator("bound_seen", over: try object.map(named: "bound_map"))
     }
+
+    /// Events that the filter kept in the kernel.
+    func dropped() -> UInt64 { object.dropped() }
 
     /// Times that a program was skipped; see `ProcessProbes.skipped`.
     func skipped() -> UInt64 { object.statistics().recursionMisses }

@@ -121,8 +121,11 @@ extension TextRenderer {
             line.write(.faint) { $0.append(string: time.map { " after \($0)" } ?? "") }
         case .accept:
             line.buffer.append("accepted")
-        case .udp:
+        case .udp where connection.error == nil:
             line.buffer.append("begins")
+        case .udp:
+            line.buffer.append("not sent: ")
+            appendError(connection, to: &line, "")
         default:
             if event.action == .open { line.buffer.append("open") } else { appendEnd(connection, to: &line) }
             line.write(.faint) { $0.append(string: time.map { " \($0)" } ?? "") }

@@ -16,13 +16,6 @@ extension Context {
 }
 
 extension Run {
-    /// The numbers behind each line of the workload that starts with `word`.
-    fileprivate func all(_ word: String) -> [[Int]] {
-        lines(said).filter { $0.hasPrefix(word + " ") }.map {
-            $0.split(separator: " ").dropFirst().compactMap { Int($0) }
-        }
-    }
-
     fileprivate func flows(from port: Int, _ action: String) -> [Event] {
         told.of(action).filter { $0["source.port"] == .integer(port) && $0["network.transport"] == "udp" }
     }
@@ -45,7 +38,7 @@ private func flows(_ kind: String, ip: JSON, type: JSON) -> Test {
         let run = try t.watchFlows([], workload("datagrams", kind, "\(count)"))
         let pids = run.said("pids")
         guard pids.count == 2 else { throw Stop.failed("the workload says \(run.said.suffix(300))") }
-        let opened = run.all("flow")
+        let opened = run.numbers(of: "flow")
         t.equal(opened.count, count, "the flows that the workload made")
         let actions = Dictionary(grouping: run.told, by: \.action).mapValues(\.count)
         t.equal(actions, ["listen": 1, "udp": 2 * count, "close": 2 * count + 1], "events by action")

@@ -17,13 +17,6 @@ extension Context {
 }
 
 extension Run {
-    /// The numbers behind each line of the workload that starts with `word`.
-    fileprivate func all(_ word: String) -> [[Int]] {
-        lines(said).filter { $0.hasPrefix(word + " ") }.map {
-            $0.split(separator: " ").dropFirst().compactMap { Int($0) }
-        }
-    }
-
     fileprivate var namespaces: Set<String> { Set(told.compactMap { $0["ebpfguard.network_namespace"]?.string }) }
 
     /// The close that the client saw of the connection from this port, and that of the server.
@@ -63,7 +56,7 @@ private func connections(_ kind: String, ip: JSON, type: JSON) -> Test {
         let run = try t.watchNet([], workload("connections", kind, "\(count)"))
         let pids = run.said("pids")
         guard pids.count == 2 else { throw Stop.failed("the workload says \(run.said.suffix(300))") }
-        let opened = run.all("open")
+        let opened = run.numbers(of: "open")
         t.equal(opened.count, count, "the connections that the workload made")
         let actions = Dictionary(grouping: run.told, by: \.action).mapValues(\.count)
         // The listening socket is closed by the server's end and the client's close: one event, at the last.
@@ -120,7 +113,7 @@ let networkTests = [
     Test("net: connections in two network namespaces at a time") { t in
         let count = 50
         let run = try t.watchNet([], workload("networks", "\(count)"))
-        let networks = run.all("network").map { "\($0.first ?? 0)" }
+        let networks = run.numbers(of: "network").map { "\($0.first ?? 0)" }
         t.equal(Set(networks).count, 2, "network namespaces")
         t.equal(run.namespaces, Set(networks), "the network namespaces of events")
         for name in ["first", "second"] {
@@ -231,7 +224,7 @@ let networkTests = [
                 t.equal(event?["destination.bytes"], .integer(sent / 10), "destination.bytes, \(word)")
             }
         }
-        let fast = run.all("fast")
+        let fast = run.numbers(of: "fast")
         t.equal(fast.count, 2, "fast opens")
         for said in fast {
             let (client, server) = run.closes(from: said.first ?? 0)
@@ -250,7 +243,7 @@ let networkTests = [
         let run = try t.watchNet(
             ["--comm", "client", "--filter", "event.action == \"close\" and source.bytes > 100", "-w", file],
             workload("connections", "4", "40"))
-        let wanted = run.all("open").filter { $0[1] > 100 }
+        let wanted = run.numbers(of: "open").filter { $0[1] > 100 }
         t.equal(run.told.map { $0["source.port"] }, wanted.map { JSON.integer($0[0]) }, "what passes")
         t.expect(run.told.allSatisfy { $0["process.name"] == "client" }, "another process")
         let again = try t.run(["-o", "json", "-r", file], command: "watch-net")
@@ -387,7 +380,7 @@ let networkTests = [
 
     Test("net: a summary by destination and by process", dependsOnKernel: false) { t in
         let run = try t.watchNet(["--summary"], workload("connections", "4", "30"))
-        let opened = run.all("open")
+        let opened = run.numbers(of: "open")
         let (sent, received) = (opened.reduce(0) { $0 + $1[1] }, opened.reduce(0) { $0 + $1[2] })
         t.equal(run.told.count, 2, "rows")
         for row in run.told {

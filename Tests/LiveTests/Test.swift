@@ -24,7 +24,8 @@ let allTests: [Test] = [
     scopeTests,
     existingTests,
     endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, translationTests,
-    datagramTests, baselineTests, connectionFilterTests, handedTests,
+    nodeTests,
+    datagramTests, unsentTests, baselineTests, connectionFilterTests, handedTests,
     dropTests, rawSocketTests, unixTests,
     nameTests,
     refusalTests, fieldTests,
@@ -73,6 +74,11 @@ final class Context {
 
     func fail(_ reason: String) {
         failures.append(reason)
+    }
+
+    /// Where a program of the system is.
+    func program(_ name: String) -> String? {
+        ["/usr/sbin/\(name)", "/usr/bin/\(name)"].first { unsafe access($0, X_OK) == 0 }
     }
 
     /// A measured figure, which is printed with the test.

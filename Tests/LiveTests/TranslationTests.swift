@@ -7,12 +7,7 @@ import Workloads
 
 let translationTests = ["nft", "iptables"].map { tool in
     Test("net: what \(tool) leads to another address") { t in
-        let paths = ["/usr/sbin/\(tool)", "/usr/bin/\(tool)"]
-        guard let path = paths.first(where: { unsafe access($0, X_OK) == 0 }) else {
-            // The guests have the one that needs no files beside it.
-            if tool == "iptables", t.settings.isSlow { return }
-            throw Stop.skipped("\(tool) is not installed")
-        }
+        guard let path = t.program(tool) else { throw Stop.skipped("\(tool) is not installed") }
         let kinds = tool == "nft" ? ["4", "6", "m"] : ["4", "m"]
         let run = try t.trace(
             [], workload("translated", path, kinds.joined()), milliseconds: 20_000, command: "watch-net")
@@ -33,15 +28,32 @@ let translationTests = ["nft", "iptables"].map { tool in
             t.equal(events.last?["source.bytes"], 3, "source.bytes, \(kind)")
             t.equal(events.last?["source.packets"]?.integer.map { $0 > 2 }, true, "source.packets, \(kind)")
         }
-        let port = try t.require(run.said("flow").first, "flow")
-        let flow = run.told.filter { $0["source.port"] == .integer(port) && $0["network.direction"] == "egress" }
-        t.equal(flow.map(\.action), ["udp", "close"], "events of UDP")
-        for event in flow {
-            t.equal(event["destination.ip"], "10.96.0.1", "destination.ip of UDP")
-            t.equal(event["destination.port"], 81, "destination.port of UDP")
-            t.equal(event["destination.nat.ip"], "127.0.0.1", "destination.nat.ip of UDP")
-            t.equal(event["destination.nat.port"], 4001, "destination.nat.port of UDP")
-            t.equal(event["source.bytes"], 4, "source.bytes of UDP")
+        // Connected or not, and answered: an answer leaves as one of the address that was asked for.
+        for (word, asked, got, count) in [("flow", 81, 4001, 1), ("same", 4002, 4002, 2)] {
+            let port = try t.require(run.said(word).first, word)
+            let both = run.told.filter { $0["source.port"] == .integer(port) && $0["network.transport"] == "udp" }
+            let flow = both.filter { $0["network.direction"] == "egress" }
+            t.equal(flow.map(\.action), ["udp", "close"], "events of UDP, \(word)")
+            for event in flow {
+                t.equal(event["destination.ip"], "10.96.0.1", "destination.ip of UDP, \(word)")
+                t.equal(event["destination.port"], .integer(asked), "destination.port of UDP, \(word)")
+                t.equal(event["destination.nat.ip"], "127.0.0.1", "destination.nat.ip of UDP, \(word)")
+                t.equal(event["destination.nat.port"], .integer(got), "destination.nat.port of UDP, \(word)")
+            }
+            let server = both.filter { $0["network.direction"] == "ingress" }
+            t.equal(server.map(\.action), ["udp", "close"], "events of the UDP server, \(word)")
+            for event in server {
+                t.equal(event["destination.ip"], "127.0.0.1", "destination.ip of the UDP server, \(word)")
+                t.equal(event["destination.port"], .integer(got), "destination.port of the UDP server, \(word)")
+                t.equal(event["destination.nat"], nil, "destination.nat of the UDP server, \(word)")
+            }
+            for end in [flow.last, server.last] {
+                t.equal(end?["source.bytes"], .integer(4 * count), "source.bytes of UDP, \(word)")
+                t.equal(end?["destination.bytes"], .integer(7 * count), "destination.bytes of UDP, \(word)")
+                t.equal(end?["destination.packets"], .integer(count), "destination.packets of UDP, \(word)")
+            }
         }
+        let flows = run.told.filter { $0.action == "udp" }
+        t.equal(flows.count, 4, "flows")
     }
 }

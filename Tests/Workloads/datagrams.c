@@ -169,6 +169,67 @@ int run_datagram_ways(int argc, char *const argv[])
     _exit(0);
 }
 
+// Sends `size` bytes to an address and port and wants this error.
+static void fail_to_send(int file, const char *text, uint16_t port, size_t size, int error)
+{
+    static char bytes[70000];
+    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    bool is_ipv6 = strchr(text, ':') != NULL;
+    const struct sockaddr *to = is_ipv6 ? (struct sockaddr *)&ipv6 : (struct sockaddr *)&ipv4;
+
+    check(inet_pton(is_ipv6 ? AF_INET6 : AF_INET, text, is_ipv6 ? (void *)&ipv6.sin6_addr : (void *)&ipv4.sin_addr) == 1,
+          "address");
+    check(sendto(file, bytes, size, 0, to, is_ipv6 ? sizeof ipv6 : sizeof ipv4) < 0 && errno == error, text);
+}
+
+// unsent NFT: sends that fail, by each error, and some that do not.
+int run_unsent(int argc, char *const argv[])
+{
+    char *const rules[] = {argv[0],
+        "add table ip t; add chain ip t o { type filter hook output priority 0; }; add rule ip t o udp dport 4601 drop;", NULL};
+
+    make_network();
+    if (argc == 1)
+        check(reap(spawn(argv[0], rules)) == 0, argv[0]);
+    int file = datagram('4'), file6 = datagram('6'), server = server_at('4', PORT);
+
+    say("pid %d", getpid());
+    for (int i = 0; i < 3; i++) { // told once
+        fail_to_send(file, "192.0.2.1", 80, 10, ENETUNREACH);
+        fail_to_send(file6, "2001:db8::1", 81, 10, ENETUNREACH);
+        fail_to_send(file6, "::ffff:192.0.2.2", 82, 10, ENETUNREACH);
+        fail_to_send(file, "127.0.0.1", PORT, 70000, EMSGSIZE);
+        fail_to_send(file6, "::1", PORT, 70000, EMSGSIZE);
+        if (argc == 1)
+            fail_to_send(file, "127.0.0.1", 4601, 10, EPERM);
+        send_to(file, '4', PORT, 10);
+    }
+    fail_to_send(file, "192.0.2.1", 83, 10, ENETUNREACH); // another flow
+
+    // By a message, from a socket with an address.
+    struct address self = loopback('4', 4700), far = loopback('4', 84);
+    struct iovec part = {zeros, 5};
+    struct msghdr message = {.msg_name = &far.plain, .msg_namelen = far.size, .msg_iov = &part, .msg_iovlen = 1};
+    int third = datagram('4');
+    far.ipv4.sin_addr.s_addr = inet_addr("192.0.2.3");
+    check(bind(third, &self.plain, self.size) == 0, "bind");
+    check(sendmsg(third, &message, 0) < 0 && errno == ENETUNREACH, "sendmsg");
+
+    // Nobody is there, which the next send is told.
+    int refused = client_of('4', PORT + 1), refused6 = client_of('6', PORT + 1), mapped = client_of('m', PORT + 2);
+    for (int i = 0; i < 3; i++) {
+        check(send(refused, zeros, 5, 0) == 5 && send(refused6, zeros, 5, 0) == 5 && write(mapped, zeros, 5) == 5, "send");
+        poll(NULL, 0, 20);
+        check(send(refused, zeros, 5, 0) < 0 && errno == ECONNREFUSED, "not refused");
+        check(send(refused6, zeros, 5, 0) < 0 && errno == ECONNREFUSED, "not refused");
+        check(write(mapped, zeros, 5) < 0 && errno == ECONNREFUSED, "not refused");
+    }
+    say("refused %u %u %u", port_of(refused), port_of(refused6), port_of(mapped));
+    close(server);
+    _exit(0);
+}
+
 // datagram-owners: flows of a socket that is inherited, of one that goes idle, of one that only receives, and of two that have
 // the same port one after the other.
 int run_datagram_owners(int argc, char *const argv[])

@@ -42,7 +42,7 @@ static struct address service(char kind, uint16_t port)
     return address;
 }
 
-// translated nft|iptables: port 80 of the service leads to 4000 here, by TCP, and port 81 to 4001, by UDP.
+// translated nft|iptables: port 80 of the service leads to 4000 here, by TCP, and ports 81 and 4002 to 4001 and 4002, by UDP.
 int run_translated(int argc, char *const argv[])
 {
     check(argc == 2, "arguments");
@@ -53,6 +53,7 @@ int run_translated(int argc, char *const argv[])
             "add table ip t; add chain ip t o { type nat hook output priority -100; };"
             "add rule ip t o ip daddr 10.96.0.1 tcp dport 80 dnat to 127.0.0.1:4000;"
             "add rule ip t o ip daddr 10.96.0.1 udp dport 81 dnat to 127.0.0.1:4001;"
+            "add rule ip t o ip daddr 10.96.0.1 udp dport 4002 dnat to 127.0.0.1:4002;"
             "add table ip6 t; add chain ip6 t o { type nat hook output priority -100; };"
             "add rule ip6 t o ip6 daddr fd00:96::1 tcp dport 80 dnat to [::1]:4000;", NULL});
     } else {
@@ -60,6 +61,8 @@ int run_translated(int argc, char *const argv[])
             "--to-destination", "127.0.0.1:4000", NULL});
         run((char *[]){argv[0], "-t", "nat", "-A", "OUTPUT", "-d", "10.96.0.1", "-p", "udp", "--dport", "81", "-j", "DNAT",
             "--to-destination", "127.0.0.1:4001", NULL});
+        run((char *[]){argv[0], "-t", "nat", "-A", "OUTPUT", "-d", "10.96.0.1", "-p", "udp", "--dport", "4002", "-j", "DNAT",
+            "--to-destination", "127.0.0.1:4002", NULL});
     }
     for (const char *kind = argv[1]; *kind; kind++) {
         struct address address = service(*kind, 80);
@@ -81,7 +84,23 @@ int run_translated(int argc, char *const argv[])
     check(connect(file, &address.plain, address.size) == 0, "connect");
     check(send(file, "abcd", 4, 0) == 4, "send");
     char bytes[8];
-    check(recv(server, bytes, sizeof bytes, 0) == 4, "recv");
+    struct address from = {.size = sizeof from.ipv6};
+    check(recvfrom(server, bytes, sizeof bytes, 0, &from.plain, &from.size) == 4, "recv");
+    check(sendto(server, "abcdefg", 7, 0, &from.plain, from.size) == 7, "answer");
+    check(recv(file, bytes, sizeof bytes, 0) == 7, "the answer");
     say("flow %u", port_of(file));
+
+    // To the same port there as is asked for, unconnected.
+    address = service('4', 4002), here = loopback('4', 4002);
+    server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    check(bind(server, &here.plain, here.size) == 0, "bind");
+    for (int i = 0; i < 2; i++) {
+        check(sendto(file, "abcd", 4, 0, &address.plain, address.size) == 4, "sendto");
+        from.size = sizeof from.ipv6;
+        check(recvfrom(server, bytes, sizeof bytes, 0, &from.plain, &from.size) == 4, "recv");
+        check(sendto(server, "abcdefg", 7, 0, &from.plain, from.size) == 7, "answer");
+        check(recv(file, bytes, sizeof bytes, 0) == 7, "the answer");
+    }
+    say("same %u", port_of(file));
     _exit(0);
 }

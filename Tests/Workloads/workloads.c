@@ -62,6 +62,8 @@ static const struct {
     {"places", run_places},
     {"standing", run_standing},
     {"translated", run_translated},
+    {"node", run_node},
+    {"unsent", run_unsent},
     {"datagrams", run_datagrams},
     {"datagram-ways", run_datagram_ways},
     {"datagram-owners", run_datagram_owners},

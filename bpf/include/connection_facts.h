@@ -68,7 +68,7 @@ __attribute__((noinline)) int connection_passes(__u32 user)
     set_fact(facts, WIRE_FACT_OUTCOME, record->error > 0 ? WIRE_OUTCOME_FAILURE : WIRE_OUTCOME_SUCCESS);
     if (record->error > 0)
         set_fact(facts, WIRE_FACT_ERROR, record->error);
-    if (kind != WIRE_LISTEN && !(flags & (WIRE_CONNECTION_EARLIER | WIRE_CONNECTION_NO_START)))
+    if (kind != WIRE_LISTEN && kind != WIRE_UDP && !(flags & (WIRE_CONNECTION_EARLIER | WIRE_CONNECTION_NO_START)))
         set_fact(facts, WIRE_FACT_DURATION, record->duration);
     if (incoming)
         set_fact(facts, WIRE_FACT_DIRECTION, WIRE_DIRECTION_INGRESS);

@@ -4,24 +4,20 @@
 #ifndef DATAGRAM_H
 #define DATAGRAM_H
 
+#include "connection_facts.h"
 #include "flow.h"
 #include "owner.h"
 #include "packet.h"
+#include "translation.h"
 
 const volatile struct wire_udp udp SEC(".rodata.udp");
 
-// A flow and its record in the making.
-struct flow_place {
-    struct flow flow;
-    struct wire_connection record;
-};
-
-// Packets are sent and received with softirqs off, so no program is entered twice on a CPU.
+// A flow in the making. Packets are sent and received with softirqs off, so no program is entered twice on a CPU.
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, MESSAGE_USERS);
     __type(key, __u32);
-    __type(value, struct flow_place);
+    __type(value, struct flow);
 } flow_places SEC(".maps");
 
 static __always_inline void set_key_address(__u8 *address, const struct internet_head *head, int is_v4, int is_source)
@@ -50,6 +46,79 @@ static __always_inline void fill_key(struct flow_key *key, struct sk_buff *skb, 
     key->namespace = skb->dev->nd_net.net->ns.inum;
 }
 
+enum side { SIDE_UNKNOWN, SIDE_ASKS, SIDE_IS_ASKED };
+
+// What comes from there to this address and port is for another of this side, by which it is replaced later.
+static __always_inline void remember_local(struct translating *place, const struct flow_key *key, const __u32 *address,
+                                           __u16 port)
+{
+    place->from.kind = key->namespace;
+    __builtin_memcpy(place->from.source, key->remote, 16);
+    place->from.source_port = key->remote_port;
+    set_tuple_address(place->from.destination, address, place->tuples.first.family);
+    place->from.destination_port = bpf_ntohs(port);
+    __builtin_memcpy(place->to.address, key->local, 16);
+    place->to.port = key->local_port;
+    remember_translation(place);
+}
+
+// As the sockets have the addresses that the packet goes between, where they are rewritten in their namespace. Answers on
+// which side this is, of what is rewritten. `used`: as of set_got.
+static __attribute__((noinline, used)) int translate_key(struct flow_key *key, __u64 tracked, __u32 is_sent)
+{
+    struct translating *place = read_tuples(tracked, is_sent ? MESSAGE_SENT : MESSAGE_RECEIVED);
+    const struct tuple *first, *answer;
+    __u16 family;
+
+    if (!place || place->tuples.first.protocol != IPPROTO_UDP ||
+        (!is_redirected(&place->tuples) && !is_masked(&place->tuples)))
+        return SIDE_UNKNOWN;
+    first = &place->tuples.first;
+    answer = &place->tuples.answer;
+    family = first->family;
+    set_tuple_address(key->remote, answer->source, family);
+    key->remote_port = bpf_ntohs(answer->source_port);
+    if (is_sent == is_answer(tracked)) { // this side was asked
+        __builtin_memcpy(key->local, key->remote, 16);
+        key->local_port = key->remote_port;
+        set_tuple_address(key->remote, answer->destination, family);
+        key->remote_port = bpf_ntohs(answer->destination_port);
+        if (is_sent && is_redirected(&place->tuples)) {
+            remember_redirection(place);
+            remember_local(place, key, first->destination, first->destination_port);
+        }
+        return SIDE_IS_ASKED;
+    }
+    set_tuple_address(key->local, first->source, family);
+    key->local_port = bpf_ntohs(first->source_port);
+    place->asked.port = 0;
+    if (is_redirected(&place->tuples)) {
+        set_tuple_address(place->asked.bytes, first->destination, family);
+        place->asked.port = bpf_ntohs(first->destination_port);
+    }
+    if (is_sent && is_masked(&place->tuples))
+        remember_local(place, key, answer->destination, answer->destination_port);
+    return SIDE_ASKS;
+}
+
+// What comes from elsewhere is rewritten later than it is seen here.
+static __attribute__((noinline, used)) int find_local(struct flow_key *key)
+{
+    struct sent_to sent_to = {.kind = key->namespace};
+    struct translation *translation;
+
+    __builtin_memcpy(sent_to.source, key->remote, 16);
+    __builtin_memcpy(sent_to.destination, key->local, 16);
+    sent_to.source_port = key->remote_port;
+    sent_to.destination_port = key->local_port;
+    translation = bpf_map_lookup_elem(&translations, &sent_to);
+    if (!translation)
+        return 0;
+    __builtin_memcpy(key->local, translation->address, 16);
+    key->local_port = translation->port;
+    return 1;
+}
+
 // How many packets of the wire one of the kernel's stands for (UDP_SEGMENT, UDP_GRO).
 static __always_inline __u32 packets_of(struct sk_buff *skb)
 {
@@ -73,14 +142,24 @@ static __always_inline struct bound *bound_for(const struct flow_key *key)
     return bpf_map_lookup_elem(&bound_map, &wanted);
 }
 
-// The socket's own idea of where its packets go, where they go elsewhere.
-static __always_inline void set_asked_of(struct flow *flow, const struct flow_key *key, struct sock *sk)
+// Where the packets were sent to, when they go elsewhere: what connection tracking knows, or the socket.
+static __always_inline void set_asked_of(struct flow *flow, const struct flow_key *key, int side, struct sock *sk)
 {
     __u16 port = bpf_ntohs(sk->__sk_common.skc_dport);
     __u8 bytes[16] = {};
     __u32 *words = (__u32 *)bytes;
     const __u64 *a = (const __u64 *)bytes, *b = (const __u64 *)key->remote;
 
+    if (side == SIDE_ASKS) {
+        __u32 user = MESSAGE_SENT;
+        struct translating *place = bpf_map_lookup_elem(&translating_places, &user);
+
+        if (!place || !place->asked.port)
+            return;
+        set_endpoint(&flow->asked, place->asked.bytes, place->asked.port, flow->interface);
+        flow->flags |= WIRE_CONNECTION_ASKED;
+        return;
+    }
     if (!port)
         return;
     if (sk->__sk_common.skc_family == AF_INET) {
@@ -95,29 +174,28 @@ static __always_inline void set_asked_of(struct flow *flow, const struct flow_ke
     flow->flags |= WIRE_CONNECTION_ASKED;
 }
 
-// `sk` is the sender's; 0 for what was received.
-static __always_inline struct flow *open_flow(const struct flow_key *key, struct sk_buff *skb, struct sock *sk,
+// `sk` is the sender's; 0 for what was received. One that is asked answers here what was not seen to come for it.
+static __always_inline struct flow *open_flow(const struct flow_key *key, struct sk_buff *skb, struct sock *sk, int side,
                                               __u32 size, __u32 packets)
 {
     __u32 user = sk ? MESSAGE_SENT : MESSAGE_RECEIVED;
-    struct flow_place *place = bpf_map_lookup_elem(&flow_places, &user);
+    struct flow *flow = bpf_map_lookup_elem(&flow_places, &user);
     struct task_struct *task = (void *)bpf_get_current_task();
     struct bound *bound = 0;
-    struct flow *flow;
     int error;
 
-    if (!place)
+    if (!flow)
         return 0;
-    flow = &place->flow;
     __builtin_memset(flow, 0, sizeof(*flow));
     flow->interface = skb->dev->ifindex;
     flow->start = bpf_ktime_get_boot_ns();
     flow->last = flow->start;
     if (sk) {
-        flow->flags = WIRE_CONNECTION_OUTGOING;
+        flow->flags = side == SIDE_IS_ASKED ? WIRE_CONNECTION_INCOMING | FLOW_ANSWERED : WIRE_CONNECTION_OUTGOING;
         flow->socket = (__u64)sk;
         flow->inode = inode_of(sk->sk_socket);
-        set_asked_of(flow, key, sk);
+        if (side != SIDE_IS_ASKED)
+            set_asked_of(flow, key, side, sk);
         if (owns_socket(task, sk)) {
             if (!in_scope(task, bpf_get_current_pid_tgid() >> 32, 0))
                 flow->flags |= FLOW_UNWANTED;
@@ -141,8 +219,12 @@ static __always_inline struct flow *open_flow(const struct flow_key *key, struct
     }
     error = bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
     if (!error && !(flow->flags & FLOW_UNWANTED)) {
-        struct wire_connection *record = &place->record;
+        struct wire_connection *record;
 
+        user = sk ? FACTS_DATAGRAM_SENT : FACTS_DATAGRAM_RECEIVED;
+        record = place_of(user);
+        if (!record)
+            return 0;
         fill_flow(record, key, flow, WIRE_UDP);
         if (sk) {
             record->sent = size;
@@ -151,7 +233,7 @@ static __always_inline struct flow *open_flow(const struct flow_key *key, struct
             record->received = size;
             record->segments_received = packets;
         }
-        emit(record, sizeof(*record), WIRE_UDP);
+        tell(record, WIRE_UDP, user);
     }
     flow = bpf_map_lookup_elem(&flows, key);
     if (!flow)
@@ -162,15 +244,13 @@ static __always_inline struct flow *open_flow(const struct flow_key *key, struct
 // The port is another socket's by now: the flow of the one that had it is over.
 static __always_inline void end_flow(const struct flow_key *key, const struct flow *flow)
 {
-    __u32 user = MESSAGE_SENT;
-    struct flow_place *place = bpf_map_lookup_elem(&flow_places, &user);
+    struct wire_connection *record = place_of(FACTS_DATAGRAM_SENT);
 
-    if (place && !(flow->flags & FLOW_UNWANTED)) {
-        struct wire_connection *record = &place->record;
-
+    if (record && !(flow->flags & FLOW_UNWANTED)) {
         fill_flow(record, key, flow, WIRE_CLOSE);
+        set_got(record);
         record->end = WIRE_TCP_CLOSED;
-        emit(record, sizeof(*record), WIRE_CLOSE);
+        tell(record, WIRE_CLOSE, FACTS_DATAGRAM_SENT);
     }
     bpf_map_delete_elem(&flows, key);
 }
@@ -179,13 +259,17 @@ static __always_inline void count_sent(struct sk_buff *skb, const struct interne
                                        const struct packet *packet, struct sock *sk)
 {
     __u32 size = packet->datagram, packets;
+    __u64 tracked = tracked_of(skb);
+    int side = SIDE_UNKNOWN;
     struct flow_key key;
     struct flow *flow;
 
-    // A tunnel's packet around one of this socket has other ports.
-    if (packet->source_port != sk->__sk_common.skc_num)
-        return;
     fill_key(&key, skb, head, packet, 1);
+    if (is_tracked(tracked))
+        side = translate_key(&key, tracked, 1);
+    // A tunnel's packet around one of this socket has other ports.
+    if (key.local_port != sk->__sk_common.skc_num)
+        return;
     packets = packets_of(skb);
     flow = bpf_map_lookup_elem(&flows, &key);
     if (flow && flow->flags & WIRE_CONNECTION_OUTGOING && flow->inode && flow->inode != inode_of(sk->sk_socket)) {
@@ -193,7 +277,7 @@ static __always_inline void count_sent(struct sk_buff *skb, const struct interne
         flow = 0;
     }
     if (!flow) {
-        flow = open_flow(&key, skb, sk, size, packets);
+        flow = open_flow(&key, skb, sk, side, size, packets);
         if (!flow)
             return;
     } else {
@@ -218,14 +302,19 @@ static __always_inline void count_received(struct sk_buff *skb, const struct int
                                            const struct packet *packet)
 {
     __u32 size = packet->datagram, packets;
+    __u64 tracked = tracked_of(skb);
     struct flow_key key;
     struct flow *flow;
 
     fill_key(&key, skb, head, packet, 0);
+    if (is_tracked(tracked)) // by loopback: else it is what comes that is looked up next
+        translate_key(&key, tracked, 0);
     packets = packets_of(skb);
     flow = bpf_map_lookup_elem(&flows, &key);
+    if (!flow && has_translations() && find_local(&key))
+        flow = bpf_map_lookup_elem(&flows, &key);
     if (!flow) {
-        flow = open_flow(&key, skb, 0, size, packets);
+        flow = open_flow(&key, skb, 0, SIDE_UNKNOWN, size, packets);
         if (!flow)
             return;
     } else {

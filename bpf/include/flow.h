@@ -14,6 +14,7 @@
 #include "ring.h"
 #include "scope.h"
 #include "task.h"
+#include "translations.h"
 #include "wire/network.h"
 
 // flow.flags beside those of the wire and FLOW_UNWANTED
@@ -88,6 +89,27 @@ static __always_inline void fill_flow(struct wire_connection *record, const stru
     record->end = 0;
     record->protocol = IPPROTO_UDP;
     record->unused = 0;
+}
+
+// Where the flow of the record leads when another namespace sends it elsewhere. That is known when the first packet has passed
+// there: after the flow was told to begin. A function for the room on the stack; `used`: the compiler would leave out its
+// result, and the verifier takes what is left in that place for a pointer to the stack.
+static __attribute__((noinline, used)) int set_got(struct wire_connection *record)
+{
+    struct sent_to key = {};
+    struct translation *got;
+
+    if (!has_translations() || record->header.flags & WIRE_CONNECTION_ASKED ||
+        !(record->header.flags & WIRE_CONNECTION_OUTGOING))
+        return 0;
+    set_sent_to(&key, record);
+    got = bpf_map_lookup_elem(&translations, &key);
+    if (!got)
+        return 0;
+    record->asked = record->remote;
+    record->header.flags |= WIRE_CONNECTION_ASKED;
+    set_endpoint(&record->remote, got->address, got->port, 0);
+    return 1;
 }
 
 #endif

@@ -40,6 +40,7 @@ struct sk_buff {
     struct net_device *dev;
     struct sock *sk;
     unsigned int len, data_len;
+    unsigned long _nfct;
     __u16 protocol;
     __u16 transport_header;
     __u16 network_header;
@@ -267,7 +268,9 @@ static __always_inline void fill_addresses(struct wire_message *record, struct s
 }
 
 // Where the first packet of a connection goes, when that is not what its socket asked for: another rewrote it (DNAT).
-static __always_inline void note_translation(struct sk_buff *skb, struct packet *packet, struct sock *sk)
+// A function for the room on the stack; `used`: the compiler would leave out its result, and the verifier takes what is left in
+// that place for a pointer to the stack.
+static __attribute__((noinline, used)) int note_translation(struct sk_buff *skb, struct packet *packet, struct sock *sk)
 {
     struct wire_address got = {};
     struct internet_head head;
@@ -280,21 +283,22 @@ static __always_inline void note_translation(struct sk_buff *skb, struct packet 
     got.port = bpf_ntohs(ports[1]);
     if (skb->protocol == bpf_htons(ETH_P_IP)) {
         if (head.v4.destination == sk->__sk_common.skc_daddr && ports[1] == sk->__sk_common.skc_dport)
-            return;
+            return 0;
         set_ipv4(&got, head.v4.destination);
     } else {
         __u64 asked[2] = {}, *given = (__u64 *)head.v6.destination;
 
         READ(asked, (__u64)sk + bpf_core_field_offset(struct sock_common, skc_v6_daddr));
         if (asked[0] == given[0] && asked[1] == given[1] && ports[1] == sk->__sk_common.skc_dport)
-            return;
+            return 0;
         __builtin_memcpy(got.bytes, head.v6.destination, 16);
     }
     entry = bpf_map_lookup_elem(&sockets, &key);
     if (!entry)
-        return;
+        return 0;
     entry->got = got;
     entry->flags |= ENTRY_TRANSLATED;
+    return 1;
 }
 
 static __always_inline void fill_from_socket(struct wire_message *record, struct packet *packet, struct sock *sk)

@@ -18,6 +18,8 @@
 #define NR_CONNECT 42
 #define NR_ACCEPT 43
 #define NR_BIND 49
+#define NR_SENDTO 44
+#define NR_SENDMSG 46
 #define NR_LISTEN 50
 #define NR_SOCKETPAIR 53
 #define NR_ACCEPT4 288
@@ -26,6 +28,7 @@
 #define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, si)
 #define CALL_ARGUMENT_3(regs) BPF_CORE_READ(regs, dx)
 #define CALL_ARGUMENT_4(regs) BPF_CORE_READ(regs, r10)
+#define CALL_ARGUMENT_5(regs) BPF_CORE_READ(regs, r8)
 #else
 #define NR_SOCKETPAIR 199
 #define NR_BIND 200
@@ -33,11 +36,14 @@
 #define NR_ACCEPT 202
 #define NR_CONNECT 203
 #define NR_ACCEPT4 242
+#define NR_SENDTO 206
+#define NR_SENDMSG 211
 #define CALL_NUMBER(regs) BPF_CORE_READ(regs, syscallno)
 #define CALL_ARGUMENT_1(regs) BPF_CORE_READ(regs, orig_x0)
 #define CALL_ARGUMENT_2(regs) BPF_CORE_READ(regs, user_regs.regs[1])
 #define CALL_ARGUMENT_3(regs) BPF_CORE_READ(regs, user_regs.regs[2])
 #define CALL_ARGUMENT_4(regs) BPF_CORE_READ(regs, user_regs.regs[3])
+#define CALL_ARGUMENT_5(regs) BPF_CORE_READ(regs, user_regs.regs[4])
 #endif
 
 // A pointer that the function got which an fexit program follows.

@@ -37,8 +37,10 @@ package final class ConnectionRecord: Sendable {
     package func has(_ flag: UInt32) -> Bool { UInt32(fixed.header.flags) & flag != 0 }
 
     package var isUDP: Bool { fixed.protocol == UInt16(WIRE_PROTOCOL_UDP) }
-    /// Whether it is a flow that asks a DNS server.
-    package var isLookup: Bool { isUDP && isIncoming == false && (fixed.remote.port == 53 || asked.port == 53) }
+    /// Whether it is a flow that asks a DNS server. Of one that could not be sent nothing else tells.
+    package var isLookup: Bool {
+        isUDP && isIncoming == false && error == nil && (fixed.remote.port == 53 || asked.port == 53)
+    }
 
     /// Whether somebody is known who connected, accepted or listens.
     package var hasOwner: Bool { fixed.task.pid != 0 }
@@ -83,7 +85,8 @@ package final class ConnectionRecord: Sendable {
     /// Bytes and segments up to now, from this side to the other and back; `nil` where there were none to count yet.
     package var traffic: Traffic? {
         guard [WIRE_CLOSE, WIRE_SOCKET, WIRE_UDP].contains(where: { $0.rawValue == kind }), !isListener,
-            !isUDP || !has(WIRE_CONNECTION_EARLIER)  // the kernel counts only those of TCP for itself
+            !isUDP || !has(WIRE_CONNECTION_EARLIER),  // the kernel counts only those of TCP for itself
+            kind != WIRE_UDP.rawValue || error == nil  // a send that failed
         else { return nil }
         return Traffic(
             sent: fixed.sent, received: fixed.received, segmentsSent: fixed.segments_sent,

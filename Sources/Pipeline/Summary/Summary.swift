@@ -97,6 +97,7 @@ struct Summary {
         switch event.action {
         case .connect where connection.error == nil: counts.connects = 1
         case .connect: counts.failedConnects = 1
+        case .udp where connection.error != nil: counts.failedConnects = 1
         case .accept: counts.accepts = 1
         case .udp: if connection.isIncoming == true { counts.accepts = 1 } else { counts.connects = 1 }
         default:

@@ -83,7 +83,7 @@ enum wire_loss {
 // Section .data.control, shared memory while running.
 struct wire_control {
     uint32_t reader_sleeps; // set by the reader before it waits, cleared by the program that wakes it
-    uint32_t unused;
+    uint32_t translates;    // packets were seen whose addresses the kernel rewrites
     uint64_t lost[WIRE_LOSS_COUNT];
 };
 
