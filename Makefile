@@ -81,7 +81,7 @@ live-tests: all
 	$(SWIFT) build $(RELEASE) --product live-tests $(QUIET)
 
 test-live: live-tests
-	-@.ci/setup strace nft=nftables iptables # without them tests are skipped
+	-@.ci/setup strace nft=nftables iptables dnsmasq=dnsmasq-base # without them tests are skipped
 	$(SUDO) .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE)
 
 # Every test on the oldest and the newest kernel, half of them on each between; with ALL=1 every test on each.

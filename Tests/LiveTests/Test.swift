@@ -27,7 +27,7 @@ let allTests: [Test] = [
     nodeTests,
     datagramTests, unsentTests, baselineTests, connectionFilterTests, handedTests,
     dropTests, rawSocketTests, unixTests,
-    nameTests,
+    nameTests, resolverTests,
     refusalTests, fieldTests,
     filterTests,
     textTests, summaryTests, reportTests, latencyTests, stormTests, recordingTests,

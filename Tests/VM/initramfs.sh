@@ -7,7 +7,7 @@
 programs=(
     sh bash dash
     '[' basename cat chgrp chmod chown chroot cmp comm cp cut date dd df diff
-    dirname du echo env expr false find grep groups head id install kill link ln
+    dirname dnsmasq du echo env expr false find grep groups head id install kill link ln
     ls mkdir mkfifo mknod mktemp mount mountpoint mv nft nice nohup nproc nsenter od
     paste prlimit printf ps readlink realpath rm rmdir script sed seq setpriv
     setsid sha256sum sleep sort stat stty sync tail tee test timeout touch tr
@@ -59,6 +59,7 @@ populate() {
     chmod 1777 "$root/tmp" "$root/var/tmp"
     chmod 700 "$root/root"
     add_programs "$root"
+    add_iptables "$root"
     add_busybox "$root"
     add_accounts "$root"
     add_modules "$root" "$kernel_dir" "$@"
@@ -74,6 +75,19 @@ add_programs() {
         add_libraries "$root" "$path"
     done
     ln -sf dash "$root/usr/bin/sh"
+}
+
+# The one that speaks to nftables, which the machine may call by another name, with
+# the few of its extensions that tests use.
+add_iptables() {
+    local root=$1 path extension
+    path=$(type -P iptables-nft) || return 0
+    cp -L "$path" "$root/usr/bin/iptables"
+    add_libraries "$root" "$path"
+    for extension in standard tcp udp DNAT; do
+        path=$(echo /usr/lib/*/xtables/libxt_$extension.so)
+        [[ ! -e $path ]] || install -D "$path" "$root$path"
+    done
 }
 
 add_libraries() {
@@ -126,8 +140,8 @@ add_modules() {
     version=$(ls "$kernel_dir/lib/modules")
     mkdir -p "$root/lib/modules"
     for module; do
-        modprobe -C /dev/null -d "$kernel_dir" -S "$version" --show-depends "$module" ||
-            die "the kernel $version has no module $module"
+        modprobe -C /dev/null -d "$kernel_dir" -S "$version" --show-depends "${module%\?}" 2>"$run/modprobe" ||
+            [[ $module == *\? ]] || die "the kernel $version has no module $module: $(<"$run/modprobe")"
     done >"$list"
     # A line is "insmod PATH" or "builtin NAME"; a shared dependency is repeated.
     sed -n 's/^insmod \(.*[^ ]\) *$/\1/p' "$list" | awk '!seen[$0]++' | while read -r file; do

@@ -24,6 +24,8 @@ tools=(
     dash=dash
     setpriv=util-linux
     nft=nftables
+    iptables-nft=iptables
+    dnsmasq=dnsmasq-base
     mkfs.ext4=e2fsprogs
 )
 

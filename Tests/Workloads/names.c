@@ -252,17 +252,14 @@ static void serve_stream(int listener, const char *given)
     }
 }
 
-// A network namespace with only a loopback device, and the server in it.
-static pid_t begin_namespace(const char *given)
+// A network namespace with only a loopback device.
+static void make_namespace(void)
 {
     struct ifreq request = {.ifr_name = "lo"};
     struct sockaddr_in public = address_of("203.0.113.5", 0);
-    int pipes[2];
-    char byte;
-    pid_t pid;
     int fd;
 
-    if (unshare(CLONE_NEWNET) || (fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0 || pipe(pipes))
+    if (unshare(CLONE_NEWNET) || (fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
         die("unshare");
     request.ifr_flags = IFF_UP | IFF_RUNNING;
     if (ioctl(fd, SIOCSIFFLAGS, &request))
@@ -272,6 +269,18 @@ static pid_t begin_namespace(const char *given)
     if (ioctl(fd, SIOCSIFADDR, &request))
         die("loopback address");
     close(fd);
+}
+
+// The same with the server in it.
+static pid_t begin_namespace(const char *given)
+{
+    int pipes[2];
+    char byte;
+    pid_t pid;
+
+    make_namespace();
+    if (pipe(pipes))
+        die("pipe");
     pid = fork();
     if (pid < 0)
         die("fork");
@@ -288,8 +297,9 @@ static pid_t begin_namespace(const char *given)
 
 // ---- clients
 
-// Asks by UDP, unconnected, and waits for the answer with the right number and name; its flags. -1 when none comes.
-static int ask(const char *name, unsigned type, unsigned id)
+// Asks by UDP, unconnected, and waits for the answer with the right number and name; its flags. -1 when none comes. `room` is
+// what it says it can take, 0 for nothing.
+static int ask_with(const char *name, unsigned type, unsigned id, unsigned room)
 {
     static struct message m;
     struct sockaddr_in server = address_of(server_address, 53);
@@ -303,6 +313,14 @@ static int ask(const char *name, unsigned type, unsigned id)
         patience = (struct timeval){.tv_usec = 1000};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     begin(&m, id, 0x0100, 0, name, type);
+    if (room) {
+        m.bytes[11] = 1; // an additional record: EDNS
+        put_name(&m, "");
+        put16(&m, 41);
+        put16(&m, room);
+        put32(&m, 0);
+        put16(&m, 0);
+    }
     if (sendto(fd, m.bytes, m.size, 0, (struct sockaddr *)&server, sizeof server) != (ssize_t)m.size)
         die("ask");
     for (;;) {
@@ -324,6 +342,11 @@ static int ask(const char *name, unsigned type, unsigned id)
     return answer[2] << 8 | answer[3];
 }
 
+static int ask(const char *name, unsigned type, unsigned id)
+{
+    return ask_with(name, type, id, 0);
+}
+
 // Two questions in one segment.
 static void ask_by_stream(const char *first, const char *second)
 {
@@ -341,7 +364,8 @@ static void ask_by_stream(const char *first, const char *second)
         memcpy(bytes + size, m.bytes, m.size);
         size += m.size;
     }
-    if (connect(fd, (struct sockaddr *)&server, sizeof server) || write(fd, bytes, size) != (ssize_t)size)
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) || write(fd, bytes, size) != (ssize_t)size ||
+        shutdown(fd, SHUT_WR))
         die("ask by TCP");
     while ((got = read(fd, answers, sizeof answers)) > 0)
         ;
@@ -536,6 +560,55 @@ int run_named(int argc, char *const argv[])
         _exit(0);
     }
     must(reap(other) == 0, "another namespace");
+    kill(service, SIGKILL);
+    kill(server, SIGKILL);
+    reap(service);
+    reap(server);
+    return 0;
+}
+
+static bool resolver_listens(void)
+{
+    char text[8192];
+    int fd = open("/proc/self/net/udp", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+    close(fd);
+    if (size < 0)
+        return false;
+    text[size] = 0;
+    return strstr(text, "3500007F:0035") != NULL; // 127.0.0.53:53
+}
+
+// resolver DNSMASQ CONFIGURATION: every kind of answer by a real server, and what two of them lead to.
+int run_resolver(int argc, char *const argv[])
+{
+    char *words[] = {argv[0], "-k", "-C", argc == 2 ? argv[1] : NULL, NULL};
+    pid_t server, service;
+    int tries = 0, flags;
+
+    must(argc == 2, "arguments");
+    make_namespace();
+    server = spawn(argv[0], words);
+    while (!resolver_listens()) {
+        must(++tries < 3000 && waitpid(server, NULL, WNOHANG) == 0, "the resolver does not listen");
+        usleep(10000);
+    }
+    service = begin_service();
+    say("pid %d\n", getpid());
+    for (int i = 0; i < 2; i++)
+        must((ask(i ? "shared.test" : "plain.test", TYPE_A, 1 + (unsigned)i) & 0xf) == 0, "plain.test");
+    dial("127.1.0.10", "", 0); // which has both names
+    must((ask("six.test", TYPE_AAAA, 3) & 0xf) == 0, "six.test");
+    must((ask("chain.test", TYPE_A, 4) & 0xf) == 0, "chain.test");
+    dial("127.1.0.11", "", 0);
+    must((ask_with("many.test", TYPE_A, 5, 4096) & (TRUNCATED | 0xf)) == 0, "many.test");
+    flags = ask("big.test", TYPE_A, 6);
+    must(flags >= 0 && flags & TRUNCATED, "big.test");
+    ask_by_stream("big.test", "plain.test");
+    must((ask("none.test", TYPE_A, 7) & 0xf) == 3, "none.test");
+    must((ask("zero.test", TYPE_A, 8) & 0xf) == 0, "zero.test");
+    dial("127.1.0.14", "", 0);
     kill(service, SIGKILL);
     kill(server, SIGKILL);
     reap(service);
