@@ -25,7 +25,7 @@ let allTests: [Test] = [
     existingTests,
     endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, translationTests,
     nodeTests,
-    datagramTests, unsentTests, baselineTests, connectionFilterTests, handedTests,
+    datagramTests, unsentTests, floodTests, baselineTests, connectionFilterTests, handedTests,
     dropTests, rawSocketTests, unixTests,
     nameTests, resolverTests,
     refusalTests, fieldTests,

@@ -230,6 +230,36 @@ int run_unsent(int argc, char *const argv[])
     _exit(0);
 }
 
+// flood COUNT MILLISECONDS: so many flows at once, in the middle of which processes begin. After that time each of those sends
+// one datagram.
+int run_flood(int argc, char *const argv[])
+{
+    int go[2];
+    char byte;
+
+    check(argc == 2 && pipe(go) == 0, "arguments");
+    make_network();
+    int file = datagram('4');
+    for (int i = 0; i < atoi(argv[0]); i++) {
+        send_to(file, '4', (uint16_t)(10000 + i), 1);
+        if (i % 100 || i >= 1000 || fork_named("late") != 0)
+            continue;
+        close(go[1]);
+        check(read(go[0], &byte, 1) == 0, "wait"); // until the parent closes it
+        int own = datagram('4');
+        send_to(own, '4', (uint16_t)(9000 + i / 100), 7);
+        say("late %d %d", getpid(), 9000 + i / 100);
+        poll(NULL, 0, 300);
+        _exit(0);
+    }
+    say("over");
+    poll(NULL, 0, atoi(argv[1]));
+    close(go[1]);
+    for (int i = 0; i < 10; i++)
+        check(wait(NULL) > 0, "wait");
+    _exit(0);
+}
+
 // datagram-owners: flows of a socket that is inherited, of one that goes idle, of one that only receives, and of two that have
 // the same port one after the other.
 int run_datagram_owners(int argc, char *const argv[])

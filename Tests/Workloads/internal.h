@@ -30,7 +30,7 @@ workload run_exit, run_program, run_sleep, run_each, run_exec, run_arguments, ru
     run_calls, run_abis, run_ring, run_ring_polled, run_ring_sockets, run_handed, run_takes_over, run_security, run_kills, run_signal, run_consume,
     run_wait_for_input, run_killed_in_call, run_many_calls, run_counted_calls,
     run_connections, run_networks, run_unheard, run_unanswered, run_early, run_endings, run_ways, run_standing, run_service,
-    run_translated, run_node, run_unsent, run_resolver, run_datagrams, run_datagram_ways, run_datagram_owners, run_places,
+    run_translated, run_node, run_unsent, run_flood, run_resolver, run_datagrams, run_datagram_ways, run_datagram_owners, run_places,
     run_names, run_named, run_dial, run_drops, run_drop_ports, run_drop_stream, run_drop_rules,
     run_raw_sockets, run_raw_standing, run_ring_socket, run_unix, run_unix_traffic,
     run_unix_standing, run_ring_unix;

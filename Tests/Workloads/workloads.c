@@ -64,6 +64,7 @@ static const struct {
     {"translated", run_translated},
     {"node", run_node},
     {"unsent", run_unsent},
+    {"flood", run_flood},
     {"resolver", run_resolver},
     {"datagrams", run_datagrams},
     {"datagram-ways", run_datagram_ways},
