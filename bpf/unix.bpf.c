@@ -211,13 +211,41 @@ int unix_dgram_sent(__u64 *context)
     return count_sent(BPF_CORE_READ(socket, sk), (int)context[3]);
 }
 
+// unix_stream_recvmsg(socket, message, size, flags)
+SEC("fexit")
+int unix_stream_received(__u64 *context)
+{
+    struct socket *socket = pointer_argument(context, 0);
+
+    return count_read(BPF_CORE_READ(socket, sk), (int)context[3], (int)context[4]);
+}
+
+// unix_stream_splice_read(socket, offset, pipe, size, flags)
+SEC("fexit")
+int unix_stream_spliced(__u64 *context)
+{
+    struct socket *socket = pointer_argument(context, 0);
+
+    return count_read(BPF_CORE_READ(socket, sk), 0, (long)context[5]);
+}
+
+// unix_seqpacket_recvmsg(socket, message, size, flags), which may have the next one in it
+SEC("fexit")
+int unix_packet_received(__u64 *context)
+{
+    struct socket *socket = pointer_argument(context, 0);
+
+    return count_read(BPF_CORE_READ(socket, sk), (int)context[3], (int)context[4]);
+}
+
 // unix_dgram_recvmsg(socket, message, size, flags)
 SEC("fexit")
 int unix_dgram_received(__u64 *context)
 {
     struct socket *socket = pointer_argument(context, 0);
+    struct sock *sk = BPF_CORE_READ(socket, sk);
 
-    return count_received(BPF_CORE_READ(socket, sk), (int)context[3], (int)context[4]);
+    return type_of(sk) == SOCK_DGRAM ? count_read(sk, (int)context[3], (int)context[4]) : 0;
 }
 
 // unix_release_sock(sock, is waiting to be accepted)
@@ -248,7 +276,7 @@ int unix_length_received(__u64 *context)
 
     if (sk->__sk_common.skc_family != AF_UNIX)
         return 0;
-    return count_received(pointer_argument(context, 0), (int)context[2], (int)context[1]);
+    return count_read(pointer_argument(context, 0), (int)context[2], (int)context[1]);
 }
 
 struct close_entry {
@@ -397,6 +425,7 @@ int unix_seen(struct bpf_iter__bpf_map_elem *context)
         return 0;
     if (end->record.task.pid) {
         __builtin_memcpy(&record, &end->record, sizeof(record));
+        set_received(&record, end);
         record.header.time = bpf_ktime_get_boot_ns();
         record.header.flags |= gone ? WIRE_UNIX_NO_END : *look;
         record.operation = gone ? WIRE_UNIX_CLOSE : WIRE_UNIX_OPEN;

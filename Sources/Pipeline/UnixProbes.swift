@@ -7,7 +7,7 @@ internal import CWire
 /// The programs that see UNIX sockets: calls on them, and what goes through them until their end. Their records go into the
 /// ring of `TCPProbes`.
 struct UnixProbes: ~Copyable {
-    private let links: InlineArray<12, BPFLink?>
+    private let links: InlineArray<14, BPFLink?>
     private let object: BPFObject
     private let polls: Bool
 
@@ -49,7 +49,7 @@ struct UnixProbes: ~Copyable {
         let counters = hook.countsByTracepoint ? Self.counters : []
         for program in Self.counters { try object.setEnabled(hook.countsByTracepoint, program: program) }
         try object.load()
-        var links = InlineArray<12, BPFLink?> { _ in nil }
+        var links = InlineArray<14, BPFLink?> { _ in nil }
         do throws(BPFError) {
             // What counts first: a socket that is seen to begin has it.
             for (index, program) in (counters + hook.functions.keys.sorted()).enumerated() {
@@ -117,7 +117,8 @@ extension HostCheck {
         var countsBy: String? {
             switch self {
             case .functions(let functions):
-                "fexit/unix_stream_sendmsg, _dgram_sendmsg, _dgram_recvmsg"
+                "fexit/unix_stream_sendmsg, _dgram_sendmsg, _stream_recvmsg, _dgram_recvmsg, _seqpacket_recvmsg, "
+                    + "_stream_splice_read"
                     + (functions["unix_page_sent"] == nil ? "" : ", _stream_sendpage")
             case .tracepoint(let counts): counts ? "tp_btf/sock_send_length, sock_recv_length" : nil
             case .none: nil
@@ -157,7 +158,9 @@ extension HostCheck {
         "unix_accepted": "unix_accept", "unix_listened": "unix_listen", "unix_bound": "unix_bind",
         "unix_paired": "unix_socketpair", "unix_stream_sent": "unix_stream_sendmsg",
         "unix_dgram_sent": "unix_dgram_sendmsg", "unix_dgram_received": "unix_dgram_recvmsg",
-        "unix_page_sent": "unix_stream_sendpage", "unix_released": "unix_release_sock",
+        "unix_stream_received": "unix_stream_recvmsg", "unix_stream_spliced": "unix_stream_splice_read",
+        "unix_packet_received": "unix_seqpacket_recvmsg", "unix_page_sent": "unix_stream_sendpage",
+        "unix_released": "unix_release_sock",
     ]
 
     mutating func unixHook() -> UnixHook {

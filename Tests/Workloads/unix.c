@@ -169,13 +169,13 @@ int run_unix_traffic(int argc, char *const argv[])
 {
     char bytes[200] = {0}, byte = 0;
     struct sockaddr_un reply = in_directory("c");
-    int go[2], pair[2];
+    int go[2], sent[2], pair[2];
 
     check(argc == 1 && chdir(argv[0]) == 0, "directory");
     make_network();
     prctl(PR_SET_NAME, "server");
     int streams = wait_at(SOCK_STREAM, "s"), packets = wait_at(SOCK_SEQPACKET, "q"), grams = wait_at(SOCK_DGRAM, "d");
-    check(pipe(go) == 0, "pipe");
+    check(pipe(go) == 0 && pipe(sent) == 0, "pipe");
 
     pid_t client = fork_named("client");
     if (client == 0) {
@@ -198,7 +198,8 @@ int run_unix_traffic(int argc, char *const argv[])
         close(file);
 
         file = reach(SOCK_STREAM, "s"); // nobody reads what is sent
-        check(send(file, bytes, 50, 0) == 50 && read(go[0], &byte, 1) == 1, "send");
+        check(send(file, bytes, 50, 0) == 50, "send");
+        check(write(sent[1], &byte, 1) == 1 && read(go[0], &byte, 1) == 1, "wait");
         close(file);
         file = reach(SOCK_STREAM, "s"); // it is accepted when it is over
         check(send(file, bytes, 9, 0) == 9, "send");
@@ -217,7 +218,7 @@ int run_unix_traffic(int argc, char *const argv[])
     for (int i = 0; i < 2; i++)
         check(sendto(grams, bytes, 7, 0, (struct sockaddr *)&reply, sizeof reply) == 7, "datagram back");
     file = next_of(streams);
-    check(recv(file, bytes, 1, MSG_PEEK) == 1, "peek");
+    check(read(sent[0], &byte, 1) == 1 && recv(file, bytes, 1, MSG_PEEK) == 1, "peek");
     close(file);
     check(write(go[1], &byte, 1) == 1 && reap(client) == 0, "the client failed");
     file = next_of(streams);

@@ -3,8 +3,9 @@
 // What is remembered of each end of a UNIX connection, and of each socket that waits for one: whose it is, and what went
 // through it.
 //
-// Bytes of a stream are counted when they are sent, for both ends: at that moment the kernel puts them into the other
-// one's queue. A datagram may come from anywhere, so that one is counted when it is read.
+// What is sent through a connection is counted for both ends, as it is then in the other one's queue, read or not. But the
+// other one may have read it, and be closed, before the function that sends has returned; so what is read is counted too,
+// and what arrived is the greater of both. A datagram may come from anywhere: of these only what is read is counted.
 #ifndef UNIX_END_H
 #define UNIX_END_H
 
@@ -19,6 +20,8 @@ struct end {
     __u64 start;
     __u64 inode; // an address is used again; 0 while it waits to be accepted
     __u64 other; // where it waits: who connected
+    __u64 read;  // bytes
+    __u64 packets_read;
 };
 
 struct {
@@ -41,9 +44,19 @@ static __always_inline void forget(__u64 key)
     bpf_map_delete_elem(&ends, &key);
 }
 
+static __always_inline void set_received(struct wire_unix *record, const struct end *end)
+{
+    if (record->received < end->read)
+        record->received = end->read;
+    if (record->packets_received < end->packets_read)
+        record->packets_received = end->packets_read;
+}
+
 static __always_inline void tell_close(struct end *end)
 {
     struct wire_unix *record = &end->record;
+
+    set_received(record, end);
 
     record->header.time = bpf_ktime_get_boot_ns();
     record->operation = WIRE_UNIX_CLOSE;
@@ -140,17 +153,21 @@ static __always_inline int count_sent(struct sock *sk, long result)
     return 0;
 }
 
-static __always_inline int count_received(struct sock *sk, int flags, long result)
+static __always_inline int count_read(struct sock *sk, int flags, long result)
 {
     struct end *end;
+    __u32 type;
 
-    if (result < 0 || flags & MSG_PEEK || type_of(sk) != SOCK_DGRAM)
+    if (result < 0 || flags & MSG_PEEK)
         return 0;
     end = end_of((__u64)sk);
-    if (end && is_of(end, sk)) {
-        __atomic_fetch_add(&end->record.received, result, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&end->record.packets_received, 1, __ATOMIC_RELAXED);
-    }
+    if (!end || !is_of(end, sk))
+        return 0;
+    type = type_of(sk);
+    __atomic_fetch_add(&end->read, result, __ATOMIC_RELAXED);
+    // Nothing but the end of a connection is 0 bytes long.
+    if (type == SOCK_DGRAM || (type != SOCK_STREAM && result))
+        __atomic_fetch_add(&end->packets_read, 1, __ATOMIC_RELAXED);
     return 0;
 }
 
