@@ -114,7 +114,7 @@ static __always_inline int on_fork(__u64 *context)
         __u32 marks = scope_marks(task->tgid);
 
         if (marks)
-            scope_set_marks(child->tgid, marks);
+            scope_set_marks(child->tgid, marks & ~WIRE_TASK_STARTING);
     }
     if (task->tgid == config.own_pid || !in_scope(child, child->tgid, 1))
         return 0;

@@ -102,6 +102,10 @@ package struct Enricher {
             let fact = NetworkFact.drop(drop, reason: drop.reason.flatMap { lookups.dropReason($0) })
             return event(.drop, of: fact, drop.hasOwner ? drop.task : nil, time: drop.time, hook: "tp_btf/kfree_skb")
         case .unix(let unix): return event(for: unix)
+        case .file(let file):
+            return event(
+                .file(file.operation), time: file.time, tree.acting(file.task), task: file.task, file: FileFact(file),
+                hook: nil)
         case .rawSocket(let socket):
             return event(
                 socket.isEarlier ? .open : .rawSocket, of: .rawSocket(socket), socket.task, time: socket.time, hook: nil
@@ -233,7 +237,7 @@ package struct Enricher {
         _ action: Event.Action, time: UInt64, _ process: Process, _ record: ProcessRecord? = nil,
         task: wire_task? = nil, call: SyscallRecord? = nil, signal: wire_signal? = nil,
         connection: ConnectionRecord? = nil, names: NameFacts? = nil, fact: NetworkFact? = nil,
-        place: AddressClass? = nil,
+        file: FileFact? = nil, place: AddressClass? = nil,
         target: Event.Target? = nil, hook: StaticString?
     ) -> Event {
         let task = task ?? process.task
@@ -248,7 +252,7 @@ package struct Enricher {
         let cgroup = cgroups.path(of: task.cgroup)
         return Event(
             action, time: time, process: process, task: task, record: record, call: call, signal: signal,
-            connection: connection, names: names, fact: fact, place: place, target: target,
+            connection: connection, names: names, fact: fact, file: file, place: place, target: target,
             userName: name, cgroup: cgroup,
             workload: workload(of: process, in: task.cgroup, path: cgroup, now: time),
             lineage: tree.lineage(of: process), hook: hook,

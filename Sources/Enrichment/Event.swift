@@ -30,6 +30,7 @@ package struct Event {
         case tlsClientHello
         case drop
         case rawSocket
+        case file(FileOperation)
         /// A row of a summary: not something that happened, but numbers of what did.
         case summary
         case loss
@@ -53,6 +54,7 @@ package struct Event {
     /// What class the other side's address is of; `nil` where nobody has looked.
     private let place: AddressClass?
     package let fact: NetworkFact?
+    package let file: FileFact?
     /// Whom it was done to.
     package let target: Target?
     package let userName: Bytes?
@@ -90,7 +92,7 @@ package struct Event {
     package init(
         _ action: Action, time: UInt64, process: Process?, task: wire_task? = nil, record: ProcessRecord? = nil,
         call: SyscallRecord? = nil, signal: wire_signal? = nil, connection: ConnectionRecord? = nil,
-        names: NameFacts? = nil, fact: NetworkFact? = nil, place: AddressClass? = nil,
+        names: NameFacts? = nil, fact: NetworkFact? = nil, file: FileFact? = nil, place: AddressClass? = nil,
         target: Target? = nil, userName: Bytes? = nil,
         cgroup: Bytes? = nil, workload: Workload? = nil, lineage: Lineage = .none,
         lost: [(name: String, count: UInt64)] = [],
@@ -110,6 +112,7 @@ package struct Event {
         self.names = names
         self.place = place
         self.fact = fact
+        self.file = file
         self.target = target
         self.userName = userName
         self.cgroup = cgroup
@@ -131,12 +134,12 @@ package struct Event {
 
     /// The value of a field, `.absent` where it is not known or does not apply.
     package func value(of field: Field) -> FieldValue {
-        if let value = fact?.value(of: field) { return value }
+        if let value = fact?.value(of: field) ?? file?.value(of: field) { return value }
         if process == nil { return valueWithoutProcess(of: field) }
         return switch field {
         case .timestamp: .time(host.realtime(time))
         case .eventKind: .word("event")
-        case .eventCategory: .words([isNetwork ? "network" : call?.category ?? "process"])
+        case .eventCategory: .words([isNetwork ? "network" : file != nil ? "file" : call?.category ?? "process"])
         case .eventType: .words(eventType)
         case .eventAction: .word(actionName)
         case .eventOutcome: outcome.map { .word($0) } ?? .absent
@@ -204,7 +207,7 @@ package struct Event {
         case .ebpfguardExecPath: failure.map(Self.execPath) ?? .absent
         case .ebpfguardExecArgs: .init(failure?.arguments)
         case .ebpfguardExecArgsTruncated: failure?.has(WIRE_PROCESS_EXEC_ARGS_CUT) == true ? .bool(true) : .absent
-        case .ebpfguardHostPath: executable.map(Self.hostPath) ?? .absent
+        case .ebpfguardHostPath: executable.map { .init(hostPath: $0) } ?? .absent
         case .ebpfguardCgroupID: .identifier(task.cgroup & ~WIRE_CGROUP_V1)
         case .ebpfguardSignal: (signal?.signal ?? exitSignal).flatMap(signalName).map { .word($0) } ?? .absent
         case .ebpfguardSignalResult: signal.flatMap { signalResult($0.result) }.map { .word($0) } ?? .absent
@@ -222,8 +225,11 @@ package struct Event {
             .summaryFailures, .summaryExits, .summaryFailedExits, .summaryKilled, .summaryRunning,
             .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .summaryConnects, .summaryFailedConnects,
             .summaryAccepts, .summaryCloses, .summaryOpen, .summarySentBytes, .summaryReceivedBytes, .summaryAddresses,
+            .summaryOpens, .summaryCreations, .summaryFailedOperations,
             .ebpfguardLost, .networkIANANumber, .ebpfguardDropReason, .ebpfguardDropCount, .ebpfguardSocketFamily,
-            .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress:
+            .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress, .fileType,
+            .fileMode,
+            .fileInode, .fileDevice, .fileOpenFlags, .ebpfguardFileMarks:
             .absent
         }
     }
@@ -305,6 +311,7 @@ package struct Event {
         case .tlsClientHello: "tls_client_hello"
         case .drop: "drop"
         case .rawSocket: "raw_socket"
+        case .file(let operation): operation.name
         case .summary: "summary"
         case .loss: "loss"
         }
@@ -317,6 +324,7 @@ package struct Event {
         case .exit: ["end"]
         case .existing, .open, .syscall, .signal, .drop, .rawSocket, .summary, .loss: ["info"]
         case .oom: ["end"]
+        case .file(let operation): operation.types
         case .connect, .accept, .udp: ["connection", "start"]
         case .listen: ["start"]
         case .dnsQuery, .dnsAnswer, .tlsClientHello: ["protocol", "info"]
@@ -327,6 +335,7 @@ package struct Event {
     private var outcome: StaticString? {
         if let fact { return fact.outcome }
         return switch action {
+        case .file: error == nil ? "success" : "failure"
         case .exec: "success"
         case .execFailed: "failure"
         case .syscall: call?.result.map { _ in error == nil ? "success" : "failure" }
@@ -356,7 +365,7 @@ package struct Event {
     private var failure: ProcessRecord? { action == .execFailed ? record : nil }
 
     /// The positive errno of what failed.
-    private var error: Int32? { failure?.fixed.error ?? call?.error ?? connection?.error ?? fact?.error }
+    private var error: Int32? { failure?.fixed.error ?? call?.error ?? connection?.error ?? fact?.error ?? file?.error }
 
     /// Nanoseconds.
     private var duration: UInt64? {
@@ -372,7 +381,7 @@ package struct Event {
 
     /// The thread that acted, when it was not the first.
     private var otherThread: UInt32? {
-        if call != nil || signal != nil || isNetwork { return task.tid == task.pid ? nil : task.tid }
+        if call != nil || signal != nil || isNetwork || file != nil { return task.tid == task.pid ? nil : task.tid }
         guard action == .exec, let thread = record?.fixed.old_tid, thread != 0 else { return nil }
         return thread
     }
@@ -399,16 +408,6 @@ package struct Event {
         return .joinedPath(directory: base, record.execPath)
     }
 
-    private static func hostPath(_ path: WalkedPath) -> FieldValue {
-        guard path.hasHostPart else { return .absent }
-        var bytes: [UInt8] = []
-        path.forEachHostComponent { range in
-            bytes.append(UInt8(ascii: "/"))
-            bytes.append(contentsOf: path.bytes.storage[range])
-        }
-        return .text(Bytes(bytes))
-    }
-
     private static func terminal(_ record: ProcessRecord) -> FieldValue {
         guard record.fixed.tty_major != 0, record.fixed.tty.0 != 0 else { return .absent }
         return .terminal(driver: CommandName(record.fixed.tty), number: record.fixed.tty_index)
@@ -422,6 +421,20 @@ extension FieldValue {
 
     init(_ text: Bytes?) {
         self = text.map { .text($0) } ?? .absent
+    }
+
+    /// From the root of the mount namespace, where that is above the process's own.
+    init(hostPath path: WalkedPath) {
+        guard path.hasHostPart else {
+            self = .absent
+            return
+        }
+        var bytes: [UInt8] = []
+        path.forEachHostComponent { range in
+            bytes.append(UInt8(ascii: "/"))
+            bytes.append(contentsOf: path.bytes.storage[range])
+        }
+        self = .text(Bytes(bytes))
     }
 
     init(_ list: TextList?) {

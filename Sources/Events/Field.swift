@@ -17,7 +17,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case userID, userName, userAuditID, groupID
     case containerID, containerName, containerImageName, containerRuntime, containerLabels
     case kubernetesNamespaceName, kubernetesPodName, kubernetesPodUID, kubernetesContainerName, kubernetesNodeName
-    case filePath
+    case filePath, fileType, fileMode, fileInode, fileDevice, fileOpenFlags
     case sourceIP, sourcePort, sourceBytes, sourcePackets
     case destinationAddress, destinationIP, destinationPort, destinationBytes, destinationPackets, destinationNatIP,
         destinationNatPort,
@@ -38,6 +38,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case ebpfguardNewListener, ebpfguardFirstSeen
     case ebpfguardDropReason, ebpfguardDropCount
     case ebpfguardSocketFamily, ebpfguardSocketType, ebpfguardSocketProtocol, ebpfguardSocketPair
+    case ebpfguardFileMarks
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -48,6 +49,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case summarySignals
     case summaryConnects, summaryFailedConnects, summaryAccepts, summaryCloses, summaryOpen, summarySentBytes,
         summaryReceivedBytes, summaryAddresses
+    case summaryOpens, summaryCreations, summaryFailedOperations
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.
@@ -80,14 +82,20 @@ package enum Field: Int, CaseIterable, Sendable {
     private static let table: [Description] = [
         .init("@timestamp", .time, "when it happened, UTC"),
         .init("event.kind", .text, "event, metric for a row of a summary, or pipeline_error for losses"),
-        .init("event.category", .textList, "process or network; for system calls also file"),
-        .init("event.type", .textList, "start, end or info; with connection for connections, protocol for DNS and TLS"),
+        .init("event.category", .textList, "process, network or file"),
+        .init(
+            "event.type", .textList,
+            "start, end or info; with connection for connections, protocol for DNS and TLS; access or creation of files"
+        ),
         .init(
             "event.action", .text,
             "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, connect, "
-                + "accept, listen, close, dns_query, dns_answer, tls_client_hello, drop, raw_socket, summary or loss"
+                + "accept, listen, close, dns_query, dns_answer, tls_client_hello, drop, raw_socket, open, create, "
+                + "summary or loss"
         ),
-        .init("event.outcome", .text, "success or failure of an exec, a system call, a connection, a question"),
+        .init(
+            "event.outcome", .text,
+            "success or failure of an exec, a system call, a connection, a question, a file's use"),
         .init(
             "event.duration", .number,
             "nanoseconds: how long the process lived (exit), the call took (syscall), it took to connect, it waited "
@@ -137,7 +145,12 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("k8s.pod.uid", .text, "uid of the pod; of a static pod, the hash of its manifest"),
         .init("k8s.container.name", .text, "name of the container in its pod; the pause container has none"),
         .init("k8s.node.name", .text, "name of the node in its cluster, for events of pods"),
-        .init("file.path", .text, "absolute path that a system call was given"),
+        .init("file.path", .text, "absolute path of the file, as the process sees it; that a system call was given"),
+        .init("file.type", .text, "file, dir, symlink, fifo, socket, char_device or block_device"),
+        .init("file.mode", .text, "permissions in octal, such as 0644"),
+        .init("file.inode", .text, "number of the file in its file system"),
+        .init("file.device", .text, "major and minor number of its file system's device, such as 8:1"),
+        .init("file.open_flags", .textList, "O_RDONLY, O_CREAT and so on: how it was opened"),
         .init("source.ip", .address, "address of who asked for the connection"),
         .init("source.port", .number, "port of who asked for the connection"),
         .init("source.bytes", .number, "bytes that who asked for the connection has sent, each counted once"),
@@ -178,7 +191,8 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.exec_path", .text, "program that a failed exec asked for"),
         .init("ebpfguard.exec_args", .textList, "arguments that a failed exec asked for"),
         .init("ebpfguard.exec_args_truncated", .boolean, "true when a failed exec asked for more than is shown"),
-        .init("ebpfguard.host_path", .text, "executable as the host sees it, where that differs (chroot)"),
+        .init(
+            "ebpfguard.host_path", .text, "executable, or the file, as the host sees it, where that differs (chroot)"),
         .init("ebpfguard.cgroup_id", .text, "id of the cgroup in its hierarchy"),
         .init(
             "ebpfguard.signal", .text, "name of process.exit_signal, or of the signal that was sent, such as SIGKILL"),
@@ -223,6 +237,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.socket_type", .text, "stream, dgram, seqpacket, raw: the type of a raw or UNIX socket"),
         .init("ebpfguard.socket_protocol", .text, "EtherType of a packet socket, 0x0003 for all"),
         .init("ebpfguard.socket_pair", .boolean, "true of UNIX sockets that socketpair(2) has made and connected"),
+        .init(
+            "ebpfguard.file.marks", .textList,
+            "exec, as_asked, by_handle, tmpfile, deleted, upper_layer: what is unusual about the file or its path"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),
@@ -262,6 +279,9 @@ package enum Field: Int, CaseIterable, Sendable {
             "ebpfguard.summary.received_bytes", .number,
             "bytes that this side has received in those that ended or are open"),
         .init("ebpfguard.summary.addresses", .number, "addresses on the other side of all these connections"),
+        .init("ebpfguard.summary.opens", .number, "files that were opened"),
+        .init("ebpfguard.summary.creations", .number, "files that were created"),
+        .init("ebpfguard.summary.failed_operations", .number, "what was tried with files and failed"),
         .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
     ]
 

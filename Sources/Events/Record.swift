@@ -25,6 +25,7 @@ package enum Record {
     case drop(DropRecord)
     case rawSocket(RawSocketRecord)
     case unix(UnixRecord)
+    case file(FileRecord)
 
     /// When a record was made, by its header; 0 when it has none.
     package static func time(of span: RawSpan) -> UInt64 { (try? span.load(wire_header.self))?.time ?? 0 }
@@ -34,7 +35,7 @@ package enum Record {
         guard let header = try? span.load(wire_header.self) else { return false }
         let kinds = [
             WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE, WIRE_SOCKET,
-            WIRE_MESSAGE, WIRE_UDP, WIRE_DROP, WIRE_RAW_SOCKET, WIRE_UNIX,
+            WIRE_MESSAGE, WIRE_UDP, WIRE_DROP, WIRE_RAW_SOCKET, WIRE_UNIX, WIRE_FILE,
         ]
         return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
@@ -84,6 +85,8 @@ package enum Record {
             self = .rawSocket(RawSocketRecord(try span.load(wire_raw_socket.self)))
         case WIRE_UNIX.rawValue:
             self = .unix(try UnixRecord(decoding: span))
+        case WIRE_FILE.rawValue:
+            self = .file(try FileRecord(decoding: span))
         default:
             throw .unknownKind(header.kind)
         }

@@ -41,7 +41,7 @@ package struct HostCheck: ~Copyable {
             types,
             functions: Set(Self.execFunctions.values).union(Self.connectionFunctions.values)
                 .union(Self.bindFunctions.values).union(Self.sendFunctions.values).union([Self.rawSocketFunction])
-                .union(Self.unixFunctions.values))
+                .union(Self.unixFunctions.values).union(Self.openFunctions).union(Self.handleFunctions.values))
     }
 
     /// Every program that sees failed execs, by whatever hook.
@@ -121,12 +121,16 @@ package struct HostCheck: ~Copyable {
             switch command {
             case .trace: "see failed execs"
             case .watchNet: "see accepts, and calls that fail at once"
+            case .watchFiles: "see files that are opened, those of io_uring and exec too"
             }
-        add(.tracing, "see exec, fork and exit" + (command == .watchNet ? ", and connections" : ""), required: true)
+        let also = [.watchNet: ", and connections", .watchFiles: ", and system calls where fexit is refused"][command]
+        add(.tracing, "see exec, fork and exit" + (also ?? ""), required: true)
         add(.taskIterator, "find the processes that are already there", required: true)
         add(.functionEntry, "\(returns), at no cost to other system calls")
-        add(.tracepoint, "\(returns) where fexit is refused")
-        add(.taskRegisters, "\(returns) where fexit is refused")
+        if command != .watchFiles {
+            add(.tracepoint, "\(returns) where fexit is refused")
+            add(.taskRegisters, "\(returns) where fexit is refused")
+        }
         add(.statistics, "measure the cost that each run reports")
         for feature in [Feature.kprobe, .securityModule, .cgroupHooks] {
             add(feature, "not needed by \(command.name)")

@@ -143,7 +143,7 @@ struct ProcessProbes: ~Copyable {
     private static let scratchSlots: UInt32 = 4
 
     /// From /sys/devices/system/cpu/possible: "0-7" or "0,2-3". CPU numbers index the scratch map, so the highest counts.
-    private static func possibleCPUs() -> UInt32 {
+    static func possibleCPUs() -> UInt32 {
         let text = readText("/sys/devices/system/cpu/possible") ?? ""
         let numbers = text.split(whereSeparator: { !$0.isNumber }).compactMap { UInt32($0) }
         return (numbers.max() ?? 1023) + 1

@@ -198,6 +198,7 @@ private struct Replay: ~Copyable {
         case .connection, .message, .rawSocket: return options.command == .watchNet
         case .drop: return options.drops
         case .unix: return options.unix
+        case .file: return options.command == .watchFiles
         default: return true
         }
     }

@@ -91,7 +91,7 @@ struct Sink: ~Copyable {
                 form = .fields(renderer)
             } else {
                 let wide = options.format == .wide
-                header = hasHeader ? TextRenderer.header(wide: wide, network: options.command == .watchNet) : nil
+                header = hasHeader ? options.command.header(wide: wide) : nil
                 form = .text(
                     TextRenderer(
                         options: .init(
@@ -244,6 +244,17 @@ struct Sink: ~Copyable {
     }
 }
 
+extension WatchCommand {
+    /// The line above the first event.
+    fileprivate func header(wide: Bool) -> String {
+        switch self {
+        case .trace: TextRenderer.header(wide: wide)
+        case .watchNet: TextRenderer.header(wide: wide, network: true)
+        case .watchFiles: TextRenderer.filesHeader
+        }
+    }
+}
+
 extension TraceKind {
     /// `nil` for what is shown whatever was chosen.
     fileprivate init?(_ event: Event) {
@@ -265,6 +276,8 @@ extension TraceKind {
         case .tlsClientHello: self = .tlsClientHello
         case .drop: self = .drop
         case .rawSocket: self = .rawSocket
+        case .file(.open): self = .open
+        case .file(.create): self = .create
         case .existing, .open, .summary, .loss: return nil
         }
     }

@@ -17,6 +17,7 @@ extension Trace {
                 TraceHook.network(
                     check.types, check.connectionHook(), check.bindHook(), check.sendHook(), check.rawSocketHook(),
                     check.unixHook())
+            case .watchFiles: TraceHook.files(check.fileHook())
             }
         let works = !findings.contains { $0.isRequired && !$0.support.isYes }
         var text = ""

@@ -57,6 +57,19 @@ struct TraceHook {
         ]
     }
 
+    /// All of `watch-files`.
+    static func files(_ hook: HostCheck.FileHook) -> [TraceHook] {
+        let reason = "needs fexit"
+        return [
+            TraceHook(kind: "open", subject: "files that are opened or created", hook: hook.name, reason: nil),
+            TraceHook(
+                kind: "open_io_uring", subject: "the same by io_uring", hook: hook.usesCalls ? nil : hook.name,
+                reason: reason),
+            TraceHook(
+                kind: "open_exec", subject: "the same by exec", hook: hook.usesCalls ? nil : hook.name, reason: reason),
+        ]
+    }
+
     private static func drop(_ types: KernelTypes?) -> TraceHook {
         let parameters = types?.parameterCounts(ofTracepoints: ["kfree_skb"])["kfree_skb"]
         let hook = parameters.map { $0 > 2 ? DropProbes.hook : "\(DropProbes.hook), without reasons (Linux 5.17)" }

@@ -18,6 +18,7 @@ package enum ColorChoice: String, CaseIterable, Sendable {
 package enum WatchCommand: String, Sendable {
     case trace
     case watchNet = "watch-net"
+    case watchFiles = "watch-files"
 
     /// As on the command line and in recordings.
     package var name: String { rawValue }
@@ -28,6 +29,7 @@ package enum WatchCommand: String, Sendable {
         case .trace: [.exec, .failed, .fork, .exit, .syscall, .security, .signal, .oom]
         case .watchNet:
             [.connect, .accept, .listen, .close, .udp, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket]
+        case .watchFiles: [.open, .create]
         }
     }
 
@@ -40,6 +42,8 @@ package enum WatchCommand: String, Sendable {
                 .timestamp, .eventAction, .eventOutcome, .processPID, .processName, .sourceIP, .sourcePort,
                 .destinationIP, .destinationPort,
             ]
+        case .watchFiles:
+            [.timestamp, .eventAction, .eventOutcome, .errorCode, .processPID, .processName, .filePath]
         }
     }
 
@@ -48,6 +52,7 @@ package enum WatchCommand: String, Sendable {
         switch self {
         case .trace: "programs"
         case .watchNet: "connections"
+        case .watchFiles: "files"
         }
     }
 }
@@ -61,6 +66,7 @@ package enum TraceKind: String, CaseIterable, Sendable {
     case tlsClientHello = "tls_client_hello"
     case drop
     case rawSocket = "raw_socket"
+    case open, create
 
     /// For a person, forks are noise: each program that starts was forked before.
     package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]
@@ -90,6 +96,10 @@ package struct TraceOptions: Sendable {
     package var drops = false
     /// Whether UNIX sockets are watched.
     package var unix = false
+    /// Whether only what fails is shown.
+    package var failedOnly = false
+    /// The files that are watched; `nil` for all.
+    package var paths: PathSelection?
     package var summary: SummaryOptions?
     /// Nanoseconds in which equal events are folded.
     package var dedup: UInt64?

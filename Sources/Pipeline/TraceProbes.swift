@@ -12,6 +12,7 @@ internal import Policy
 /// signals and the network where they are asked for.
 struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object, and some those of connections.
+    private let files: FileProbes?
     private let sockets: SocketProbes?
     private let udp: UDPProbes?
     private let names: NameProbes?
@@ -54,9 +55,10 @@ struct TraceProbes: ~Copyable {
         let binds = options.command == .watchNet ? check.bindHook() : .none("")
         let sends = options.command == .watchNet ? check.sendHook() : .none("")
         let sockets = SocketProbes.Hooks(raw: check.rawSocketHook(), unix: options.unix ? check.unixHook() : nil)
+        let files = options.command == .watchFiles ? check.fileHook() : nil
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try TraceProbes(options, config, types, failedExecs, connections, binds, sends, sockets)
+            return try TraceProbes(options, config, types, failedExecs, connections, binds, sends, sockets, files)
         } catch {
             throw Failure(error)
         }
@@ -65,7 +67,7 @@ struct TraceProbes: ~Copyable {
     private init(
         _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook,
         _ connections: HostCheck.ConnectionHook?, _ binds: HostCheck.BindHook, _ sends: HostCheck.SendHook,
-        _ calls: SocketProbes.Hooks
+        _ calls: SocketProbes.Hooks, _ fileHook: HostCheck.FileHook?
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
         let predicate = options.predicate
@@ -114,11 +116,18 @@ struct TraceProbes: ~Copyable {
             udp = consume datagrams
             sockets = consume others
         }
+        var files: FileProbes?
+        if let fileHook {
+            let probes = try FileProbes(
+                config, types, fileHook, sharing: processes.object, bufferSize: options.bufferSize)
+            missing += probes.missing
+            files = consume probes
+        }
         self.missing = missing
         udpIdle = options.udpIdle
         taxesSystemCalls =
             processes.taxesSystemCalls || tcp?.taxesSystemCalls == true || udp?.taxesSystemCalls == true
-            || sockets?.taxesSystemCalls == true
+            || sockets?.taxesSystemCalls == true || files?.taxesSystemCalls == true
         var hooks = processes.hooks
         if let calls = syscalls?.hooks ?? nil { hooks.append(calls) }
         if let operations = uring?.hooks { hooks.append(operations) }
@@ -127,7 +136,9 @@ struct TraceProbes: ~Copyable {
         hooks += udp?.hooks ?? []
         if names != nil { hooks.append(NameProbes.hooks) }
         hooks += sockets?.hooks ?? []
+        hooks += files?.hooks ?? []
         self.hooks = hooks
+        self.files = files
         self.sockets = sockets
         self.names = names
         self.tcp = tcp
@@ -228,6 +239,10 @@ struct TraceProbes: ~Copyable {
         }
         switch tcp {
         case .some(let tcp): return unsafe body(tcp.ring, tcp.control)
+        case .none: break
+        }
+        switch files {
+        case .some(let files): return unsafe body(files.ring, files.control)
         case .none: return nil
         }
     }
@@ -322,7 +337,7 @@ struct TraceProbes: ~Copyable {
         let others = [uring?.statistics(), signals?.statistics(), names?.statistics()]
             .reduce(0) { $0 + ($1?.recursionMisses ?? 0) }
         return processes.skipped() + (syscalls?.skipped() ?? 0) + (tcp?.skipped() ?? 0)
-            + (udp?.skipped() ?? 0) + (sockets?.skipped() ?? 0) + others
+            + (udp?.skipped() ?? 0) + (sockets?.skipped() ?? 0) + (files?.skipped() ?? 0) + others
     }
 
     /// Events that the programs did not send, because the filter rules them out.
@@ -344,7 +359,7 @@ struct TraceProbes: ~Copyable {
         var sum = ProgramStatistics()
         for part in [
             syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics(),
-            names?.statistics(), udp?.statistics(), sockets?.statistics(),
+            names?.statistics(), udp?.statistics(), sockets?.statistics(), files?.statistics(),
         ] {
             guard let part else { continue }
             sum.runs += part.runs

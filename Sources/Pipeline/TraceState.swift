@@ -19,6 +19,8 @@ struct TraceState: ~Copyable {
     private let showsProcesses: Bool
     /// Whether what is still open is told now and then.
     private let showsProgress: Bool
+    private let failedOnly: Bool
+    private let paths: PathSelection?
     /// What is shown; `nil` for all.
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
@@ -71,6 +73,8 @@ struct TraceState: ~Copyable {
         groupsByPod = options.summary?.grouping == .pod
         showsProcesses = options.command == .trace
         showsProgress = options.interval != nil
+        failedOnly = options.failedOnly
+        paths = options.paths
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(options, host: host)
@@ -106,11 +110,25 @@ struct TraceState: ~Copyable {
             if isWanted, filter?.matches({ event.value(of: $0) }) != false { sink.addOpen(event) }
         } else if event.isProgress, !showsProgress {
             return isWanted
+        } else if let file = event.file, isWanted, !selects(file) {
+            seen += 1
+            filtered += 1
         } else if showsProcesses || !event.isAboutProcess {
             if isWanted { emit(&event) } else { outOfScope += 1 }
         }
         enricher.finish(event)
         return isWanted
+    }
+
+    /// Whether the paths that were named have this file, and what became of it is asked for.
+    private func selects(_ file: FileFact) -> Bool {
+        if failedOnly, file.error == nil { return false }
+        guard let paths else { return true }
+        return switch file.path {
+        case .resolved(let path): paths.matches(path)
+        case .some(let asked): paths.matches(PathNames(asked: asked.bytes))
+        case nil: false
+        }
     }
 
     /// Names are learned from all messages, and those of processes in scope are told.
@@ -346,6 +364,7 @@ struct TraceState: ~Copyable {
             (Int(WIRE_LOSS_SOCKET.rawValue), "owner"),
             (Int(WIRE_MESSAGE.rawValue), "message"), (Int(WIRE_DROP.rawValue), "drop"),
             (Int(WIRE_RAW_SOCKET.rawValue), "raw_socket"), (Int(WIRE_UNIX.rawValue), "unix"),
+            (Int(WIRE_FILE.rawValue), "file"),
             (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
         ]
         return names.compactMap { index, name in counters[index] > 0 ? (name, counters[index]) : nil }

@@ -94,6 +94,11 @@ package struct TextRenderer {
             buffer = line.end()
             return
         }
+        if let file = event.file {
+            appendFile(event, file, to: &line)
+            buffer = line.end()
+            return
+        }
         guard let process = event.process else {
             line.write(.bad) { appendLoss(event, to: &$0) }
             buffer = line.end()
@@ -167,7 +172,7 @@ package struct TextRenderer {
                 buffer.append(" asked for memory")
             }
         case .connect, .accept, .listen, .close, .udp, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket,
-            .summary, .loss:
+            .file, .summary, .loss:
             break
         }
     }

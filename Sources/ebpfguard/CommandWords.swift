@@ -3,14 +3,16 @@
 internal import Glibc
 internal import Pipeline
 
-/// The kinds that `--events` names; `nil` when it is not given.
-func chosenKinds(_ events: [String], of command: WatchCommand) throws -> Set<TraceKind>? {
+/// The kinds that `option` names; `nil` when it is not given.
+func chosenKinds(
+    _ events: [String], of command: WatchCommand, option: String = "--events", word kindWord: String = "kind"
+) throws -> Set<TraceKind>? {
     guard !events.isEmpty else { return nil }
     var kinds: Set<TraceKind> = []
     for word in events.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
         guard let kind = TraceKind(rawValue: String(word)), command.kinds.contains(kind) else {
             let known = command.kinds.map(\.rawValue).joined(separator: ", ")
-            throw Failure(.usage, "--events: there is no kind \"\(word)\"", help: "kinds: \(known)")
+            throw Failure(.usage, "\(option): there is no \(kindWord) \"\(word)\"", help: "\(kindWord)s: \(known)")
         }
         kinds.insert(kind)
     }

@@ -16,8 +16,8 @@ struct SummaryArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What its rows are about. Default: executable; with --syscalls, syscall; of watch-net, destination.",
-            valueName: "executable|process|container|pod|user|syscall|destination|domain"))
+            "What its rows are about. Default: executable; with --syscalls, syscall; of watch-net, destination; of watch-files, path.",
+            valueName: "executable|process|container|pod|user|syscall|destination|domain|path"))
     var by: SummaryGrouping?
 
     @Option(help: ArgumentHelp("At most this many rows. Default: 20 in text, all in JSON.", valueName: "rows"))

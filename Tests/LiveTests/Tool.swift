@@ -239,6 +239,10 @@ struct Laws {
         }
         expect(event["event.kind"] == "event", "event.kind is not event")
         expect(Self.types[event.action] != nil, "an action nobody knows")
+        if event["event.category"] == ["file"], event["ebpfguard.syscall"] == nil {
+            checkFile(event)
+            return
+        }
         if event.action == "drop" {
             expect(event["event.type"] == ["info"] && event["event.category"] == ["network"], "type or category")
             expect(event["event.outcome"] == nil, "event.outcome")
@@ -314,6 +318,28 @@ struct Laws {
                 expect(nearest[key] == event["process.parent.\(key)"], "\(key) of the parent and first ancestor")
             }
         }
+    }
+
+    private mutating func checkFile(_ event: Event) {
+        func expect(_ condition: Bool, _ problem: String) {
+            if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
+        }
+        expect(event["event.type"] == [.string(Self.types[event.action] ?? "")], "event.type does not fit")
+        expect(event["event.outcome"] == (event.isFailure ? "failure" : "success"), "event.outcome")
+        expect((event["error.code"] != nil) == event.isFailure, "error.code does not fit the outcome")
+        expect((event["ebpfguard.errno"] != nil) == event.isFailure, "ebpfguard.errno does not fit the outcome")
+        expect(event.isFailure || event["file.path"]?.string?.hasPrefix("/") == true, "no absolute file.path")
+        for key in ["path", "type", "mode", "device"] { expect(event["file.\(key)"] != "", "file.\(key) is empty") }
+        for key in ["type", "mode", "inode", "device"] {
+            expect((event["file.\(key)"] == nil) == (event["file.inode"] == nil), "file.\(key) without file.inode")
+        }
+        let isOpen = event.action == "open" || event.action == "create"
+        expect((event["file.open_flags"]?.strings?.isEmpty == false) == isOpen, "file.open_flags does not fit")
+        expect(event["ebpfguard.file.marks"]?.array?.isEmpty != true, "ebpfguard.file.marks is empty")
+        let hostPath = event["ebpfguard.host_path"]
+        expect(hostPath == nil || hostPath != event["file.path"], "ebpfguard.host_path is nothing else than file.path")
+        expect(event.pid > 0 && event.pid != tool, "process.pid")
+        expect(event["process.entity_id"] != nil, "no process.entity_id")
     }
 
     private mutating func checkUnix(_ event: Event) {
@@ -422,7 +448,8 @@ struct Laws {
         "exec": "start", "fork": "start", "exit": "end", "existing": "info", "syscall": "info", "signal": "info",
         "oom": "end", "connect": "", "accept": "", "listen": "", "close": "", "udp": "", "dns_query": "",
         "dns_answer": "",
-        "tls_client_hello": "", "drop": "", "raw_socket": "", "ptrace": "info", "setuid": "info",
+        "tls_client_hello": "", "open": "access", "create": "creation", "drop": "", "raw_socket": "", "ptrace": "info",
+        "setuid": "info",
         "mount": "info", "module_load": "info", "bpf": "info",
     ]
     /// System calls: any, and those that have an action of their own.

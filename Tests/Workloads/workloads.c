@@ -84,6 +84,12 @@ static const struct {
     {"unix-traffic", run_unix_traffic},
     {"unix-standing", run_unix_standing},
     {"ring-unix", run_ring_unix},
+    {"opens", run_opens},
+    {"open-more", run_open_more},
+    {"open-deep", run_open_deep},
+    {"open-chroot", run_open_chroot},
+    {"open-many", run_open_many},
+    {"open-32", run_open_32},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

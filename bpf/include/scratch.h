@@ -8,10 +8,17 @@
 #include "wire/process.h"
 
 // Every append starts at an offset below SCRATCH_LIMIT and writes at most SCRATCH_SLACK bytes, so masking the offset is
-// all the bound that the verifier needs, and no append has a branch of its own. What comes before the arguments is less
-// than SCRATCH_LIMIT: the fixed part, 4 KiB of ancestors, three paths of 4.3 KiB at most and two strings.
+// all the bound that the verifier needs, and no append has a branch of its own.
+#ifdef SCRATCH_OF_FILES
+// The fixed part, two paths of 4.3 KiB at most, and two names.
+#define SCRATCH_LIMIT 16384
+#define SCRATCH_SLACK 4352
+#else
+// What comes before the arguments is less than SCRATCH_LIMIT: the fixed part, 4 KiB of ancestors, three paths of 4.3 KiB
+// at most and two strings.
 #define SCRATCH_LIMIT 32768
 #define SCRATCH_SLACK 36864
+#endif
 
 struct walk {
     __u64 dentry;
@@ -54,9 +61,15 @@ struct scratch {
 // Who uses a slot. A program is not entered twice on a CPU: the kernel skips it then, and counts that. But tracing
 // programs may be preempted by one another (fexit always, tracepoints from 7.0 on), so each kind has its own.
 enum scratch_user {
+#ifdef SCRATCH_OF_FILES
+    SCRATCH_OPEN,
+    SCRATCH_HANDLE, // two: of compatible calls too
+    SCRATCH_USERS = SCRATCH_HANDLE + 2,
+#else
     SCRATCH_EXEC, // three: the program may be attached as often
     SCRATCH_FAILED = SCRATCH_EXEC + 3,
     SCRATCH_USERS,
+#endif
 };
 
 // An array with SCRATCH_USERS slots for each CPU and one more for the iterator, because a per-CPU map's values end at

@@ -97,6 +97,19 @@ enum FlagSets {
 
     static func index(named name: String) -> Index? { byName[name] }
 
+    /// The names of the flags in `value`, by a line of `FlagNames`, on this machine.
+    static func list(_ value: UInt64, named name: String) -> TextList? {
+        guard let index = byName[name] else { return nil }
+        #if arch(arm64)
+            let isARM = true
+        #else
+            let isARM = false
+        #endif
+        var text = ArgumentText()
+        append(value, index, isARM: isARM, to: &text)
+        return TextList(Bytes(text.bytes.map { $0 == UInt8(ascii: "|") ? 0 : $0 } + [0]))
+    }
+
     static func append(_ value: UInt64, _ index: Index, isARM: Bool, to text: inout ArgumentText) {
         all[Int(isARM ? index.arm : index.generic)].append(value, to: &text)
     }

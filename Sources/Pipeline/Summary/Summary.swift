@@ -28,6 +28,9 @@ struct Summary {
     private(set) var connections: SummaryGroups<ConnectionCounts>
     private(set) var otherConnections = ConnectionCounts()
     let showsConnections: Bool
+    private(set) var files: SummaryGroups<FileCounts>
+    private(set) var otherFiles = FileCounts()
+    let showsFiles: Bool
     /// Pairs of group and call.
     private var pairs = 0
     /// Pairs of group and address.
@@ -38,8 +41,7 @@ struct Summary {
         self.options = summary
         hasTimes = options.syscalls != nil
         let kinds = options.shownKinds
-        let isNetwork = options.command == .watchNet
-        showsProcesses = !isNetwork && kinds?.isDisjoint(with: [.exec, .failed, .fork, .exit]) != true
+        showsProcesses = options.command == .trace && kinds?.isDisjoint(with: [.exec, .failed, .fork, .exit]) != true
         showsCalls = kinds.map { !$0.isDisjoint(with: [.syscall, .security]) } ?? false
         showsSignals = kinds.map { !$0.isDisjoint(with: [.signal, .oom]) } ?? false
         showsRunning = options.existing
@@ -49,6 +51,8 @@ struct Summary {
         signals = SummaryGroups(limit: limit)
         connections = SummaryGroups(limit: limit)
         showsConnections = options.command == .watchNet
+        files = SummaryGroups(limit: limit)
+        showsFiles = options.command == .watchFiles
     }
 
     /// What the table of processes is by.
@@ -61,6 +65,9 @@ struct Summary {
 
     /// What connections are grouped by.
     var connectionGrouping: SummaryGrouping { options.grouping ?? .destination }
+
+    /// What the use of files is grouped by.
+    var fileGrouping: SummaryGrouping { options.grouping ?? .path }
 
     /// What calls are grouped by; `syscall` when they are not.
     var callGrouping: SummaryGrouping { options.grouping ?? .syscall }
@@ -84,6 +91,7 @@ struct Summary {
             let counted = signals.update(receiver(of: event), initial: SignalCounts()) { $0.signals += 1 }
             if !counted { otherSignals.signals += 1 }
         case .connect, .accept, .close, .udp: event.connection.map { countConnection(event, $0) }
+        case .file: event.file.map { count(event, $0) }
         case .fork, .listen, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket, .summary, .loss: break
         }
     }
@@ -114,6 +122,12 @@ struct Summary {
         }
         if isNew { addressPairs += 1 }
         if !counted { otherConnections.add(counts) }
+    }
+
+    private mutating func count(_ event: Event, _ file: FileFact) {
+        let counts = FileCounts(file)
+        let group = fileGrouping == .path ? .path(of: file) : group(of: event, by: fileGrouping)
+        if !files.update(group, initial: FileCounts(), { $0.add(counts) }) { otherFiles.add(counts) }
     }
 
     /// Counts calls that the kernel has counted.
@@ -152,7 +166,7 @@ struct Summary {
 
     private func group(of event: Event, by grouping: SummaryGrouping) -> SummaryGroup {
         switch grouping {
-        case .executable, .syscall, .destination, .domain: .executable(program(of: event), name: event.task.name)
+        case .executable, .syscall, .destination, .domain, .path: .executable(program(of: event), name: event.task.name)
         case .process: .process(event.task, executable: event.executable)
         case .user: .user(event.task.euid, name: event.userName)
         case .container: .workload(event.workload, path: event.cgroup, cgroup: event.task.cgroup, byPod: false)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Enrichment
 internal import Events
 
 /// Numbers that add up.
@@ -79,6 +80,33 @@ struct ConnectionCounts: SummaryCounts, Equatable {
         sent &+= other.sent
         received &+= other.received
         if !other.addresses.isEmpty { addresses.formUnion(other.addresses) }
+    }
+}
+
+/// What was done to files.
+struct FileCounts: SummaryCounts, Equatable {
+    var opens: UInt64 = 0
+    var creations: UInt64 = 0
+    /// Of all that was tried.
+    var failures: UInt64 = 0
+
+    init() {}
+
+    init(_ file: FileFact) {
+        guard file.error == nil else {
+            failures = 1
+            return
+        }
+        switch file.operation {
+        case .open: opens = 1
+        case .create: creations = 1
+        }
+    }
+
+    mutating func add(_ other: FileCounts) {
+        opens += other.opens
+        creations += other.creations
+        failures += other.failures
     }
 }
 

@@ -90,6 +90,12 @@ struct SummaryGroup {
         return SummaryGroup(.text(Array(name.slice)), label: name, fields)
     }
 
+    /// The path of a file; what has none is one group.
+    static func path(of file: FileFact) -> SummaryGroup {
+        guard let path = file.path?.bytes else { return SummaryGroup(.text([0]), label: Bytes("(no path)"), [:]) }
+        return SummaryGroup(.text(path), label: Bytes(path), isPath: true, [.filePath: .text(Bytes(path))])
+    }
+
     static func user(_ uid: UInt32, name: Bytes?) -> SummaryGroup {
         var fields: [Field: FieldValue] = [.userID: .identifier(UInt64(uid))]
         if let name { fields[.userName] = .text(name) }

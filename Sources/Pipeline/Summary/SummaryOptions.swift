@@ -7,9 +7,21 @@ package enum SummaryGrouping: String, CaseIterable, Sendable {
     case destination
     /// The name that connections lead to, whatever the port.
     case domain
+    /// The path of the file.
+    case path
 
     /// Whether it is about connections, and nothing else.
     var isOfConnections: Bool { self == .destination || self == .domain }
+
+    /// The only command that has it; `nil` where all have.
+    var command: WatchCommand? {
+        switch self {
+        case .syscall: .trace
+        case .destination, .domain: .watchNet
+        case .path: .watchFiles
+        default: nil
+        }
+    }
 }
 
 /// What `--summary` and its companions ask for.
@@ -50,7 +62,7 @@ extension TraceOptions {
         case .process: .process
         case .container, .pod: .cgroup
         // The kernel could count these only for what it has seen from the start.
-        case .executable, .user, .destination, .domain: nil
+        case .executable, .user, .destination, .domain, .path: nil
         }
     }
 
@@ -74,11 +86,12 @@ extension TraceOptions {
             }
         }
         if let grouping = summary?.grouping {
-            if grouping.isOfConnections ? command != .watchNet : grouping == .syscall && command != .trace {
-                let others = "executable, process, container, pod or user"
+            if let owner = grouping.command, owner != command {
+                let own = SummaryGrouping.allCases.filter { $0.command == command && $0 != .syscall }
+                let names = own.map(\.rawValue) + ["executable", "process", "container", "pod or user"]
                 return Failure(
                     .usage, "--by \(grouping.rawValue): \(command.name) has none",
-                    help: "choose \(command == .watchNet ? "destination, domain, " : "")\(others)")
+                    help: "choose \(names.joined(separator: ", "))")
             }
             let showsCalls = shownKinds.map { !$0.isDisjoint(with: [.syscall, .security]) } ?? false
             if grouping == .syscall, !showsCalls {

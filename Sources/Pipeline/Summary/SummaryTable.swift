@@ -52,7 +52,26 @@ extension Summary {
         if showsCalls || !calls.entries.isEmpty { tables.append(callTable(top, parts: parts)) }
         if showsSignals || !signals.entries.isEmpty { tables.append(signalTable(top)) }
         if showsConnections || !connections.entries.isEmpty { tables.append(connectionTable(top)) }
+        if showsFiles || !files.entries.isEmpty { tables.append(fileTable(top)) }
         return tables
+    }
+
+    // MARK: Files
+
+    private func fileTable(_ top: Int?) -> SummaryTable {
+        let ranking = Ranking(
+            files.entries.values.map { Item(group: $0.group, counts: $0.counts) },
+            others: otherFiles == FileCounts() ? nil : otherFiles, top: top
+        ) { ($0.opens + $0.creations, $0.failures) > ($1.opens + $1.creations, $1.failures) }
+        return lay(
+            ranking, by: fileGrouping.rawValue, columns: ["OPENS", "CREATED", "FAILED"],
+            cells: { [.count($0.opens), .count($0.creations), .count($0.failures)] },
+            fields: {
+                [
+                    .summaryOpens: .init($0.opens), .summaryCreations: .init($0.creations),
+                    .summaryFailedOperations: .init($0.failures),
+                ]
+            })
     }
 
     // MARK: Connections

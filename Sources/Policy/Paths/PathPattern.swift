@@ -110,8 +110,22 @@ package struct PathNames: Sendable {
         self.names = names
     }
 
-    package init(_ text: String) {
-        storage = Array(text.utf8)
+    /// A path that was asked for, as far as it can be told where it leads without the links in it.
+    package init(asked path: [UInt8]) {
+        let all = PathNames(path)
+        var names: [Range<Int>] = []
+        for name in all.names {
+            if path[name].elementsEqual(".".utf8) { continue }
+            if path[name].elementsEqual("..".utf8) { _ = names.popLast() } else { names.append(name) }
+        }
+        storage = path
+        self.names = names
+    }
+
+    package init(_ text: String) { self.init(Array(text.utf8)) }
+
+    private init(_ bytes: [UInt8]) {
+        storage = bytes
         var names: [Range<Int>] = []
         var start = 0
         for end in 0...storage.count where end == storage.count || storage[end] == UInt8(ascii: "/") {

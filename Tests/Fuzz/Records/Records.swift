@@ -60,6 +60,10 @@ private func event(for record: Record, _ tree: inout ProcessTree) -> Event? {
     case .fork(let task, let time): return make(.fork, time, tree.fork(task))
     case .exit(let task, let code, let time): return make(.exit(code: code), time, tree.exit(task))
     case .cgroup, .message, .drop, .rawSocket, .unix: return nil
+    case .file(let file):
+        return Event(
+            .file(file.operation), time: file.time, process: tree.acting(file.task), task: file.task,
+            file: FileFact(file), hook: "hook", host: Fixture.host)
     case .syscall(let call):
         return Event(
             .syscall, time: call.time, process: tree.acting(call.task), task: call.task, call: call, hook: "hook",

@@ -28,7 +28,8 @@ enum wire_kind {
     WIRE_DROP = 20,
     WIRE_RAW_SOCKET = 21,
     WIRE_UNIX = 22, // a call on a UNIX socket
-    WIRE_KIND_COUNT = 23,
+    WIRE_FILE = 23,
+    WIRE_KIND_COUNT = 24,
 };
 
 struct wire_header {

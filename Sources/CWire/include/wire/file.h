@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// What is done to files.
+#ifndef WIRE_FILE_H
+#define WIRE_FILE_H
+
+#include "header.h"
+#include "syscalls.h"
+
+enum wire_file_operation {
+    WIRE_FILE_OPEN = 1,
+    WIRE_FILE_CREATE = 2, // opened, and not there before
+    WIRE_FILE_OPERATION_COUNT = 3,
+};
+
+// header.flags of WIRE_FILE
+#define WIRE_FILE_AS_ASKED (1u << 0)    // the path is that of a directory, and the name what the call was given
+#define WIRE_FILE_UPPER_LAYER (1u << 1) // of an overlay file system: not part of the image
+#define WIRE_FILE_DELETED (1u << 2)     // no name leads to it any more
+#define WIRE_FILE_TMPFILE (1u << 3)     // made without a name (O_TMPFILE)
+#define WIRE_FILE_EXEC (1u << 4)        // opened by an exec
+#define WIRE_FILE_NAME_CUT (1u << 5)    // the name could not be read whole
+#define WIRE_FILE_BY_HANDLE (1u << 6)   // by open_by_handle_at: no name was asked for
+#define WIRE_FILE_HAS_FLAGS (1u << 7)   // open_flags are known
+// The path that it was given could not be read, or there was none.
+#define WIRE_FILE_NO_DIRECTORY (1u << 8)
+
+// Followed, in this order and without gaps, by the bytes of path and name, each as long as its *_size says.
+//
+// Paths are as in wire_process: components from the leaf to the root, each ended by NUL. Names are what calls were given,
+// without NUL: behind the path of the directory that they start from, unless they begin with a slash.
+struct wire_file {
+    struct wire_header header;
+    struct wire_task task;
+    uint64_t inode;
+    uint32_t device;     // as the kernel has it: major << 20 | minor
+    uint32_t mode;       // type and permissions; 0 when not known
+    uint32_t open_flags;
+    int32_t error;       // the positive errno of what failed
+    uint16_t operation;  // enum wire_file_operation
+    uint16_t path_size;
+    uint16_t name_size;
+    uint16_t unused;
+};
+
+_Static_assert(sizeof(struct wire_file) == 128, "layout of wire_file");
+
+// What a system call does to files, for programs that see all calls return; 0 for nothing. Arguments are counted from 1,
+// 0 for none.
+#define WIRE_FILE_CALL(operation, name, directory, extra)                                                              \
+    ((operation) | (name) << 8 | (directory) << 12 | (extra) << 16)
+#define WIRE_FILE_CALL_HOW (1u << 28)    // extra points to a struct open_how
+#define WIRE_FILE_CALL_HANDLE (1u << 29) // it names no file: what it has opened is its result
+#define WIRE_FILE_CALL_CREAT (1u << 30)  // flags as of creat(2)
+
+// Section .rodata.files, written whole before load.
+struct wire_files {
+    uint32_t calls[WIRE_ABI_COUNT][WIRE_NUMBERS_MAX];
+    // Ids of structures in the kernel's BTF.
+    uint32_t type_file;
+    uint32_t type_filename;
+    uint32_t type_open_flags;
+    uint32_t has_cast; // a number can be made a pointer with a type (6.2 and later)
+};
+
+#endif

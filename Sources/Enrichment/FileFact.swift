@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+package import Events
+
+/// What was done to which file.
+package struct FileFact: Sendable {
+    package let record: FileRecord
+
+    package init(_ record: FileRecord) {
+        self.record = record
+    }
+
+    package var operation: FileOperation { record.operation }
+    /// `nil` where nothing is known of it.
+    package var path: FilePath? { record.path }
+    /// The positive errno of what failed.
+    package var error: Int32? { record.error }
+    /// With the device it tells files apart; `nil` where there is none.
+    package var inode: UInt64? { record.mode == nil ? nil : record.fixed.inode }
+    package var device: UInt32? { record.mode == nil ? nil : record.fixed.device }
+    package var marks: [StaticString] { record.marks }
+
+    /// The value of a field that only files decide; `nil` for another.
+    func value(of field: Field) -> FieldValue? {
+        switch field {
+        case .filePath: path?.value ?? .absent
+        case .fileType: record.type.map { .word($0) } ?? .absent
+        case .fileMode: record.mode.map { .text(Self.permissions($0)) } ?? .absent
+        case .fileInode: inode.map { .identifier($0) } ?? .absent
+        case .fileDevice: device.map { .text(Self.numbers($0)) } ?? .absent
+        case .fileOpenFlags: .init(record.openFlags)
+        case .ebpfguardFileMarks: marks.isEmpty ? .absent : .words(marks)
+        case .ebpfguardHostPath: path?.hostPath.map { .init(hostPath: $0) } ?? .absent
+        default: nil
+        }
+    }
+
+    /// Four digits.
+    private static func permissions(_ mode: UInt32) -> Bytes {
+        let digits = String(mode & 0o7777, radix: 8)
+        return Bytes(String(repeating: "0", count: 4 - digits.utf8.count) + digits)
+    }
+
+    /// A device as the kernel has it.
+    private static func numbers(_ device: UInt32) -> Bytes { Bytes("\(device >> 20):\(device & 0xfffff)") }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CWire
+
+/// Something that was done to a file, or could not be done.
+package final class FileRecord: Sendable {
+    package let fixed: wire_file
+    package let operation: FileOperation
+    /// Where it is; `nil` where nothing is known of that.
+    package let path: FilePath?
+
+    package init(decoding span: RawSpan) throws(DecodeError) {
+        let fixed = try span.load(wire_file.self)
+        guard let operation = FileOperation(rawValue: fixed.operation) else {
+            throw .unknownKind(fixed.operation)
+        }
+        let start = MemoryLayout<wire_file>.size
+        let nameStart = start + Int(fixed.path_size)
+        let end = nameStart + Int(fixed.name_size)
+        guard end <= span.byteCount else { throw .partsTooLong }
+        self.fixed = fixed
+        self.operation = operation
+        let storage = span.copy(0..<end)
+        let walked = fixed.path_size == 0 ? nil : WalkedPath(Bytes(storage, start..<nameStart))
+        let isAsked = UInt32(fixed.header.flags) & WIRE_FILE_AS_ASKED != 0
+        path = isAsked ? FilePath(asked: Bytes(storage, nameStart..<end), from: walked) : walked.map { .resolved($0) }
+    }
+
+    package var time: UInt64 { fixed.header.time }
+    package var task: wire_task { fixed.task }
+    /// The positive errno of what failed.
+    package var error: Int32? { fixed.error > 0 ? fixed.error : nil }
+    package func has(_ flag: UInt32) -> Bool { UInt32(fixed.header.flags) & flag != 0 }
+
+    /// Type and permissions; `nil` where there is no file, or none that is known.
+    package var mode: UInt32? { fixed.mode == 0 ? nil : fixed.mode }
+
+    /// As in stat(1), in words of ECS where it has them.
+    package var type: StaticString? {
+        switch fixed.mode & 0o170000 {
+        case 0o100000: "file"
+        case 0o040000: "dir"
+        case 0o120000: "symlink"
+        case 0o010000: "fifo"
+        case 0o140000: "socket"
+        case 0o020000: "char_device"
+        case 0o060000: "block_device"
+        default: nil
+        }
+    }
+
+    /// Names of the flags that it was opened with; `nil` for what was not opened.
+    package var openFlags: TextList? {
+        guard has(WIRE_FILE_HAS_FLAGS) else { return nil }
+        return FlagSets.list(UInt64(fixed.open_flags), named: "open")
+    }
+
+    /// What is unusual about it, in a fixed order.
+    package var marks: [StaticString] {
+        var marks: [StaticString] = []
+        if has(WIRE_FILE_EXEC) { marks.append("exec") }
+        if has(WIRE_FILE_AS_ASKED), path != nil { marks.append("as_asked") }
+        if has(WIRE_FILE_BY_HANDLE) { marks.append("by_handle") }
+        if has(WIRE_FILE_TMPFILE) {
+            marks.append("tmpfile")
+        } else if has(WIRE_FILE_DELETED) {
+            marks.append("deleted")
+        }
+        if has(WIRE_FILE_UPPER_LAYER) { marks.append("upper_layer") }
+        return marks
+    }
+}
+
+/// How a file is named.
+package enum FilePath: Sendable {
+    /// By the kernel: whole, with what lies above the process's root.
+    case resolved(WalkedPath)
+    /// By whoever asked for it: symbolic links in it are not followed. `nil` for a directory where it begins with a slash,
+    /// or where that is not known.
+    case asked(directory: WalkedPath?, Bytes)
+
+    init?(asked name: Bytes, from directory: WalkedPath?) {
+        if name.isEmpty { return nil }
+        self = .asked(directory: directory, name)
+    }
+
+    /// As the process itself sees it.
+    package var value: FieldValue {
+        switch self {
+        case .resolved(let path): .path(path)
+        case .asked(let directory?, let name): .joinedPath(directory: directory, name)
+        // An absolute one; or all that is known of a relative one.
+        case .asked(nil, let name): .text(name)
+        }
+    }
+
+    /// As the host sees it, where that differs and is known.
+    package var hostPath: WalkedPath? {
+        if case .resolved(let path) = self, path.hasHostPart { path } else { nil }
+    }
+
+    /// As the process itself sees it, in bytes.
+    package var bytes: [UInt8] {
+        var result: [UInt8] = []
+        func append(_ path: WalkedPath) {
+            path.forEachComponent { range in
+                result.append(UInt8(ascii: "/"))
+                result.append(contentsOf: path.bytes.storage[range])
+            }
+        }
+        switch self {
+        case .resolved(let path):
+            append(path)
+            if result.isEmpty { result = [UInt8(ascii: "/")] }
+        case .asked(let directory, let name):
+            if let directory, name.slice.first != UInt8(ascii: "/") {
+                append(directory)
+                result.append(UInt8(ascii: "/"))
+                result += name.storage[name.withoutDotSlash]
+            } else {
+                result += name.slice
+            }
+        }
+        return result
+    }
+}

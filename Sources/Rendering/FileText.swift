@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+internal import Enrichment
+internal import Events
+
+extension TextRenderer {
+    /// The line above the first event.
+    package static let filesHeader = "TIME             PID PROCESS      WHAT      FILE"
+
+    /// Time, pid, process, container, then "open r /etc/passwd", or "open w /etc/shadow: EACCES".
+    func appendFile(_ event: Event, _ file: FileFact, to line: inout Line) {
+        appendWho(event, isKnown: true, to: &line)
+        if event.repeats.count > 0 { appendRepeats(event, to: &line) }
+        let isFailure = file.error != nil
+        line.write(Self.style(of: file)) { buffer in
+            buffer.append(file.operation.name)
+            for _ in file.operation.name.utf8CodeUnitCount..<7 { buffer.append(" ") }
+        }
+        line.buffer.append(file.record.access ?? "  ")
+        line.buffer.append(" ")
+        let marks = file.marks.filter { !Self.isOrdinary($0) }
+        if !marks.isEmpty {
+            line.write(.warning) { buffer in
+                buffer.append("[")
+                for (index, mark) in marks.enumerated() {
+                    if index > 0 { buffer.append(" ") }
+                    buffer.append(mark)
+                }
+                buffer.append("] ")
+            }
+        }
+        line.write(isFailure ? .plain : .strong) { buffer in
+            if let path = file.path { Self.append(path, to: &buffer) } else { buffer.append("?") }
+        }
+        if let error = file.error {
+            let start = line.buffer.count
+            line.buffer.append(": ")
+            line.write(.bad) { appendErrno(error, to: &$0) }
+            line.kept = start..<line.buffer.count
+        }
+        if options.wide { appendDetails(event, file, to: &line) }
+    }
+
+    /// What wide and JSON have all the same.
+    private static func isOrdinary(_ mark: StaticString) -> Bool {
+        ["upper_layer", "as_asked"].contains("\(mark)")
+    }
+
+    private static func style(of file: FileFact) -> Style {
+        if file.error != nil { return .warning }
+        return file.operation == .open ? .faint : .plain
+    }
+
+    static func append(_ path: FilePath, to buffer: inout OutputBuffer) {
+        switch path {
+        case .resolved(let walked): TextEscape.append(walked, to: &buffer)
+        case .asked: TextEscape.append(Bytes(path.bytes).span, to: &buffer)
+        }
+    }
+
+    /// What `wide` adds.
+    private func appendDetails(_ event: Event, _ file: FileFact, to line: inout Line) {
+        line.write(.faint) { buffer in
+            if let flags = file.record.openFlags {
+                buffer.append("  flags=")
+                for (index, range) in flags.enumerated() {
+                    if index > 0 { buffer.append("|") }
+                    buffer.append(flags.bytes.storage.span.extracting(range))
+                }
+            }
+            if let mode = file.record.mode { buffer.append(string: "  mode=0\(String(mode & 0o7777, radix: 8))") }
+            if let inode = file.inode { buffer.append(string: "  inode=\(inode)") }
+            if case .text(let device) = event.value(of: .fileDevice) {
+                buffer.append("  device=")
+                TextEscape.append(device.span, to: &buffer)
+            }
+            if file.marks.contains(where: { "\($0)" == "upper_layer" }) { buffer.append("  upper layer") }
+            if let path = file.path?.hostPath {
+                buffer.append("  host=")
+                path.forEachHostComponent { range in
+                    buffer.append("/")
+                    TextEscape.append(path.bytes.storage.span.extracting(range), to: &buffer)
+                }
+            }
+        }
+        if let process = event.process { appendContext(event, process, to: &line) }
+    }
+}
+
+extension FileRecord {
+    /// r, w, rw, or p for what may only be passed on (O_PATH); two columns wide. `nil` for what was not opened.
+    fileprivate var access: StaticString? {
+        guard has(WIRE_FILE_HAS_FLAGS) else { return nil }
+        if fixed.open_flags & Self.path != 0 { return "p " }
+        return switch fixed.open_flags & 3 {
+        case 0: "r "
+        case 1: "w "
+        default: "rw"
+        }
+    }
+
+    private static let path: UInt32 = 0o10000000
+}

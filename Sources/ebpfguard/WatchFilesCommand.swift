@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Pipeline
+internal import Policy
+
+struct WatchFilesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch-files",
+        abstract: "Show who opens and creates which file, live.",
+        usage: "ebpfguard watch-files [options] [PATH...] [-- PROGRAM ARGS...]",
+        discussion: """
+            Shows files that are opened and created, and what fails, with process, container, whole path, flags and \
+            result. With -- PROGRAM, starts PROGRAM when the probes are in place, watches only it and its descendants, \
+            ends with it, and has its exit status; its standard output goes to standard error.
+            """
+    )
+
+    @OptionGroup(title: "Scope (decided in the kernel; repeats are ORed, different kinds ANDed, a leading ! negates)")
+    var scope: ScopeOptions
+
+    @OptionGroup(title: "What to show")
+    var selection: FileSelection
+
+    @OptionGroup(title: "Conditions on events, by the fields of JSON: ebpfguard-filter(7)")
+    var conditions: FilterOptions
+
+    @OptionGroup(title: "Output")
+    var output: OutputOptions
+
+    @OptionGroup(title: "Summary")
+    var summary: SummaryArguments
+
+    @OptionGroup(title: "Containers")
+    var workloads: WorkloadOptions
+
+    @OptionGroup(title: "Record and replay")
+    var recording: RecordingOptions
+
+    @OptionGroup(title: "Bounds")
+    var bounds: BoundOptions
+
+    @OptionGroup(title: "Checks")
+    var checks: CheckOptions
+
+    @Argument(parsing: .postTerminator, help: ArgumentHelp("Program to start and watch.", valueName: "program"))
+    var program: [String] = []
+
+    func run() throws {
+        if output.listFields {
+            listFields()
+            return
+        }
+        try recording.refuse(
+            scope: scope.given,
+            [
+                ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
+                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
+            ])
+        if checks.check {
+            throw ExitCode(try Trace.check(.watchFiles, json: output.format == .json).code)
+        }
+        var options = TraceOptions(.watchFiles)
+        options.scope = try scope.scope()
+        try selection.apply(to: &options)
+        try workloads.apply(to: &options)
+        try conditions.apply(to: &options)
+        try output.apply(to: &options)
+        try summary.apply(to: &options)
+        try bounds.apply(to: &options)
+        try recording.apply(to: &options)
+        options.strict = checks.strict
+        options.verbose = checks.verbose
+        options.program = try programArguments(program.count, of: .watchFiles)
+        if let mistake = options.summaryMistake { throw mistake }
+        throw ExitCode(try Trace.run(options).code)
+    }
+}
+
+/// What `watch-files` shows of what it sees.
+struct FileSelection: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp(
+            "Watch these: /etc (all below it), /dir/*, **/*.key. Default: every file.", valueName: "path"))
+    var paths: [String] = []
+
+    @Option(help: ArgumentHelp("Leave these out, written as paths are.", valueName: "path"))
+    var notPath: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Operations to show, separated by commas: open, create. Default: all.", valueName: "operations"))
+    var ops: [String] = []
+
+    @Flag(help: "Show only what fails.")
+    var failed = false
+
+    func apply(to options: inout TraceOptions) throws {
+        options.kinds = try chosenKinds(ops, of: .watchFiles, option: "--ops", word: "operation")
+        options.failedOnly = failed
+        guard !paths.isEmpty || !notPath.isEmpty else { return }
+        do throws(ScopeError) {
+            options.paths = try PathSelection(paths, excluding: notPath)
+        } catch {
+            throw Failure(.usage, error.message, help: error.help)
+        }
+    }
+}
