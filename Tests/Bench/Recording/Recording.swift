@@ -11,9 +11,10 @@ import Rendering
 
 /// The lives of processes: a fork, an exec and an exit each, with pids and times of their own.
 private func lives(_ count: Int) -> [[UInt8]] {
-    (0..<count).flatMap { index in
-        [Fixture.fork, .exec, .exit].enumerated().map { part, fixture in
-            var bytes = fixture.bytes
+    let kinds = [Fixture.fork, .exec, .exit].map(\.bytes)
+    return (0..<count).flatMap { index in
+        kinds.enumerated().map { part, record in
+            var bytes = record
             // wire_header.time, then wire_task.pid, tid, and start.
             set(&bytes, at: 8, UInt64(1_000_000_000_000 + index * 900_000 + part * 250_017))
             set(&bytes, at: 16, UInt32(4000 + index % 30_000))
