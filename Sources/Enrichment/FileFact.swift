@@ -21,6 +21,11 @@ package struct FileFact: Sendable {
     package var device: UInt32? { record.mode == nil ? nil : record.fixed.device }
     package var marks: [StaticString] { record.marks }
 
+    /// Whether it changes the file, or allows its process to.
+    package var mayChange: Bool {
+        operation != .open || record.has(WIRE_FILE_HAS_FLAGS) && record.fixed.open_flags & 3 != 0
+    }
+
     /// The value of a field that only files decide; `nil` for another.
     func value(of field: Field) -> FieldValue? {
         switch field {

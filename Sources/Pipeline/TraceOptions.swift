@@ -100,6 +100,8 @@ package struct TraceOptions: Sendable {
     package var failedOnly = false
     /// The files that are watched; `nil` for all.
     package var paths: PathSelection?
+    /// Whether only what changes files is shown.
+    package var changesOnly = false
     package var summary: SummaryOptions?
     /// Nanoseconds in which equal events are folded.
     package var dedup: UInt64?

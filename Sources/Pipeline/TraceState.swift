@@ -21,6 +21,7 @@ struct TraceState: ~Copyable {
     private let showsProgress: Bool
     private let failedOnly: Bool
     private let paths: PathSelection?
+    private let changesOnly: Bool
     /// What is shown; `nil` for all.
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
@@ -75,6 +76,7 @@ struct TraceState: ~Copyable {
         showsProgress = options.interval != nil
         failedOnly = options.failedOnly
         paths = options.paths
+        changesOnly = options.changesOnly
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(options, host: host)
@@ -123,6 +125,7 @@ struct TraceState: ~Copyable {
     /// Whether the paths that were named have this file, and what became of it is asked for.
     private func selects(_ file: FileFact) -> Bool {
         if failedOnly, file.error == nil { return false }
+        if changesOnly, !file.mayChange { return false }
         guard let paths else { return true }
         return switch file.path {
         case .resolved(let path): paths.matches(path)

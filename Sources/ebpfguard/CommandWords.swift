@@ -19,14 +19,19 @@ func chosenKinds(
     return kinds
 }
 
-/// The program behind `--` with its arguments, of which there are `count` words in all.
-func programArguments(_ count: Int, of command: WatchCommand) throws -> [[UInt8]] {
-    if CommandLine.arguments.last == "--" {
+/// The program behind `--` with its arguments; empty where there is no `--`.
+func programArguments(of command: WatchCommand) throws -> [[UInt8]] {
+    guard let terminator = CommandLine.arguments.firstIndex(of: "--") else { return [] }
+    let count = CommandLine.arguments.count - terminator - 1
+    guard count > 0 else {
         throw Failure(
             .usage, "there is no program behind --", help: "write ebpfguard \(command.name) -- PROGRAM ARGS...")
     }
     return rawArguments(last: count)
 }
+
+/// Whether a program is named.
+var namesProgram: Bool { CommandLine.arguments.contains("--") }
 
 /// The last arguments of this process as the kernel gave them: as a `String`, one that is not UTF-8 would change.
 private func rawArguments(last count: Int) -> [[UInt8]] {

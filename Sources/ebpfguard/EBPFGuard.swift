@@ -24,7 +24,8 @@ struct EBPFGuard: ParsableCommand {
 
     static func main() {
         do {
-            var command = try parseAsRoot()
+            // What is behind `--` is the program's, however it is spelled.
+            var command = try parseAsRoot(Array(CommandLine.arguments.dropFirst().prefix { $0 != "--" }))
             try command.run()
         } catch let failure as Failure {
             note("ebpfguard: \(failure.message)")

@@ -44,9 +44,6 @@ struct TraceCommand: ParsableCommand {
     @OptionGroup(title: "Checks")
     var checks: CheckOptions
 
-    @Argument(parsing: .postTerminator, help: ArgumentHelp("Program to start and watch.", valueName: "program"))
-    var program: [String] = []
-
     func run() throws {
         if output.listFields {
             listFields()
@@ -56,7 +53,7 @@ struct TraceCommand: ParsableCommand {
             scope: scope.given,
             [
                 ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
-                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
+                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", namesProgram),
             ])
         if checks.check {
             throw ExitCode(try Trace.check(.trace, json: output.format == .json).code)
@@ -72,7 +69,7 @@ struct TraceCommand: ParsableCommand {
         try bounds.apply(to: &options)
         try recording.apply(to: &options)
         try checks.apply(to: &options)
-        options.program = try programArguments(program.count, of: .trace)
+        options.program = try programArguments(of: .trace)
         if let mistake = options.summaryMistake { throw mistake }
         let status = try Trace.run(options)
         throw ExitCode(status.code)

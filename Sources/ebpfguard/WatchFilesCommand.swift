@@ -43,9 +43,6 @@ struct WatchFilesCommand: ParsableCommand {
     @OptionGroup(title: "Checks")
     var checks: CheckOptions
 
-    @Argument(parsing: .postTerminator, help: ArgumentHelp("Program to start and watch.", valueName: "program"))
-    var program: [String] = []
-
     func run() throws {
         if output.listFields {
             listFields()
@@ -55,7 +52,7 @@ struct WatchFilesCommand: ParsableCommand {
             scope: scope.given,
             [
                 ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
-                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
+                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", namesProgram),
             ])
         if checks.check {
             throw ExitCode(try Trace.check(.watchFiles, json: output.format == .json).code)
@@ -69,13 +66,14 @@ struct WatchFilesCommand: ParsableCommand {
         try summary.apply(to: &options)
         try bounds.apply(to: &options)
         try recording.apply(to: &options)
-        options.strict = checks.strict
-        options.verbose = checks.verbose
-        options.program = try programArguments(program.count, of: .watchFiles)
+        try checks.apply(to: &options)
+        options.program = try programArguments(of: .watchFiles)
         if let mistake = options.summaryMistake { throw mistake }
         throw ExitCode(try Trace.run(options).code)
     }
 }
+
+extension PathPreset: ExpressibleByArgument {}
 
 /// What `watch-files` shows of what it sees.
 struct FileSelection: ParsableArguments {
@@ -89,6 +87,12 @@ struct FileSelection: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Watch the paths of a set: \(PathPreset.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "set"))
+    var preset: [PathPreset] = []
+
+    @Option(
+        help: ArgumentHelp(
             "Operations to show, separated by commas: open, create. Default: all.", valueName: "operations"))
     var ops: [String] = []
 
@@ -98,9 +102,11 @@ struct FileSelection: ParsableArguments {
     func apply(to options: inout TraceOptions) throws {
         options.kinds = try chosenKinds(ops, of: .watchFiles, option: "--ops", word: "operation")
         options.failedOnly = failed
-        guard !paths.isEmpty || !notPath.isEmpty else { return }
+        options.changesOnly = !preset.isEmpty && ops.isEmpty && !preset.contains(where: \.includesReading)
+        guard !paths.isEmpty || !notPath.isEmpty || !preset.isEmpty else { return }
         do throws(ScopeError) {
-            options.paths = try PathSelection(paths, excluding: notPath)
+            options.paths = try PathSelection(
+                paths.flatMap(placesNamed), excluding: notPath.flatMap(placesNamed), presets: preset)
         } catch {
             throw Failure(.usage, error.message, help: error.help)
         }

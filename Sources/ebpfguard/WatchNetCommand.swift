@@ -43,9 +43,6 @@ struct WatchNetCommand: ParsableCommand {
     @OptionGroup(title: "Checks")
     var checks: CheckOptions
 
-    @Argument(parsing: .postTerminator, help: ArgumentHelp("Program to start and watch.", valueName: "program"))
-    var program: [String] = []
-
     func run() throws {
         if output.listFields {
             listFields()
@@ -55,7 +52,7 @@ struct WatchNetCommand: ParsableCommand {
             scope: scope.given,
             [
                 ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
-                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", !program.isEmpty),
+                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", namesProgram),
             ])
         if checks.check {
             throw ExitCode(try Trace.check(.watchNet, json: output.format == .json).code)
@@ -70,7 +67,7 @@ struct WatchNetCommand: ParsableCommand {
         try bounds.apply(to: &options)
         try recording.apply(to: &options)
         try checks.apply(to: &options)
-        options.program = try programArguments(program.count, of: .watchNet)
+        options.program = try programArguments(of: .watchNet)
         if let mistake = options.baselineMistake { throw mistake }
         if let mistake = options.summaryMistake { throw mistake }
         throw ExitCode(try Trace.run(options).code)
