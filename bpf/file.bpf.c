@@ -15,9 +15,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 // What is asked of an open.
 struct request {
-    const void *name;
-    int directory;
-    int name_in_user;
+    struct asked asked;
     __u32 flags; // WIRE_FILE_*
     __u32 open_flags;
 };
@@ -56,7 +54,7 @@ static __always_inline int tell_open(const struct request *request, struct file 
     } else if (request->flags & WIRE_FILE_BY_HANDLE) {
         record->header.flags |= WIRE_FILE_AS_ASKED;
     } else {
-        append_name(scratch, record, task, request->directory, request->name, request->name_in_user);
+        append_name(scratch, record, task, &request->asked);
     }
     send_file(scratch, record);
     return 0;
@@ -67,7 +65,7 @@ static __always_inline int on_open(__u64 *context, const int typed)
     struct filename *name = TYPED(filename, context[1]);
     struct open_flags *op = TYPED(open_flags, context[2]);
     struct file *file = TYPED(file, context[3]);
-    struct request request = {.directory = (int)context[0], .open_flags = op->open_flag};
+    struct request request = {.asked.directory = (int)context[0], .open_flags = op->open_flag};
     __u64 result = 0;
     long error = 0;
 
@@ -79,7 +77,7 @@ static __always_inline int on_open(__u64 *context, const int typed)
         return 0;
     if (op->lookup_flags & LOOKUP_CACHED)
         request.open_flags &= ~O_NONBLOCK; // set by io_uring
-    request.name = text_of(name);
+    request.asked.name = text_of(name);
     return tell_open(&request, file, error, SCRATCH_OPEN, 1, typed);
 }
 
@@ -135,6 +133,9 @@ int compat_handle_opened(__u64 *context)
     return on_open_by_handle((int)context[1], COMPAT_3(registers(context)), SCRATCH_HANDLE + 1);
 }
 
+#include "file_names.h"
+#include "file_writes.h"
+
 // Where fexit is refused: one program for all calls, because to detach the calls' own tracepoints takes 75 ms each.
 
 #define O_CREAT_WRONLY_TRUNC 01101
@@ -152,20 +153,14 @@ static __always_inline __u64 argument_of(const __u64 arguments[6], __u32 number)
     return number == 5 ? arguments[4] : value;
 }
 
-static __always_inline int on_open_call(const __u64 arguments[6], __u32 rule, long result)
+static __always_inline int on_open_call(const struct asked *asked, __u64 extra, __u32 rule, long result)
 {
     struct request request = {};
-    __u64 extra = argument_of(arguments, rule >> 16 & 15);
     struct file *file;
 
     if (rule & WIRE_FILE_CALL_HANDLE)
         return on_open_by_handle(result, extra, SCRATCH_OPEN);
-    // Not as initial values: those would be data without a type, and 5.10 then refuses the types of all programs.
-    request.directory = AT_FDCWD;
-    request.name_in_user = 1;
-    request.name = (const void *)argument_of(arguments, rule >> 8 & 15);
-    if (rule >> 12 & 15)
-        request.directory = argument_of(arguments, rule >> 12 & 15);
+    request.asked = *asked;
     request.open_flags = extra;
     if (rule & WIRE_FILE_CALL_CREAT)
         request.open_flags = O_CREAT_WRONLY_TRUNC;
@@ -192,8 +187,9 @@ int file_call_exited(__u64 *context)
     long result = context[1];
     __u32 number = call_register(regs);
     __u16 abi = call_abi(task, &number, 1);
-    __u64 arguments[6];
-    __u32 rule;
+    struct asked first = {}, second = {};
+    __u64 arguments[6], extra;
+    __u32 rule, operation;
 
     if (number >= WIRE_NUMBERS_MAX)
         return 0;
@@ -202,5 +198,22 @@ int file_call_exited(__u64 *context)
     if (!rule || is_restarted(-result))
         return 0;
     call_arguments(regs, abi, arguments);
-    return on_open_call(arguments, rule, result);
+    operation = rule & 255;
+    extra = argument_of(arguments, rule >> 14 & 7);
+    // Not as initial values: those would be data without a type, and 5.10 then refuses the types of all programs.
+    first.in_user = second.in_user = 1;
+    first.directory = second.directory = AT_FDCWD;
+    first.name = (const void *)argument_of(arguments, rule >> 8 & 7);
+    if (rule >> 11 & 7)
+        first.directory = argument_of(arguments, rule >> 11 & 7);
+    if (operation == WIRE_FILE_WRITE)
+        return on_write_call(extra, result);
+    if (operation == WIRE_FILE_OPEN)
+        return on_open_call(&first, extra, rule, result);
+    second.name = (const void *)argument_of(arguments, rule >> 17 & 7);
+    if (rule >> 20 & 7)
+        second.directory = argument_of(arguments, rule >> 20 & 7);
+    if (rule & WIRE_FILE_CALL_REMOVES && extra & AT_REMOVEDIR)
+        operation = WIRE_FILE_RMDIR;
+    return tell_asked(operation, &first, &second, extra, result, SCRATCH_OPEN, 1);
 }

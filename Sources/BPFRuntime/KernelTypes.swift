@@ -49,6 +49,29 @@ package final class KernelTypes {
         return counts
     }
 
+    /// For each of these functions that the kernel has, the structures that its parameters point to; "" for another kind.
+    package func parameterStructures(of names: Set<String>) -> [String: [String]] {
+        functions(names).mapValues { id in
+            let prototype = Int(offsets[Int(target(of: id))])
+            guard types.kind(at: prototype) == .prototype else { return [] }
+            return (0..<types.memberCount(at: prototype)).map { index in
+                var id = types.word(prototype + 12 + 8 * index + 4)
+                var isPointer = false
+                for _ in 0..<8 where id < offsets.count {
+                    let offset = Int(offsets[Int(id)])
+                    switch types.kind(at: offset) {
+                    case .pointer: isPointer = true
+                    case .const, .volatile, .restrict, .typedef, .typeTag: break
+                    case .structure: return isPointer ? types.essentialName(at: offset) : ""
+                    default: return ""
+                    }
+                    id = target(of: id)
+                }
+                return ""
+            }
+        }
+    }
+
     /// The value of one name of an enumeration.
     package func value(of name: String, in enumeration: String) -> UInt32? {
         guard let id = ids(of: [enumeration], .enumeration)[enumeration] else { return nil }

@@ -11,6 +11,7 @@ package struct Enricher {
     private var workloads: Workloads
     private var names: Names
     private var classes: AddressClasses
+    private var pending = PendingFiles()
     private let lookups: Lookups
     private let host: Host
     /// Hook that failed execs come from, for `ebpfguard.hook`.
@@ -103,6 +104,7 @@ package struct Enricher {
             return event(.drop, of: fact, drop.hasOwner ? drop.task : nil, time: drop.time, hook: "tp_btf/kfree_skb")
         case .unix(let unix): return event(for: unix)
         case .file(let file):
+            guard let file = pending.take(file) else { return nil }
             return event(
                 .file(file.operation), time: file.time, tree.acting(file.task), task: file.task, file: FileFact(file),
                 hook: nil)

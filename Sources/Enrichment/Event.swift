@@ -225,11 +225,13 @@ package struct Event {
             .summaryFailures, .summaryExits, .summaryFailedExits, .summaryKilled, .summaryRunning,
             .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .summaryConnects, .summaryFailedConnects,
             .summaryAccepts, .summaryCloses, .summaryOpen, .summarySentBytes, .summaryReceivedBytes, .summaryAddresses,
-            .summaryOpens, .summaryCreations, .summaryFailedOperations,
+            .summaryOpens, .summaryCreations, .summaryRenames, .summaryDeletions, .summaryWrittenBytes,
+            .summaryFailedOperations,
             .ebpfguardLost, .networkIANANumber, .ebpfguardDropReason, .ebpfguardDropCount, .ebpfguardSocketFamily,
-            .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress, .fileType,
+            .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress,
+            .fileOriginalPath, .fileTargetPath, .fileType,
             .fileMode,
-            .fileInode, .fileDevice, .fileOpenFlags, .ebpfguardFileMarks:
+            .fileInode, .fileDevice, .fileOpenFlags, .ebpfguardFileBytesWritten, .ebpfguardFileMarks:
             .absent
         }
     }

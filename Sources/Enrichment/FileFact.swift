@@ -14,6 +14,10 @@ package struct FileFact: Sendable {
     package var operation: FileOperation { record.operation }
     /// `nil` where nothing is known of it.
     package var path: FilePath? { record.path }
+    /// The old name of a rename, or the file that a link was made to.
+    package var originalPath: FilePath? { record.second }
+    /// Whether a rename took the place of a file that was there.
+    package var replaces: Bool { record.has(WIRE_FILE_REPLACED) }
     /// The positive errno of what failed.
     package var error: Int32? { record.error }
     /// With the device it tells files apart; `nil` where there is none.
@@ -30,6 +34,9 @@ package struct FileFact: Sendable {
     func value(of field: Field) -> FieldValue? {
         switch field {
         case .filePath: path?.value ?? .absent
+        case .ebpfguardFileBytesWritten: record.bytesWritten.map { .integer(Int64(clamping: $0)) } ?? .absent
+        case .fileOriginalPath: originalPath?.value ?? .absent
+        case .fileTargetPath: .init(record.contents)
         case .fileType: record.type.map { .word($0) } ?? .absent
         case .fileMode: record.mode.map { .text(Self.permissions($0)) } ?? .absent
         case .fileInode: inode.map { .identifier($0) } ?? .absent

@@ -17,7 +17,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case userID, userName, userAuditID, groupID
     case containerID, containerName, containerImageName, containerRuntime, containerLabels
     case kubernetesNamespaceName, kubernetesPodName, kubernetesPodUID, kubernetesContainerName, kubernetesNodeName
-    case filePath, fileType, fileMode, fileInode, fileDevice, fileOpenFlags
+    case filePath, fileOriginalPath, fileTargetPath, fileType, fileMode, fileInode, fileDevice, fileOpenFlags
     case sourceIP, sourcePort, sourceBytes, sourcePackets
     case destinationAddress, destinationIP, destinationPort, destinationBytes, destinationPackets, destinationNatIP,
         destinationNatPort,
@@ -38,7 +38,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case ebpfguardNewListener, ebpfguardFirstSeen
     case ebpfguardDropReason, ebpfguardDropCount
     case ebpfguardSocketFamily, ebpfguardSocketType, ebpfguardSocketProtocol, ebpfguardSocketPair
-    case ebpfguardFileMarks
+    case ebpfguardFileBytesWritten, ebpfguardFileMarks
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -49,7 +49,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case summarySignals
     case summaryConnects, summaryFailedConnects, summaryAccepts, summaryCloses, summaryOpen, summarySentBytes,
         summaryReceivedBytes, summaryAddresses
-    case summaryOpens, summaryCreations, summaryFailedOperations
+    case summaryOpens, summaryCreations, summaryRenames, summaryDeletions, summaryWrittenBytes, summaryFailedOperations
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.
@@ -85,13 +85,15 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("event.category", .textList, "process, network or file"),
         .init(
             "event.type", .textList,
-            "start, end or info; with connection for connections, protocol for DNS and TLS; access or creation of files"
+            "start, end or info; with connection for connections, protocol for DNS and TLS; access, creation, change or "
+                + "deletion of files"
         ),
         .init(
             "event.action", .text,
             "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, connect, "
                 + "accept, listen, close, dns_query, dns_answer, tls_client_hello, drop, raw_socket, open, create, "
-                + "summary or loss"
+                + "rename, unlink, link, symlink, mkdir, rmdir, mknod, "
+                + "write, exec_map, summary or loss"
         ),
         .init(
             "event.outcome", .text,
@@ -146,6 +148,8 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("k8s.container.name", .text, "name of the container in its pod; the pause container has none"),
         .init("k8s.node.name", .text, "name of the node in its cluster, for events of pods"),
         .init("file.path", .text, "absolute path of the file, as the process sees it; that a system call was given"),
+        .init("file.original_path", .text, "old path of a rename; the existing file that a link was made to"),
+        .init("file.target_path", .text, "what a symbolic link contains"),
         .init("file.type", .text, "file, dir, symlink, fifo, socket, char_device or block_device"),
         .init("file.mode", .text, "permissions in octal, such as 0644"),
         .init("file.inode", .text, "number of the file in its file system"),
@@ -237,9 +241,10 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.socket_type", .text, "stream, dgram, seqpacket, raw: the type of a raw or UNIX socket"),
         .init("ebpfguard.socket_protocol", .text, "EtherType of a packet socket, 0x0003 for all"),
         .init("ebpfguard.socket_pair", .boolean, "true of UNIX sockets that socketpair(2) has made and connected"),
+        .init("ebpfguard.file.bytes_written", .number, "bytes that the process has written to the open file"),
         .init(
             "ebpfguard.file.marks", .textList,
-            "exec, as_asked, by_handle, tmpfile, deleted, upper_layer: what is unusual about the file or its path"),
+            "exec, as_asked, by_handle, tmpfile, deleted, open, mmap, exchange, replaced, upper_layer: what is unusual"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),
@@ -280,7 +285,10 @@ package enum Field: Int, CaseIterable, Sendable {
             "bytes that this side has received in those that ended or are open"),
         .init("ebpfguard.summary.addresses", .number, "addresses on the other side of all these connections"),
         .init("ebpfguard.summary.opens", .number, "files that were opened"),
-        .init("ebpfguard.summary.creations", .number, "files that were created"),
+        .init("ebpfguard.summary.creations", .number, "files, directories and links that were made"),
+        .init("ebpfguard.summary.renames", .number, "files that got this name by a rename"),
+        .init("ebpfguard.summary.deletions", .number, "names and directories that were removed"),
+        .init("ebpfguard.summary.written_bytes", .number, "bytes that were written to files"),
         .init("ebpfguard.summary.failed_operations", .number, "what was tried with files and failed"),
         .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
     ]

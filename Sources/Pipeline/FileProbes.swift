@@ -3,12 +3,13 @@
 internal import BPFRuntime
 internal import CObjects
 internal import CWire
+internal import Events
 
 /// The programs of `watch-files`. Their records go into a ring of their own: a flood of files loses no process.
 @safe
 struct FileProbes: ~Copyable {
     // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
-    private let links: InlineArray<3, BPFLink?>
+    private let links: InlineArray<40, BPFLink?>
     let ring: BPFRing
     private let object: BPFObject
     private let controlSection: Mapping
@@ -24,7 +25,7 @@ struct FileProbes: ~Copyable {
     let taxesSystemCalls: Bool
 
     /// SCRATCH_USERS in bpf/include/scratch.h.
-    private static let scratchSlots: UInt32 = 3
+    private static let scratchSlots: UInt32 = 25
 
     /// Loads and attaches.
     init(
@@ -34,9 +35,16 @@ struct FileProbes: ~Copyable {
         var object = unsafe try BPFObject(embedded_file, types: types)
         try object.configure(config)
         // struct wire_files
-        let ids = object.structureIDs(["file", "filename", "open_flags"])
+        let ids = object.structureIDs(["file", "filename", "open_flags", "path", "dentry"])
+        let names = hook.functions.values.reduce(into: UInt32(0)) { bits, function in
+            if hook.takesStructures.contains(function), let operation = HostCheck.nameOperation(of: function) {
+                bits |= 1 << UInt32(operation.rawValue)
+            }
+        }
+        let keepsNames: UInt32 = hook.functions["unlink_ends"] == "filename_unlinkat" ? 1 : 0
         let hasCast: UInt32 = types.functions(["bpf_rdonly_cast"]).isEmpty ? 0 : 1
-        try object.setSection(".rodata.files", words: FileCalls.words() + ids + [hasCast])
+        try object.setSection(
+            ".rodata.files", words: FileCalls.words() + ids + [keepsNames, names, hook.usesCalls ? 0 : 1, hasCast])
         try object.joinScope(of: processes)
         try object.setCapacity(UInt32(bufferSize), map: "ring")
         try object.setCapacity(1 + ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
@@ -52,8 +60,15 @@ struct FileProbes: ~Copyable {
         try object.load()
         let control = try object.sharedSection(".data.control")
         let ring = try BPFRing(try object.map(named: "ring"), size: bufferSize)
-        var links = InlineArray<3, BPFLink?> { _ in nil }
-        for (index, program) in functions.keys.sorted().enumerated() { links[index] = try object.attach(program) }
+        var links = InlineArray<40, BPFLink?> { _ in nil }
+        // Where an operation returns first, and where it begins last: of one that is under way only the end is seen, and
+        // that is told by nobody.
+        let order = ["_ends", "_allowed", "_begins"]
+        let programs = functions.keys.sorted { a, b in
+            let (first, second) = (order.firstIndex { a.hasSuffix($0) }, order.firstIndex { b.hasSuffix($0) })
+            return (first ?? -1, a) < (second ?? -1, b)
+        }
+        for (index, program) in programs.enumerated() { links[index] = try object.attach(program) }
         if hook.usesCalls { links[0] = try object.attach("file_call_exited") }
         self.links = links
         self.ring = ring
@@ -62,6 +77,11 @@ struct FileProbes: ~Copyable {
         hooks = ["files by \(hook.name)"]
         missing = hook.missing
         taxesSystemCalls = hook.usesCalls
+    }
+
+    /// Records of the files that are written to and still open.
+    func written() throws(BPFError) -> [UInt8] {
+        try object.runIterator("written_seen", over: try object.map(named: "written_files"))
     }
 
     /// Times that a program was skipped; see `ProcessProbes.skipped`.
@@ -74,20 +94,26 @@ extension HostCheck {
     /// How the use of files can be seen.
     enum FileHook {
         /// The programs and the functions they return from.
-        case fexit([String: String])
+        case fexit([String: String], takesStructures: Set<String>)
         /// All system calls, when they return.
         case calls
 
         /// For the footer.
         var name: String {
             switch self {
-            case .fexit(let functions): "fexit/\(functions["file_opened"] ?? "")"
+            case .fexit(let functions, _):
+                "fexit/\(functions["file_opened"] ?? ""), security_path_*, \(functions["unlink_ends"] ?? "") and so on"
             case .calls: "tp_btf/sys_exit"
             }
         }
 
         var functions: [String: String] {
-            if case .fexit(let functions) = self { functions } else { [:] }
+            if case .fexit(let functions, _) = self { functions } else { [:] }
+        }
+
+        /// Those functions that get names as struct filename.
+        var takesStructures: Set<String> {
+            if case .fexit(_, let structures) = self { structures } else { [] }
         }
 
         var usesCalls: Bool {
@@ -98,8 +124,8 @@ extension HostCheck {
         var missing: [String] {
             guard usesCalls else { return [] }
             return [
-                "without fexit, files that io_uring and exec open are not seen, and names that fail are read when the call "
-                    + "has returned"
+                "without fexit, what io_uring and exec do with files is not seen, and names that are made, removed or fail "
+                    + "are told as they were asked for, bytes written when the run ends, and files that are mapped are not seen"
             ]
         }
     }
@@ -120,12 +146,60 @@ extension HostCheck {
         ]
     #endif
 
+    /// What calls about names lead to, by what their programs are called: up to 6.19, and later.
+    static let nameFunctions: [(program: String, operation: FileOperation, functions: [String], allowed: String)] = [
+        ("unlink", .unlink, ["do_unlinkat", "filename_unlinkat"], "security_path_unlink"),
+        ("rmdir", .rmdir, ["do_rmdir", "filename_rmdir"], "security_path_rmdir"),
+        ("rename", .rename, ["do_renameat2", "filename_renameat2"], "security_path_rename"),
+        ("mkdir", .mkdir, ["do_mkdirat", "filename_mkdirat"], "security_path_mkdir"),
+        ("mknod", .mknod, ["do_mknodat", "filename_mknodat"], "security_path_mknod"),
+        ("symlink", .symlink, ["do_symlinkat", "filename_symlinkat"], "security_path_symlink"),
+        ("link", .link, ["do_linkat", "filename_linkat"], "security_path_link"),
+    ]
+
+    /// Every function that files may be seen by.
+    static var fileFunctions: Set<String> {
+        Set(
+            openFunctions + handleFunctions.values + nameFunctions.flatMap { $0.functions + [$0.allowed] }
+                + writeFunctions.values)
+    }
+
+    /// Where bytes are written, and where a file is closed at last.
+    static let writeFunctions = [
+        "file_written": "vfs_write", "vector_written": "vfs_writev", "file_spliced": "do_splice",
+        "file_sent": "do_splice_direct", "copy_begins": "vfs_copy_file_range", "file_copied": "vfs_copy_file_range",
+        "ring_written": "kiocb_done", "file_released": "locks_remove_file", "file_mapped": "security_mmap_file",
+    ]
+
+    static func nameOperation(of function: String) -> FileOperation? {
+        nameFunctions.first { $0.functions.contains(function) }?.operation
+    }
+
     /// Every program that follows a function.
-    static let filePrograms = ["file_opened"] + handleFunctions.keys
+    static var filePrograms: [String] {
+        ["file_opened"] + handleFunctions.keys
+            + nameFunctions.flatMap { ["\($0.program)_begins", "\($0.program)_allowed", "\($0.program)_ends"] }
+            + writeFunctions.keys
+    }
 
     mutating func fileHook() -> FileHook {
         guard probe.support(.functionEntry).isYes, let open = Self.openFunctions.first(where: { probe.hasFunction($0) })
         else { return .calls }
-        return .fexit(Self.handleFunctions.filter { probe.hasFunction($0.value) }.merging(["file_opened": open]) { $1 })
+        var programs = Self.handleFunctions.filter { probe.hasFunction($0.value) }
+        programs["file_opened"] = open
+        for entry in Self.nameFunctions {
+            guard let function = entry.functions.first(where: { probe.hasFunction($0) }),
+                probe.hasFunction(entry.allowed)
+            else { return .calls }
+            programs["\(entry.program)_begins"] = function
+            programs["\(entry.program)_allowed"] = entry.allowed
+            programs["\(entry.program)_ends"] = function
+        }
+        for (program, function) in Self.writeFunctions {
+            guard probe.hasFunction(function) else { return .calls }
+            programs[program] = function
+        }
+        let parameters = types?.parameterStructures(of: Set(programs.values)) ?? [:]
+        return .fexit(programs, takesStructures: Set(parameters.filter { $0.value.contains("filename") }.keys))
     }
 }

@@ -17,7 +17,7 @@ struct Folding: ~Copyable {
         .destinationIP, .destinationPort, .networkDirection, .ebpfguardCloseReason, .ebpfguardNetworkNamespace,
         .destinationAddress, .ebpfguardDropReason, .ebpfguardSocketFamily, .ebpfguardSocketType,
         .ebpfguardSocketProtocol,
-        .networkIANANumber, .filePath, .fileOpenFlags,
+        .networkIANANumber, .filePath, .fileOriginalPath, .fileOpenFlags,
     ]
 
     /// What is remembered of values: they may be long. Two numbers, because one alone may collide by chance.

@@ -41,7 +41,7 @@ package struct HostCheck: ~Copyable {
             types,
             functions: Set(Self.execFunctions.values).union(Self.connectionFunctions.values)
                 .union(Self.bindFunctions.values).union(Self.sendFunctions.values).union([Self.rawSocketFunction])
-                .union(Self.unixFunctions.values).union(Self.openFunctions).union(Self.handleFunctions.values))
+                .union(Self.unixFunctions.values).union(Self.fileFunctions))
     }
 
     /// Every program that sees failed execs, by whatever hook.

@@ -256,6 +256,23 @@ extension WatchCommand {
 }
 
 extension TraceKind {
+    private init(_ operation: FileOperation) {
+        self =
+            switch operation {
+            case .open: .open
+            case .create: .create
+            case .rename: .rename
+            case .unlink: .unlink
+            case .link: .link
+            case .symlink: .symlink
+            case .mkdir: .mkdir
+            case .rmdir: .rmdir
+            case .mknod: .mknod
+            case .write: .write
+            case .execMap: .execMap
+            }
+    }
+
     /// `nil` for what is shown whatever was chosen.
     fileprivate init?(_ event: Event) {
         switch event.action {
@@ -276,8 +293,7 @@ extension TraceKind {
         case .tlsClientHello: self = .tlsClientHello
         case .drop: self = .drop
         case .rawSocket: self = .rawSocket
-        case .file(.open): self = .open
-        case .file(.create): self = .create
+        case .file(let operation): self.init(operation)
         case .existing, .open, .summary, .loss: return nil
         }
     }

@@ -135,7 +135,7 @@ package enum Trace {
                 looked += interval
                 look += 1
                 let records = try probes.existingSockets(look, flags: UInt32(WIRE_CONNECTION_STILL))
-                take(records, probes, &state)
+                take(try records + probes.writtenFiles(), probes, &state)
             }
             if watchesFlows, Host.boottime() - lookedAtFlows >= flowPeriod {
                 lookedAtFlows = Host.boottime()
@@ -235,6 +235,7 @@ package enum Trace {
         }
         if options.command == .watchNet, !state.isComplete { state.take(records: try probes.endedFlows()) }
         state.take(records: probes.countedDrops(Host.boottime(), isLast: true))
+        if !state.isComplete { state.take(records: try probes.writtenFiles()) }
         // What is open still has had its bytes too.
         if options.summary != nil || options.recordsTo != nil {
             state.take(records: try probes.existingSockets(.max, flags: UInt32(WIRE_CONNECTION_LAST)))

@@ -63,6 +63,19 @@ struct TraceHook {
         return [
             TraceHook(kind: "open", subject: "files that are opened or created", hook: hook.name, reason: nil),
             TraceHook(
+                kind: "name",
+                subject: "names that are made, changed or removed",
+                hook: hook.usesCalls ? "tp_btf/sys_exit, with paths as they were asked for" : hook.name, reason: nil),
+            TraceHook(
+                kind: "write", subject: "bytes that are written",
+                hook: hook.usesCalls
+                    ? "tp_btf/sys_exit, told when the run ends" : "fexit/vfs_write, locks_remove_file and so on",
+                reason: nil),
+            TraceHook(
+                kind: "exec_map", subject: "files that are mapped",
+                hook: hook.usesCalls ? nil : "fexit/security_mmap_file",
+                reason: reason),
+            TraceHook(
                 kind: "open_io_uring", subject: "the same by io_uring", hook: hook.usesCalls ? nil : hook.name,
                 reason: reason),
             TraceHook(

@@ -29,7 +29,8 @@ package enum WatchCommand: String, Sendable {
         case .trace: [.exec, .failed, .fork, .exit, .syscall, .security, .signal, .oom]
         case .watchNet:
             [.connect, .accept, .listen, .close, .udp, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket]
-        case .watchFiles: [.open, .create]
+        case .watchFiles:
+            [.open, .create, .write, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .execMap]
         }
     }
 
@@ -66,7 +67,8 @@ package enum TraceKind: String, CaseIterable, Sendable {
     case tlsClientHello = "tls_client_hello"
     case drop
     case rawSocket = "raw_socket"
-    case open, create
+    case open, create, rename, unlink, link, symlink, mkdir, rmdir, mknod, write
+    case execMap = "exec_map"
 
     /// For a person, forks are noise: each program that starts was forked before.
     package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]

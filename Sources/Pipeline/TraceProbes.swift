@@ -189,6 +189,15 @@ struct TraceProbes: ~Copyable {
         }
     }
 
+    /// Records of the files that are written to and still open, where files are watched.
+    func writtenFiles() throws(Failure) -> [UInt8] {
+        do throws(BPFError) {
+            return try files?.written() ?? []
+        } catch {
+            throw Failure(error)
+        }
+    }
+
     /// Records of UDP flows and ports that have ended, and of UNIX sockets where nothing else tells, where they are watched.
     func endedFlows() throws(Failure) -> [UInt8] {
         do throws(BPFError) {

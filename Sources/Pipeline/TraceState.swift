@@ -127,10 +127,12 @@ struct TraceState: ~Copyable {
         if failedOnly, file.error == nil { return false }
         if changesOnly, !file.mayChange { return false }
         guard let paths else { return true }
-        return switch file.path {
-        case .resolved(let path): paths.matches(path)
-        case .some(let asked): paths.matches(PathNames(asked: asked.bytes))
-        case nil: false
+        return [file.path, file.originalPath].contains { path in
+            switch path {
+            case .resolved(let path): paths.matches(path)
+            case .some(let asked): paths.matches(PathNames(asked: asked.bytes))
+            case nil: false
+            }
         }
     }
 

@@ -15,9 +15,9 @@ extension TextRenderer {
         let isFailure = file.error != nil
         line.write(Self.style(of: file)) { buffer in
             buffer.append(file.operation.name)
-            for _ in file.operation.name.utf8CodeUnitCount..<7 { buffer.append(" ") }
+            for _ in min(7, file.operation.name.utf8CodeUnitCount)..<7 { buffer.append(" ") }
         }
-        line.buffer.append(file.record.access ?? "  ")
+        line.buffer.append(file.operation == .execMap ? " " : file.record.access ?? "  ")
         line.buffer.append(" ")
         let marks = file.marks.filter { !Self.isOrdinary($0) }
         if !marks.isEmpty {
@@ -33,6 +33,15 @@ extension TextRenderer {
         line.write(isFailure ? .plain : .strong) { buffer in
             if let path = file.path { Self.append(path, to: &buffer) } else { buffer.append("?") }
         }
+        if let bytes = file.record.bytesWritten { line.buffer.append(string: " \(byteText(bytes))") }
+        if let original = file.originalPath {
+            line.buffer.append(
+                file.operation == .link ? " of " : file.record.has(WIRE_FILE_EXCHANGE) ? " with " : " from ")
+            Self.append(original, to: &line.buffer)
+        } else if let contents = file.record.contents {
+            line.buffer.append(" -> ")
+            TextEscape.append(contents.span, to: &line.buffer)
+        }
         if let error = file.error {
             let start = line.buffer.count
             line.buffer.append(": ")
@@ -44,7 +53,7 @@ extension TextRenderer {
 
     /// What wide and JSON have all the same.
     private static func isOrdinary(_ mark: StaticString) -> Bool {
-        ["upper_layer", "as_asked"].contains("\(mark)")
+        ["upper_layer", "as_asked", "exchange"].contains("\(mark)")
     }
 
     private static func style(of file: FileFact) -> Style {

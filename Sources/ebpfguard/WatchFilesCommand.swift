@@ -7,10 +7,10 @@ internal import Policy
 struct WatchFilesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch-files",
-        abstract: "Show who opens and creates which file, live.",
+        abstract: "Show who opens, creates, renames and removes which file, live.",
         usage: "ebpfguard watch-files [options] [PATH...] [-- PROGRAM ARGS...]",
         discussion: """
-            Shows files that are opened and created, and what fails, with process, container, whole path, flags and \
+            Shows files that are opened, created, renamed, linked and removed, and what fails, with process, container, whole path, flags and \
             result. With -- PROGRAM, starts PROGRAM when the probes are in place, watches only it and its descendants, \
             ends with it, and has its exit status; its standard output goes to standard error.
             """
@@ -93,8 +93,17 @@ struct FileSelection: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Operations to show, separated by commas: open, create. Default: all.", valueName: "operations"))
+            """
+            Operations to show, separated by commas: open, create, write, rename, unlink, link, symlink, mkdir, rmdir, \
+            mknod, exec_map. Default: all.
+            """,
+            valueName: "operations"))
     var ops: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Show what is written to files that stay open again and again after this time.", valueName: "time"))
+    var interval: String?
 
     @Flag(help: "Show only what fails.")
     var failed = false
@@ -103,6 +112,13 @@ struct FileSelection: ParsableArguments {
         options.kinds = try chosenKinds(ops, of: .watchFiles, option: "--ops", word: "operation")
         options.failedOnly = failed
         options.changesOnly = !preset.isEmpty && ops.isEmpty && !preset.contains(where: \.includesReading)
+        if let interval {
+            guard let value = Quantity.nanoseconds(interval), value >= 100_000_000 else {
+                throw Failure(
+                    .usage, "--interval: \"\(interval)\" is not a time, or too short", help: "write 5s, 1m or 100ms")
+            }
+            options.interval = value
+        }
         guard !paths.isEmpty || !notPath.isEmpty || !preset.isEmpty else { return }
         do throws(ScopeError) {
             options.paths = try PathSelection(

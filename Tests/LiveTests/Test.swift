@@ -26,7 +26,7 @@ let allTests: [Test] = [
     endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, translationTests,
     nodeTests,
     datagramTests, unsentTests, floodTests, baselineTests, connectionFilterTests, handedTests,
-    dropTests, rawSocketTests, unixTests, openTests,
+    dropTests, rawSocketTests, unixTests, openTests, fileTests,
     nameTests, resolverTests,
     refusalTests, fieldTests,
     filterTests,

@@ -335,6 +335,10 @@ struct Laws {
         }
         let isOpen = event.action == "open" || event.action == "create"
         expect((event["file.open_flags"]?.strings?.isEmpty == false) == isOpen, "file.open_flags does not fit")
+        let isWrite = event.action == "write"
+        expect((event["ebpfguard.file.bytes_written"] != nil) == isWrite, "bytes_written does not fit")
+        expect((event["file.original_path"] == nil) == !["rename", "link"].contains(event.action), "original_path")
+        expect((event["file.target_path"] == nil) == (event.action != "symlink"), "file.target_path does not fit")
         expect(event["ebpfguard.file.marks"]?.array?.isEmpty != true, "ebpfguard.file.marks is empty")
         let hostPath = event["ebpfguard.host_path"]
         expect(hostPath == nil || hostPath != event["file.path"], "ebpfguard.host_path is nothing else than file.path")
@@ -448,7 +452,9 @@ struct Laws {
         "exec": "start", "fork": "start", "exit": "end", "existing": "info", "syscall": "info", "signal": "info",
         "oom": "end", "connect": "", "accept": "", "listen": "", "close": "", "udp": "", "dns_query": "",
         "dns_answer": "",
-        "tls_client_hello": "", "open": "access", "create": "creation", "drop": "", "raw_socket": "", "ptrace": "info",
+        "tls_client_hello": "", "open": "access", "create": "creation", "rename": "change", "unlink": "deletion",
+        "link": "creation", "symlink": "creation", "mkdir": "creation", "rmdir": "deletion", "mknod": "creation",
+        "write": "change", "exec_map": "access", "drop": "", "raw_socket": "", "ptrace": "info",
         "setuid": "info",
         "mount": "info", "module_load": "info", "bpf": "info",
     ]

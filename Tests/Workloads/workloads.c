@@ -90,6 +90,9 @@ static const struct {
     {"open-chroot", run_open_chroot},
     {"open-many", run_open_many},
     {"open-32", run_open_32},
+    {"file-names", run_file_names},
+    {"file-writes", run_file_writes},
+    {"exec-map", run_exec_map},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

@@ -75,6 +75,16 @@ static __always_inline const char *text_of(struct filename *name)
     return ((struct __filename_head *)name)->name;
 }
 
+// The same of a pointer that carries no type.
+static __always_inline const void *text_at(const void *name)
+{
+    struct filename *whole = (void *)name;
+
+    if (bpf_core_field_exists(whole->name))
+        return BPF_CORE_READ(whole, name);
+    return BPF_CORE_READ((struct __filename_head *)whole, name);
+}
+
 // The current task, where what it does is wanted. The child that waits to execute the program to watch is still ours.
 static __always_inline struct task_struct *wanted_task(const int typed)
 {
@@ -96,6 +106,8 @@ static __always_inline struct wire_file *begin_file(struct scratch *scratch, str
     fill_header(&record->header, 0, WIRE_FILE);
     fill_task(&record->task, task, typed);
     record->inode = 0;
+    record->bytes = 0;
+    record->id = 0;
     record->device = 0;
     record->mode = 0;
     record->open_flags = 0;
@@ -103,7 +115,8 @@ static __always_inline struct wire_file *begin_file(struct scratch *scratch, str
     record->operation = operation;
     record->path_size = 0;
     record->name_size = 0;
-    record->unused = 0;
+    record->second_size = 0;
+    record->second_name_size = 0;
     scratch->end = sizeof(*record);
     return record;
 }
@@ -117,11 +130,9 @@ static __always_inline void set_inode(struct wire_file *record, struct inode *in
         record->header.flags |= WIRE_FILE_UPPER_LAYER;
 }
 
-// What is known of an open file, with its path.
-static __always_inline void append_file(struct scratch *scratch, struct wire_file *record, struct file *file,
-                                        struct task_struct *task, const int typed)
+// What is known of an open file, but for its path.
+static __always_inline void set_file(struct wire_file *record, struct file *file, const int typed)
 {
-    struct fs_struct *fs = GET(task, fs);
     struct inode *inode = GET(file, f_inode);
     struct dentry *dentry = GET(file, f_path.dentry);
 
@@ -129,6 +140,14 @@ static __always_inline void append_file(struct scratch *scratch, struct wire_fil
     // The top of a tree is in no table of names.
     if (!GET(inode, i_nlink) || (!GET(dentry, d_hash.pprev) && GET(dentry, d_parent) != dentry))
         record->header.flags |= WIRE_FILE_DELETED;
+}
+
+static __always_inline void append_file(struct scratch *scratch, struct wire_file *record, struct file *file,
+                                        struct task_struct *task, const int typed)
+{
+    struct fs_struct *fs = GET(task, fs);
+
+    set_file(record, file, typed);
     if (fs)
         record->path_size = append_path(scratch, &file->f_path, &fs->root, typed);
 }
@@ -146,9 +165,15 @@ static __always_inline struct file *file_of_descriptor(struct task_struct *task,
     return file;
 }
 
-// The directory that a relative name starts from.
-static __always_inline void append_directory(struct scratch *scratch, struct wire_file *record, struct task_struct *task,
-                                             int fd)
+// Where what was asked for would lead: a name, and the directory that a relative one starts from.
+struct asked {
+    const void *name;
+    int directory;
+    int in_user;
+};
+
+// Appends the path of the directory that a relative name starts from; answers its size, 0 where that is not known.
+static __always_inline __u32 append_directory(struct scratch *scratch, struct task_struct *task, int fd)
 {
     struct fs_struct *fs = BPF_CORE_READ(task, fs);
     struct path *path = 0;
@@ -161,37 +186,43 @@ static __always_inline void append_directory(struct scratch *scratch, struct wir
         if (file)
             path = &file->f_path;
     }
-    if (!path) {
-        record->header.flags |= WIRE_FILE_NO_DIRECTORY;
-        return;
-    }
-    record->path_size = append_path(scratch, path, &fs->root, 0);
+    return path ? append_path(scratch, path, &fs->root, 0) : 0;
 }
 
-// Where a name that failed would lead: what was asked for, and from where.
-static __always_inline void append_name(struct scratch *scratch, struct wire_file *record, struct task_struct *task, int fd,
-                                        const void *name, const int in_user)
+static __always_inline __u32 append_asked_directory(struct scratch *scratch, struct task_struct *task,
+                                                    const struct asked *asked)
 {
     char first = 0;
+
+    if (asked->in_user)
+        bpf_probe_read_user(&first, 1, asked->name);
+    else
+        READ(first, asked->name);
+    return first && first != '/' ? append_directory(scratch, task, asked->directory) : 0;
+}
+
+static __always_inline __u32 append_text(struct scratch *scratch, struct wire_file *record, const void *text, int in_user)
+{
     long length;
 
-    record->header.flags |= WIRE_FILE_AS_ASKED;
     if (in_user)
-        bpf_probe_read_user(&first, 1, name);
+        length = bpf_probe_read_user_str(scratch_at(scratch, scratch->end), PATH_MAX_BYTES, text);
     else
-        READ(first, name);
-    if (first && first != '/')
-        append_directory(scratch, record, task, fd);
-    if (in_user)
-        length = bpf_probe_read_user_str(scratch_at(scratch, scratch->end), PATH_MAX_BYTES, name);
-    else
-        length = bpf_probe_read_kernel_str(scratch_at(scratch, scratch->end), PATH_MAX_BYTES, name);
+        length = bpf_probe_read_kernel_str(scratch_at(scratch, scratch->end), PATH_MAX_BYTES, text);
     if (length < 1) {
         record->header.flags |= WIRE_FILE_NAME_CUT;
-        return;
+        return 0;
     }
-    record->name_size = length - 1;
     scratch->end += length - 1;
+    return length - 1;
+}
+
+static __always_inline void append_name(struct scratch *scratch, struct wire_file *record, struct task_struct *task,
+                                        const struct asked *asked)
+{
+    record->header.flags |= WIRE_FILE_AS_ASKED;
+    record->path_size = append_asked_directory(scratch, task, asked);
+    record->name_size = append_text(scratch, record, asked->name, asked->in_user);
 }
 
 static __always_inline void send_file(struct scratch *scratch, struct wire_file *record)

@@ -71,11 +71,10 @@ __attribute__((noinline)) int path_steps(__u32 slot)
 
 // The part of most paths that needs no helper but for the names: up to the top of the mount, and no further where that
 // is the process's root and the top of all. Answers 1 when the path is complete, else leaves the rest to path_steps.
-static __always_inline int path_within_mount(struct scratch *scratch, struct path *path, struct path *root)
+static __always_inline int path_within_mount(struct scratch *scratch, struct dentry *dentry, struct vfsmount *vfsmount,
+                                             struct path *root)
 {
     struct walk *walk = &scratch->walk;
-    struct dentry *dentry = path->dentry;
-    struct vfsmount *vfsmount = path->mnt;
     struct dentry *mount_root = vfsmount->mnt_root;
     struct dentry *root_dentry = root->dentry;
     struct mount *mount, *above;
@@ -109,26 +108,53 @@ static __always_inline int path_within_mount(struct scratch *scratch, struct pat
     return 1;
 }
 
-// Appends the path of `path`, components from the leaf up, each ended by NUL; answers its size.
-static __always_inline __u32 append_path(struct scratch *scratch, struct path *path, struct path *root,
-                                         const int typed)
+// As append_path_in below, with the root by the addresses of its dentry and mount: all that is done with them is to know
+// them again.
+static __always_inline __u32 append_path_below(struct scratch *scratch, struct dentry *dentry, struct vfsmount *mount,
+                                               __u64 root_dentry, __u64 root_mount)
 {
     __u32 slot = scratch->slot;
     struct walk *walk = &scratch->walk;
 
-    walk->dentry = (__u64)GET(path, dentry);
-    walk->mount = (__u64)GET(path, mnt);
+    walk->dentry = (__u64)dentry;
+    walk->mount = (__u64)mount;
+    walk->root_dentry = root_dentry;
+    walk->root_mount = root_mount;
+    walk->rooted = 0;
+    walk->start = scratch->end;
+    for (int i = 0; i < PATH_ROUNDS; i++) {
+        if (path_steps(slot))
+            break;
+    }
+    return scratch->end - walk->start;
+}
+
+// Appends the path of what is there in a mount, components from the leaf up, each ended by NUL; answers its size.
+static __always_inline __u32 append_path_in(struct scratch *scratch, struct dentry *dentry, struct vfsmount *mount,
+                                            struct path *root, const int typed)
+{
+    __u32 slot = scratch->slot;
+    struct walk *walk = &scratch->walk;
+
+    walk->dentry = (__u64)dentry;
+    walk->mount = (__u64)mount;
     walk->root_dentry = (__u64)GET(root, dentry);
     walk->root_mount = (__u64)GET(root, mnt);
     walk->rooted = 0;
     walk->start = scratch->end;
-    if (typed && path_within_mount(scratch, path, root))
+    if (typed && path_within_mount(scratch, dentry, mount, root))
         return scratch->end - walk->start;
     for (int i = 0; i < PATH_ROUNDS; i++) {
         if (path_steps(slot))
             break;
     }
     return scratch->end - walk->start;
+}
+
+static __always_inline __u32 append_path(struct scratch *scratch, struct path *path, struct path *root,
+                                         const int typed)
+{
+    return append_path_in(scratch, GET(path, dentry), GET(path, mnt), root, typed);
 }
 
 #endif

@@ -64,7 +64,11 @@ enum scratch_user {
 #ifdef SCRATCH_OF_FILES
     SCRATCH_OPEN,
     SCRATCH_HANDLE, // two: of compatible calls too
-    SCRATCH_USERS = SCRATCH_HANDLE + 2,
+    SCRATCH_NAMES = SCRATCH_HANDLE + 2, // before and after each of seven operations
+    SCRATCH_WRITES = SCRATCH_NAMES + 14, // vfs_write, vfs_writev, do_splice_direct, do_splice, copy, io_uring
+    SCRATCH_RELEASE = SCRATCH_WRITES + 6,
+    SCRATCH_MAP,
+    SCRATCH_USERS,
 #else
     SCRATCH_EXEC, // three: the program may be attached as often
     SCRATCH_FAILED = SCRATCH_EXEC + 3,

@@ -5,21 +5,32 @@ internal import CWire
 /// What was done to a file.
 package enum FileOperation: UInt16, CaseIterable, Sendable {
     case open = 1
-    case create
+    case create, rename, unlink, link, symlink, mkdir, rmdir, mknod, write, execMap
 
     /// `event.action`.
     package var name: StaticString {
         switch self {
         case .open: "open"
         case .create: "create"
+        case .rename: "rename"
+        case .unlink: "unlink"
+        case .link: "link"
+        case .symlink: "symlink"
+        case .mkdir: "mkdir"
+        case .rmdir: "rmdir"
+        case .mknod: "mknod"
+        case .write: "write"
+        case .execMap: "exec_map"
         }
     }
 
     /// `event.type`.
     package var types: [StaticString] {
         switch self {
-        case .open: ["access"]
-        case .create: ["creation"]
+        case .open, .execMap: ["access"]
+        case .create, .link, .symlink, .mkdir, .mknod: ["creation"]
+        case .rename, .write: ["change"]
+        case .unlink, .rmdir: ["deletion"]
         }
     }
 }

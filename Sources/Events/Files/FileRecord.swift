@@ -9,21 +9,54 @@ package final class FileRecord: Sendable {
     /// Where it is; `nil` where nothing is known of that.
     package let path: FilePath?
 
+    /// The old name of a rename, or the file that a link was made to.
+    package let second: FilePath?
+    /// What a symbolic link contains.
+    package let contents: Bytes?
+
     package init(decoding span: RawSpan) throws(DecodeError) {
         let fixed = try span.load(wire_file.self)
         guard let operation = FileOperation(rawValue: fixed.operation) else {
             throw .unknownKind(fixed.operation)
         }
-        let start = MemoryLayout<wire_file>.size
-        let nameStart = start + Int(fixed.path_size)
-        let end = nameStart + Int(fixed.name_size)
+        var end = MemoryLayout<wire_file>.size
+        func take(_ size: UInt16) -> Range<Int> {
+            defer { end += Int(size) }
+            return end..<end + Int(size)
+        }
+        let parts = (
+            take(fixed.path_size), take(fixed.name_size), take(fixed.second_size), take(fixed.second_name_size)
+        )
         guard end <= span.byteCount else { throw .partsTooLong }
         self.fixed = fixed
         self.operation = operation
         let storage = span.copy(0..<end)
-        let walked = fixed.path_size == 0 ? nil : WalkedPath(Bytes(storage, start..<nameStart))
         let isAsked = UInt32(fixed.header.flags) & WIRE_FILE_AS_ASKED != 0
-        path = isAsked ? FilePath(asked: Bytes(storage, nameStart..<end), from: walked) : walked.map { .resolved($0) }
+        func path(_ walked: Range<Int>, _ name: Range<Int>) -> FilePath? {
+            let walked = walked.isEmpty ? nil : WalkedPath(Bytes(storage, walked))
+            return isAsked ? FilePath(asked: Bytes(storage, name), from: walked) : walked.map { .resolved($0) }
+        }
+        self.path = path(parts.0, parts.1)
+        let isSymlink = operation == .symlink
+        second = isSymlink ? nil : path(parts.2, parts.3)
+        contents = isSymlink && !parts.3.isEmpty ? Bytes(storage, parts.3) : nil
+    }
+
+    /// What was to be done, `self`, with what became of it.
+    package func done(by outcome: FileRecord) -> FileRecord { FileRecord(self, outcome) }
+
+    private init(_ pending: FileRecord, _ outcome: FileRecord) {
+        var fixed = pending.fixed
+        fixed.header.flags &= ~UInt16(WIRE_FILE_PENDING)
+        fixed.header.flags |= outcome.fixed.header.flags & UInt16(WIRE_FILE_STILL | WIRE_FILE_MAPPED)
+        fixed.bytes = outcome.fixed.bytes
+        fixed.header.time = outcome.fixed.header.time
+        fixed.error = outcome.fixed.error
+        self.fixed = fixed
+        operation = pending.operation
+        path = pending.path
+        second = pending.second
+        contents = pending.contents
     }
 
     package var time: UInt64 { fixed.header.time }
@@ -31,6 +64,9 @@ package final class FileRecord: Sendable {
     /// The positive errno of what failed.
     package var error: Int32? { fixed.error > 0 ? fixed.error : nil }
     package func has(_ flag: UInt32) -> Bool { UInt32(fixed.header.flags) & flag != 0 }
+
+    /// Bytes that were written to it since it was opened; `nil` for what is no write.
+    package var bytesWritten: UInt64? { operation == .write ? fixed.bytes : nil }
 
     /// Type and permissions; `nil` where there is no file, or none that is known.
     package var mode: UInt32? { fixed.mode == 0 ? nil : fixed.mode }
@@ -66,6 +102,10 @@ package final class FileRecord: Sendable {
         } else if has(WIRE_FILE_DELETED) {
             marks.append("deleted")
         }
+        if has(WIRE_FILE_STILL) { marks.append("open") }
+        if has(WIRE_FILE_MAPPED) { marks.append("mmap") }
+        if has(WIRE_FILE_EXCHANGE) { marks.append("exchange") }
+        if has(WIRE_FILE_REPLACED) { marks.append("replaced") }
         if has(WIRE_FILE_UPPER_LAYER) { marks.append("upper_layer") }
         return marks
     }

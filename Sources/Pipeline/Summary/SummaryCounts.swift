@@ -87,6 +87,9 @@ struct ConnectionCounts: SummaryCounts, Equatable {
 struct FileCounts: SummaryCounts, Equatable {
     var opens: UInt64 = 0
     var creations: UInt64 = 0
+    var renames: UInt64 = 0
+    var deletions: UInt64 = 0
+    var written: UInt64 = 0
     /// Of all that was tried.
     var failures: UInt64 = 0
 
@@ -98,14 +101,22 @@ struct FileCounts: SummaryCounts, Equatable {
             return
         }
         switch file.operation {
-        case .open: opens = 1
-        case .create: creations = 1
+        case .open, .execMap: opens = 1
+        case .write: written = file.record.bytesWritten ?? 0
+        case .create, .link, .symlink, .mkdir, .mknod: creations = 1
+        case .rename: renames = 1
+        case .unlink, .rmdir: deletions = 1
         }
     }
+
+    var succeeded: UInt64 { opens + creations + renames + deletions }
 
     mutating func add(_ other: FileCounts) {
         opens += other.opens
         creations += other.creations
+        renames += other.renames
+        deletions += other.deletions
+        written &+= other.written
         failures += other.failures
     }
 }

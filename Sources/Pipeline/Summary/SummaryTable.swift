@@ -62,13 +62,21 @@ extension Summary {
         let ranking = Ranking(
             files.entries.values.map { Item(group: $0.group, counts: $0.counts) },
             others: otherFiles == FileCounts() ? nil : otherFiles, top: top
-        ) { ($0.opens + $0.creations, $0.failures) > ($1.opens + $1.creations, $1.failures) }
+        ) { ($0.written, $0.succeeded, $0.failures) > ($1.written, $1.succeeded, $1.failures) }
         return lay(
-            ranking, by: fileGrouping.rawValue, columns: ["OPENS", "CREATED", "FAILED"],
-            cells: { [.count($0.opens), .count($0.creations), .count($0.failures)] },
+            ranking, by: fileGrouping.rawValue,
+            columns: ["OPENS", "CREATED", "RENAMED", "DELETED", "WRITTEN", "FAILED"],
+            cells: {
+                [
+                    .count($0.opens), .count($0.creations), .count($0.renames), .count($0.deletions),
+                    .bytes($0.written), .count($0.failures),
+                ]
+            },
             fields: {
                 [
                     .summaryOpens: .init($0.opens), .summaryCreations: .init($0.creations),
+                    .summaryRenames: .init($0.renames), .summaryDeletions: .init($0.deletions),
+                    .summaryWrittenBytes: .init($0.written),
                     .summaryFailedOperations: .init($0.failures),
                 ]
             })

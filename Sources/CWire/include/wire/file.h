@@ -10,7 +10,15 @@
 enum wire_file_operation {
     WIRE_FILE_OPEN = 1,
     WIRE_FILE_CREATE = 2, // opened, and not there before
-    WIRE_FILE_OPERATION_COUNT = 3,
+    WIRE_FILE_RENAME = 3,
+    WIRE_FILE_UNLINK = 4,
+    WIRE_FILE_LINK = 5,
+    WIRE_FILE_SYMLINK = 6,
+    WIRE_FILE_MKDIR = 7,
+    WIRE_FILE_RMDIR = 8,
+    WIRE_FILE_MKNOD = 9,
+    WIRE_FILE_WRITE = 10,    // closed after it was written to, or still open
+    WIRE_FILE_EXEC_MAP = 11, // mapped to be executed
 };
 
 // header.flags of WIRE_FILE
@@ -25,7 +33,17 @@ enum wire_file_operation {
 // The path that it was given could not be read, or there was none.
 #define WIRE_FILE_NO_DIRECTORY (1u << 8)
 
-// Followed, in this order and without gaps, by the bytes of path and name, each as long as its *_size says.
+// What is to be done to a name, before it is: the thread's next record with WIRE_FILE_DONE tells what became of it.
+#define WIRE_FILE_PENDING (1u << 9)
+#define WIRE_FILE_DONE (1u << 10)
+#define WIRE_FILE_EXCHANGE (1u << 11) // a rename that swaps two files
+#define WIRE_FILE_REPLACED (1u << 12) // a rename over a file that was there
+#define WIRE_FILE_STILL (1u << 13)    // it is still open
+#define WIRE_FILE_MAPPED (1u << 14)   // its memory can be written to: that is not in bytes
+
+// Followed, in this order and without gaps, by the bytes of path, name, second path and second name, each as long as its
+// *_size says. The second ones are those of the old name of a rename, and of the file that a link is made to; of a
+// symbolic link there is only a second name, its contents.
 //
 // Paths are as in wire_process: components from the leaf to the root, each ended by NUL. Names are what calls were given,
 // without NUL: behind the path of the directory that they start from, unless they begin with a slash.
@@ -33,6 +51,8 @@ struct wire_file {
     struct wire_header header;
     struct wire_task task;
     uint64_t inode;
+    uint64_t bytes;      // written
+    uint64_t id;         // of WIRE_FILE_WRITE in two records: what they have in common
     uint32_t device;     // as the kernel has it: major << 20 | minor
     uint32_t mode;       // type and permissions; 0 when not known
     uint32_t open_flags;
@@ -40,15 +60,18 @@ struct wire_file {
     uint16_t operation;  // enum wire_file_operation
     uint16_t path_size;
     uint16_t name_size;
-    uint16_t unused;
+    uint16_t second_size;
+    uint16_t second_name_size;
+    uint16_t unused[3];
 };
 
-_Static_assert(sizeof(struct wire_file) == 128, "layout of wire_file");
+_Static_assert(sizeof(struct wire_file) == 152, "layout of wire_file");
 
 // What a system call does to files, for programs that see all calls return; 0 for nothing. Arguments are counted from 1,
 // 0 for none.
-#define WIRE_FILE_CALL(operation, name, directory, extra)                                                              \
-    ((operation) | (name) << 8 | (directory) << 12 | (extra) << 16)
+#define WIRE_FILE_CALL(operation, name, directory, extra, second, second_directory)                                    \
+    ((operation) | (name) << 8 | (directory) << 11 | (extra) << 14 | (second) << 17 | (second_directory) << 20)
+#define WIRE_FILE_CALL_REMOVES (1u << 27) // extra has AT_REMOVEDIR for directories
 #define WIRE_FILE_CALL_HOW (1u << 28)    // extra points to a struct open_how
 #define WIRE_FILE_CALL_HANDLE (1u << 29) // it names no file: what it has opened is its result
 #define WIRE_FILE_CALL_CREAT (1u << 30)  // flags as of creat(2)
@@ -60,6 +83,11 @@ struct wire_files {
     uint32_t type_file;
     uint32_t type_filename;
     uint32_t type_open_flags;
+    uint32_t type_path;
+    uint32_t type_dentry;
+    uint32_t keeps_names; // what the names of calls are in is still there when the functions return (7.0 and later)
+    uint32_t names; // bit n: functions of operation n get names as struct filename, not as pointers of the caller
+    uint32_t has_release; // a file is seen when its last user has closed it
     uint32_t has_cast; // a number can be made a pointer with a type (6.2 and later)
 };
 
