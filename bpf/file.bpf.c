@@ -50,7 +50,13 @@ static __always_inline int tell_open(const struct request *request, struct file 
             record->operation = WIRE_FILE_CREATE;
             record->header.flags |= WIRE_FILE_TMPFILE;
         }
+        if (!is_wanted_operation(record->operation, 0))
+            return 0;
         append_file(scratch, record, file, task, typed && typed_file);
+        if (!is_wanted_path(scratch))
+            return 0;
+    } else if (!is_wanted_operation(WIRE_FILE_OPEN, error)) {
+        return 0;
     } else if (request->flags & WIRE_FILE_BY_HANDLE) {
         record->header.flags |= WIRE_FILE_AS_ASKED;
     } else {

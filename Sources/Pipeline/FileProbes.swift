@@ -29,8 +29,8 @@ struct FileProbes: ~Copyable {
 
     /// Loads and attaches.
     init(
-        _ config: wire_config, _ types: KernelTypes, _ hook: HostCheck.FileHook, sharing processes: borrowing BPFObject,
-        bufferSize: Int
+        _ config: wire_config, _ types: KernelTypes, _ hook: HostCheck.FileHook, _ choice: FileChoice,
+        sharing processes: borrowing BPFObject, bufferSize: Int
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_file, types: types)
         try object.configure(config)
@@ -44,7 +44,8 @@ struct FileProbes: ~Copyable {
         let keepsNames: UInt32 = hook.functions["unlink_ends"] == "filename_unlinkat" ? 1 : 0
         let hasCast: UInt32 = types.functions(["bpf_rdonly_cast"]).isEmpty ? 0 : 1
         try object.setSection(
-            ".rodata.files", words: FileCalls.words() + ids + [keepsNames, names, hook.usesCalls ? 0 : 1, hasCast])
+            ".rodata.files",
+            words: FileCalls.words() + ids + [keepsNames, names] + choice.words + [hook.usesCalls ? 0 : 1, hasCast])
         try object.joinScope(of: processes)
         try object.setCapacity(UInt32(bufferSize), map: "ring")
         try object.setCapacity(1 + ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "scratch_map")

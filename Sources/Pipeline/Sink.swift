@@ -256,7 +256,7 @@ extension WatchCommand {
 }
 
 extension TraceKind {
-    private init(_ operation: FileOperation) {
+    init(_ operation: FileOperation) {
         self =
             switch operation {
             case .open: .open

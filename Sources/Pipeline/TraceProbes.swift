@@ -119,7 +119,7 @@ struct TraceProbes: ~Copyable {
         var files: FileProbes?
         if let fileHook {
             let probes = try FileProbes(
-                config, types, fileHook, sharing: processes.object, bufferSize: options.bufferSize)
+                config, types, fileHook, FileChoice(options), sharing: processes.object, bufferSize: options.bufferSize)
             missing += probes.missing
             files = consume probes
         }

@@ -225,6 +225,55 @@ static __always_inline void append_name(struct scratch *scratch, struct wire_fil
     record->name_size = append_text(scratch, record, asked->name, asked->in_user);
 }
 
+// Whether the path in scratch ends, towards the root, as a place does. Verified once for all.
+__attribute__((noinline)) int is_below(__u32 slot, __u32 index)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratch_map, &slot);
+    __u32 size, start;
+
+    if (!scratch || index >= WIRE_FILE_PLACES_MAX)
+        return 1;
+    size = files.places[index].size;
+    if (size > WIRE_FILE_PLACE_SIZE || size > scratch->match.path_size)
+        return 0;
+    start = scratch->match.path + scratch->match.path_size - size;
+    // It has to begin where a component does.
+    if (size < scratch->match.path_size && *scratch_at(scratch, start - 1))
+        return 0;
+    for (__u32 i = 0; i < WIRE_FILE_PLACE_SIZE; i++) {
+        if (i >= size)
+            break;
+        if (*scratch_at(scratch, start + i) != files.places[index].path[i])
+            return 0;
+    }
+    return 1;
+}
+
+// Whether the path that was appended last is one of those that are wanted, as far as that can be told here: of a process
+// in another root user space looks at both of its paths.
+static __always_inline int is_wanted_path(struct scratch *scratch)
+{
+    struct walk *walk = &scratch->walk;
+
+    if (!files.place_count || !walk->rooted || walk->rooted != scratch->end)
+        return 1;
+    scratch->match.path = walk->start;
+    scratch->match.path_size = walk->rooted - 1 - walk->start;
+    for (__u32 i = 0; i < WIRE_FILE_PLACES_MAX; i++) {
+        if (i >= files.place_count)
+            break;
+        if (is_below(scratch->slot, i))
+            return 1;
+    }
+    return 0;
+}
+
+// Whether an operation that ended so is.
+static __always_inline int is_wanted_operation(__u32 operation, long error)
+{
+    return files.operations >> operation & 1 && (error || !files.failed_only);
+}
+
 static __always_inline void send_file(struct scratch *scratch, struct wire_file *record)
 {
     emit(record, finish_record(scratch), WIRE_FILE);

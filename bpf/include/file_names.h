@@ -24,6 +24,8 @@ struct operation {
     __u64 first, second; // names that it was given, where there are two
     __u32 in_user;       // which of them are where the caller has them, 1 and 2
     __u32 is_told;       // its path is
+    __u32 is_unwanted;   // its path is not one of those that are watched
+    __u32 unused;
 };
 
 struct {
@@ -60,6 +62,8 @@ static __always_inline int begins(__u64 *context, __u32 kind, const int first, c
     __u32 thread = bpf_get_current_pid_tgid();
     struct operation operation = {};
 
+    if (!(files.operations >> kind & 1))
+        return 0;
     if (config.has_typed_current ? !wanted_task(1) : !wanted_task(0))
         return 0;
     operation.first = name_argument(context, first, kind);
@@ -95,6 +99,19 @@ static __always_inline struct scratch *begin_pending(__u32 kind, __u32 user, str
     return scratch;
 }
 
+// Sends what begin_pending began, where it is wanted.
+static __always_inline int end_pending(struct scratch *scratch, int is_wanted)
+{
+    __u32 thread = bpf_get_current_pid_tgid();
+    struct operation *operation = bpf_map_lookup_elem(&operations, &thread);
+
+    if (is_wanted)
+        send_file(scratch, (struct wire_file *)scratch->record);
+    else if (operation)
+        operation->is_unwanted = 1;
+    return 0;
+}
+
 // security_path_*(directory, dentry, ...); what is there is told with it.
 static __always_inline int on_path(__u64 *context, __u32 kind, __u32 user, const int typed)
 {
@@ -105,6 +122,7 @@ static __always_inline int on_path(__u64 *context, __u32 kind, __u32 user, const
     struct fs_struct *fs;
     struct inode *inode;
     struct wire_file *record;
+    int path_wanted;
 
     if (!scratch)
         return 0;
@@ -114,14 +132,14 @@ static __always_inline int on_path(__u64 *context, __u32 kind, __u32 user, const
         set_inode(record, inode, 1);
     fs = GET(task, fs);
     record->path_size = append_path_in(scratch, dentry, directory->mnt, &fs->root, typed);
+    path_wanted = is_wanted_path(scratch);
     if (kind == WIRE_FILE_SYMLINK) {
         __u64 contents = 0;
 
         READ(contents, &context[2]);
         record->second_name_size = append_text(scratch, record, (const void *)contents, 0);
     }
-    send_file(scratch, record);
-    return 0;
+    return end_pending(scratch, path_wanted);
 }
 
 // security_path_rename(old directory, old dentry, new directory, new dentry, flags)
@@ -134,6 +152,7 @@ static __always_inline int on_rename(__u64 *context, __u32 user, const int typed
     struct fs_struct *fs;
     struct inode *inode;
     struct wire_file *record;
+    int path_wanted;
 
     if (!scratch)
         return 0;
@@ -147,9 +166,9 @@ static __always_inline int on_rename(__u64 *context, __u32 user, const int typed
         record->header.flags |= WIRE_FILE_REPLACED;
     fs = GET(task, fs);
     record->path_size = append_path_in(scratch, new, to->mnt, &fs->root, typed);
+    path_wanted = is_wanted_path(scratch);
     record->second_size = append_path_in(scratch, old, from->mnt, &fs->root, typed);
-    send_file(scratch, record);
-    return 0;
+    return end_pending(scratch, path_wanted || is_wanted_path(scratch));
 }
 
 // security_path_link(old dentry, new directory, new dentry): both names are in one mount.
@@ -162,6 +181,7 @@ static __always_inline int on_link(__u64 *context, __u32 user, const int typed)
     struct fs_struct *fs;
     struct inode *inode;
     struct wire_file *record;
+    int path_wanted;
 
     if (!scratch)
         return 0;
@@ -171,9 +191,9 @@ static __always_inline int on_link(__u64 *context, __u32 user, const int typed)
         set_inode(record, inode, 1);
     fs = GET(task, fs);
     record->path_size = append_path_in(scratch, new, to->mnt, &fs->root, typed);
+    path_wanted = is_wanted_path(scratch);
     record->second_size = append_path_in(scratch, old, to->mnt, &fs->root, typed);
-    send_file(scratch, record);
-    return 0;
+    return end_pending(scratch, path_wanted || is_wanted_path(scratch));
 }
 
 // Tells of an operation by the names that it was given. `extra` are flags of a rename.
@@ -185,7 +205,7 @@ static __always_inline int tell_asked(__u32 kind, const struct asked *first, con
     struct wire_file *record;
     int has_second = kind == WIRE_FILE_RENAME || kind == WIRE_FILE_LINK;
 
-    if (!task)
+    if (!task || !is_wanted_operation(kind, result < 0 ? -result : 0))
         return 0;
     scratch = scratch_get(scratch_slot(user));
     if (!scratch)
@@ -218,6 +238,9 @@ static __always_inline int ends(__u64 *context, __u32 kind, __u32 user, int dire
         return 0;
     operation = *known;
     bpf_map_delete_elem(&operations, &thread);
+    // Not told: what was to be done is left behind in user space, and the thread's next one takes its place.
+    if (operation.is_unwanted || !is_wanted_operation(kind, result < 0 ? -result : 0))
+        return 0;
     if (operation.is_told) {
         scratch = scratch_get(scratch_slot(user));
         if (!scratch)

@@ -81,6 +81,8 @@ static __always_inline int tell_written(struct file *file, const struct written 
     record->header.flags |= flags | written->flags;
     if (files.has_release) {
         append_written(scratch, record, file, written);
+        if (!is_wanted_path(scratch))
+            return 0;
     } else {
         record->header.flags |= WIRE_FILE_DONE;
         record->id = (__u64)file;
@@ -114,7 +116,7 @@ static __always_inline int on_written(struct file *file, long bytes, __u32 flags
     struct fs_struct *fs;
     struct inode *inode;
 
-    if (!file || bytes < 0 || (!bytes && !flags))
+    if (!file || bytes < 0 || (!bytes && !flags) || !is_wanted_operation(WIRE_FILE_WRITE, 0))
         return 0;
     inode = BPF_CORE_READ(file, f_inode);
     known = bpf_map_lookup_elem(&written_files, &key);
@@ -263,8 +265,11 @@ static __always_inline int on_map(__u64 *context, const int typed)
         return 0;
     record = begin_file(scratch, task, WIRE_FILE_EXEC_MAP, typed);
     record->error = (int)result < 0 ? -(int)result : 0;
+    if (!is_wanted_operation(WIRE_FILE_EXEC_MAP, record->error))
+        return 0;
     append_file(scratch, record, file, task, typed);
-    send_file(scratch, record);
+    if (is_wanted_path(scratch))
+        send_file(scratch, record);
     return 0;
 }
 

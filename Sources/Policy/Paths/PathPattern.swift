@@ -47,6 +47,12 @@ package struct PathPattern: Sendable {
         isPlain = components.allSatisfy { if case .name = $0 { true } else { false } }
     }
 
+    /// The names that it has, from the root on, where it is plain.
+    package var names: [[UInt8]]? {
+        guard isPlain else { return nil }
+        return components.compactMap { if case .name(let name) = $0 { name } else { nil } }
+    }
+
     private static let special = Array("*?\\".utf8)
 
     /// Whether `text` would be a pattern and not the name of one place.

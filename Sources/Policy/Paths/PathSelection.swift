@@ -21,6 +21,12 @@ package struct PathSelection: Sendable {
         self.excluded = unwanted
     }
 
+    /// The names of the only places that are wanted, each from the root on; `nil` where not all are plain, or all is wanted.
+    package var places: [[[UInt8]]]? {
+        let places = wanted.compactMap(\.names)
+        return places.isEmpty || places.count != wanted.count ? nil : places
+    }
+
     /// Whether everything is wanted.
     package var isEmpty: Bool { wanted.isEmpty && excluded.isEmpty }
 

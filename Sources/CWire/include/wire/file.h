@@ -76,6 +76,15 @@ _Static_assert(sizeof(struct wire_file) == 152, "layout of wire_file");
 #define WIRE_FILE_CALL_HANDLE (1u << 29) // it names no file: what it has opened is its result
 #define WIRE_FILE_CALL_CREAT (1u << 30)  // flags as of creat(2)
 
+#define WIRE_FILE_PLACES_MAX 8
+#define WIRE_FILE_PLACE_SIZE 128
+
+// A file, or a directory with all below it: components from the leaf to the root as in paths, each ended by NUL.
+struct wire_file_place {
+    char path[WIRE_FILE_PLACE_SIZE];
+    uint32_t size;
+};
+
 // Section .rodata.files, written whole before load.
 struct wire_files {
     uint32_t calls[WIRE_ABI_COUNT][WIRE_NUMBERS_MAX];
@@ -87,6 +96,10 @@ struct wire_files {
     uint32_t type_dentry;
     uint32_t keeps_names; // what the names of calls are in is still there when the functions return (7.0 and later)
     uint32_t names; // bit n: functions of operation n get names as struct filename, not as pointers of the caller
+    uint32_t operations;  // bit n: operation n is wanted
+    uint32_t failed_only; // only what fails is
+    uint32_t place_count; // paths that are wanted, where that can be told here; 0 for all
+    struct wire_file_place places[WIRE_FILE_PLACES_MAX];
     uint32_t has_release; // a file is seen when its last user has closed it
     uint32_t has_cast; // a number can be made a pointer with a type (6.2 and later)
 };
