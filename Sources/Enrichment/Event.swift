@@ -33,6 +33,8 @@ package struct Event {
         case file(FileOperation)
         /// A row of a summary: not something that happened, but numbers of what did.
         case summary
+        /// What the run has left of a file.
+        case netChange
         case loss
     }
 
@@ -126,6 +128,12 @@ package struct Event {
     /// A row of a summary.
     package init(summary row: [Field: FieldValue], time: UInt64, host: Host) {
         self.init(.summary, time: time, process: nil, host: host)
+        self.row = row
+    }
+
+    /// What the run has left of a file.
+    package init(netChange row: [Field: FieldValue], time: UInt64, host: Host) {
+        self.init(.netChange, time: time, process: nil, host: host)
         self.row = row
     }
 
@@ -231,7 +239,8 @@ package struct Event {
             .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress,
             .fileOriginalPath, .fileTargetPath, .fileType,
             .fileMode,
-            .fileInode, .fileDevice, .fileOpenFlags, .ebpfguardFileBytesWritten, .ebpfguardFileMarks:
+            .fileInode, .fileDevice, .fileOpenFlags, .ebpfguardFileBytesWritten, .ebpfguardFileMarks,
+            .fileNetChange, .fileNetChanged, .fileNetMovedTo, .fileNetExecuted:
             .absent
         }
     }
@@ -240,7 +249,7 @@ package struct Event {
         switch field {
         case .timestamp: .time(host.realtime(time))
         case .eventKind where isNetwork: .word("event")
-        case .eventKind: .word(action == .summary ? "metric" : "pipeline_error")
+        case .eventKind: row[field] ?? .word(action == .summary ? "metric" : "pipeline_error")
         case .eventCategory where isNetwork: .words(["network"])
         case .eventType where isNetwork: .words(eventType)
         case .eventAction: .word(actionName)
@@ -315,6 +324,7 @@ package struct Event {
         case .rawSocket: "raw_socket"
         case .file(let operation): operation.name
         case .summary: "summary"
+        case .netChange: "net_change"
         case .loss: "loss"
         }
     }
@@ -324,7 +334,7 @@ package struct Event {
         return switch action {
         case .exec, .execFailed, .fork: ["start"]
         case .exit: ["end"]
-        case .existing, .open, .syscall, .signal, .drop, .rawSocket, .summary, .loss: ["info"]
+        case .existing, .open, .syscall, .signal, .drop, .rawSocket, .summary, .netChange, .loss: ["info"]
         case .oom: ["end"]
         case .file(let operation): operation.types
         case .connect, .accept, .udp: ["connection", "start"]

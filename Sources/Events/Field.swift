@@ -39,6 +39,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case ebpfguardDropReason, ebpfguardDropCount
     case ebpfguardSocketFamily, ebpfguardSocketType, ebpfguardSocketProtocol, ebpfguardSocketPair
     case ebpfguardFileBytesWritten, ebpfguardFileMarks
+    case fileNetChange, fileNetChanged, fileNetMovedTo, fileNetExecuted
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -245,6 +246,10 @@ package enum Field: Int, CaseIterable, Sendable {
         .init(
             "ebpfguard.file.marks", .textList,
             "exec, as_asked, by_handle, tmpfile, deleted, open, mmap, exchange, replaced, upper_layer: what is unusual"),
+        .init("ebpfguard.file.change", .text, "created, changed, replaced or deleted: what the run has left of it"),
+        .init("ebpfguard.file.changed", .textList, "content, mode, owner, attributes: what of it was changed"),
+        .init("ebpfguard.file.moved_to", .text, "where the file is now that the run has moved away"),
+        .init("ebpfguard.file.executed", .boolean, "true when it was executed after it was first made or changed"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),

@@ -23,11 +23,18 @@ struct Findings: ~Copyable {
     /// For reports: the first events that each matched. `nil` where no report is asked for.
     private var kept: [[Report.Finding]]?
     private var renderer: TextRenderer
+    /// What was written where it should not be.
+    private var outside: [String] = []
+    private var outsideCount: UInt64 = 0
+    /// `--expect-no-writes-outside` with what it allows; empty where it was not given.
+    private let outsideText: String
     /// Events that an expression of `--fail-on` matched.
     private(set) var matched: UInt64 = 0
 
     /// More of them are only counted.
     static let namesMost = 10
+    /// Of files that are written where they should not be.
+    static let outsideMost = 100
     /// In a report, of each expression.
     static let keptMost = 1000
 
@@ -35,6 +42,7 @@ struct Findings: ~Copyable {
         let failOn = options.failOn
         let expect = options.expect
         self.host = host
+        outsideText = options.writesInside == nil ? "" : options.writesInsideText
         matches = Array(repeating: 0, count: failOn.count)
         kept = options.reports.isEmpty ? nil : Array(repeating: [], count: failOn.count)
         renderer = TextRenderer(
@@ -65,6 +73,15 @@ struct Findings: ~Copyable {
         }
     }
 
+    /// Takes what was written elsewhere than allowed, when the run is over.
+    mutating func look(outside files: [FileTracker.Outside], missed: UInt64) {
+        outsideCount = UInt64(files.count) + missed
+        outside = files.prefix(Self.keptMost).map { file in
+            let operations = file.operations.map { "\($0.name)" }.joined(separator: ", ")
+            return "\(escaped(file.path)) (\(operations)) by \(escaped(Array(file.who.name.utf8)))[\(file.who.pid)]"
+        }
+    }
+
     private mutating func finding(_ event: Event) -> Report.Finding {
         var buffer = OutputBuffer()
         renderer.append(event, to: &buffer)
@@ -78,6 +95,21 @@ struct Findings: ~Copyable {
 
     /// What came of each condition, for reports.
     var checks: [Report.Check] {
+        conditions + (outsideText.isEmpty ? [] : [outsideCheck])
+    }
+
+    private var outsideCheck: Report.Check {
+        Report.Check(
+            "expect-no-writes-outside", outsideText, isMet: outsideCount == 0,
+            outcome: outsideCount == 0
+                ? "no file was written elsewhere"
+                : "\(grouped(outsideCount)) file\(outsideCount == 1 ? " was" : "s were") written elsewhere",
+            findings: outside.map {
+                Report.Finding(time: nil, action: "write", pid: 0, process: "", executable: nil, line: $0)
+            })
+    }
+
+    private var conditions: [Report.Check] {
         failOnTexts.indices.map { index in
             let count = matches[index]
             return Report.Check(
@@ -100,13 +132,20 @@ struct Findings: ~Copyable {
     }
 
     /// Whether there is anything to report.
-    var isEmpty: Bool { matched == 0 && !open.contains(true) }
+    var isEmpty: Bool { matched == 0 && !open.contains(true) && outsideCount == 0 }
 
     /// For standard error, also where nothing else is wanted there: a status alone explains nothing.
     func lines() -> [String] {
         var lines = names
         if matched > UInt64(names.count) {
             lines.append("finding: \(grouped(matched - UInt64(names.count))) more events (--fail-on)")
+        }
+        for file in outside.prefix(Self.outsideMost) {
+            lines.append("finding: \(file) (--expect-no-writes-outside \(outsideText))")
+        }
+        if outsideCount > UInt64(Self.outsideMost) {
+            lines.append(
+                "finding: \(grouped(outsideCount - UInt64(Self.outsideMost))) more files (--expect-no-writes-outside)")
         }
         for index in open.indices where open[index] {
             lines.append("finding: no event matched --expect \(expectTexts[index])")

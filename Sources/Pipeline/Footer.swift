@@ -28,6 +28,8 @@ struct Footer {
     var measured: UInt64 = 0
     /// What was new to `--baseline`; `nil` where none was named.
     var baseline: String?
+    /// What files were left changed; `nil` where they were not watched.
+    var files: String?
     /// Nanoseconds of CPU: until the probes were attached, and in all.
     var startCPU: UInt64 = 0
     var ownCPU: UInt64 = 0
@@ -53,7 +55,7 @@ struct Footer {
             first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", ")))"
             if recording == nil { first += "; raise --buffer-size" }
         }
-        let firstLines = [first] + (baseline.map { [$0] } ?? [])
+        let firstLines = [first] + [baseline, files].compactMap { $0 }
         if let recording { return firstLines + recording + missing.map { "missing: \($0)" } }
         var lines = firstLines + ["hooks: " + hooks.joined(separator: ";\n       ")]
         for reason in missing { lines.append("missing: \(reason)") }

@@ -52,6 +52,7 @@ extension Trace {
             recording: ["from \(name): \(header.hostName), Linux \(header.kernel), \(header.time(header.started))"]
         )
         footer.baseline = replay.state.baselineLine
+        footer.files = replay.state.filesLine
         if !options.quiet { for line in footer.lines() { note(line) } }
         Reports.tell(replay.state.findings, options.command)
         if let end, let problem = problem(end, name, header.time(replay.last > 0 ? replay.last : header.started)) {

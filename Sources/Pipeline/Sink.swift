@@ -78,7 +78,7 @@ struct Sink: ~Copyable {
         }
         self.colors = colors
         cutsLines = isTerminal && options.format != .wide
-        let hasHeader = options.summary?.mode != .only
+        let hasHeader = options.summary?.mode != .only && !options.difference
         switch options.format {
         case .json:
             form = .json(
@@ -205,6 +205,11 @@ struct Sink: ~Copyable {
         }
     }
 
+    /// Prints rows that are told when the run is over.
+    mutating func print(_ rows: [Event]) {
+        for var row in rows { render(&row, shows: true, files: fileForm != nil) }
+    }
+
     /// Takes note of an event that is not shown: what a process does next is indented by it.
     mutating func skip(_ event: Event) {
         guard case .text(var renderer) = form else { return }
@@ -294,7 +299,7 @@ extension TraceKind {
         case .drop: self = .drop
         case .rawSocket: self = .rawSocket
         case .file(let operation): self.init(operation)
-        case .existing, .open, .summary, .loss: return nil
+        case .existing, .open, .summary, .netChange, .loss: return nil
         }
     }
 }

@@ -255,6 +255,7 @@ package enum Trace {
             measured: measured, startCPU: state.startCPU, ownCPU: Footer.ownCPU()
         )
         footer.baseline = state.baselineLine
+        footer.files = state.filesLine
         if !options.quiet { for line in footer.lines() { note(line) } }
         Reports.tell(state.findings, options.command)
         let status = status(options, state, footer, programStatus)

@@ -104,6 +104,12 @@ package struct TraceOptions: Sendable {
     package var paths: PathSelection?
     /// Whether only what changes files is shown.
     package var changesOnly = false
+    /// Whether what is left changed is printed when the run is over, and nothing else.
+    package var difference = false
+    /// Where alone files may be written; `nil` where nothing was said of it.
+    package var writesInside: PathSelection?
+    /// How that was said.
+    package var writesInsideText = ""
     package var summary: SummaryOptions?
     /// Nanoseconds in which equal events are folded.
     package var dedup: UInt64?

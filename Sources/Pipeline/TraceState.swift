@@ -22,6 +22,9 @@ struct TraceState: ~Copyable {
     private let failedOnly: Bool
     private let paths: PathSelection?
     private let changesOnly: Bool
+    /// What is done to files, taken together; `nil` where files are not watched.
+    private var files: FileTracker?
+    private let showsDifference: Bool
     /// What is shown; `nil` for all.
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
@@ -77,6 +80,8 @@ struct TraceState: ~Copyable {
         failedOnly = options.failedOnly
         paths = options.paths
         changesOnly = options.changesOnly
+        files = options.command == .watchFiles ? FileTracker(options.paths, inside: options.writesInside) : nil
+        showsDifference = options.difference
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(options, host: host)
@@ -108,6 +113,7 @@ struct TraceState: ~Copyable {
         }
         guard var event = enricher.event(for: record) else { return true }
         let isWanted = wants(event)
+        if isWanted { files?.take(event) }
         if let connection = event.connection, connection.has(WIRE_CONNECTION_LAST) {
             if isWanted, filter?.matches({ event.value(of: $0) }) != false { sink.addOpen(event) }
         } else if event.isProgress, !showsProgress {
@@ -126,14 +132,7 @@ struct TraceState: ~Copyable {
     private func selects(_ file: FileFact) -> Bool {
         if failedOnly, file.error == nil { return false }
         if changesOnly, !file.mayChange { return false }
-        guard let paths else { return true }
-        return [file.path, file.originalPath].contains { path in
-            switch path {
-            case .resolved(let path): paths.matches(path)
-            case .some(let asked): paths.matches(PathNames(asked: asked.bytes))
-            case nil: false
-            }
-        }
+        return paths.map { file.isSelected(by: $0) } ?? true
     }
 
     /// Names are learned from all messages, and those of processes in scope are told.
@@ -288,6 +287,10 @@ struct TraceState: ~Copyable {
             sink.skip(event)
             return
         }
+        if showsDifference {
+            summarised += 1
+            return
+        }
         switch sink.take(&event) {
         case .printed: break
         case .filtered: filtered += 1
@@ -317,12 +320,25 @@ struct TraceState: ~Copyable {
             lost: footer.lost, missing: footer.missing, footer: footer.lines())
     }
 
+    /// What the footer says of changed files, when the run is over; `nil` where they are not watched.
+    private(set) var filesLine: String?
+
     /// What the footer says of the baseline.
     var baselineLine: String? {
         switch baseline {
         case .some(let check): check.line
         case .none: nil
         }
+    }
+
+    /// What a run has left changed of files: its rows, where they are asked for, and a line for the footer.
+    private mutating func endFiles(time: UInt64) {
+        guard let tracker = files.take() else { return }
+        let rows = tracker.difference.rows()
+        filesLine = FileChanges.line(rows, missed: tracker.difference.missed, isListed: showsDifference)
+        findings.look(outside: tracker.outside, missed: tracker.outsideMissed)
+        if showsDifference { sink.print(rows.map { FileChanges.event($0, time: time, host: host) }) }
+        files = consume tracker
     }
 
     /// What is told when the run ends: repeats whose window is open, and the summary, with calls that the kernel counted.
@@ -338,6 +354,7 @@ struct TraceState: ~Copyable {
             callsCounted += entry.count.calls
             sink.add(entry, of: group(of: entry, time: time))
         }
+        endFiles(time: time)
         sink.printSummary(time: time)
     }
 

@@ -77,6 +77,11 @@ package struct TextRenderer {
     package mutating func append(_ event: Event, to buffer: inout OutputBuffer) {
         if shown.count > Self.memory { shown.removeAll() }
         var line = Line(buffer, columns: options.columns, colors: options.colors)
+        if event.action == .netChange {
+            appendNetChange(event, to: &line)
+            buffer = line.end()
+            return
+        }
         clock.append(event.host.realtime(event.time), to: &line.buffer)
         line.buffer.append(UInt8(ascii: " "))
         if let connection = event.connection {
@@ -172,7 +177,7 @@ package struct TextRenderer {
                 buffer.append(" asked for memory")
             }
         case .connect, .accept, .listen, .close, .udp, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket,
-            .file, .summary, .loss:
+            .file, .summary, .netChange, .loss:
             break
         }
     }

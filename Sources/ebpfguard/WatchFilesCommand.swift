@@ -108,7 +108,25 @@ struct FileSelection: ParsableArguments {
     @Flag(help: "Show only what fails.")
     var failed = false
 
+    @Flag(help: "Print only what is left changed when the run is over: created, changed, replaced, deleted.")
+    var diff = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Exit with 3 when a file is changed that is not below this directory; repeats add to it.", valueName: "dir")
+    )
+    var expectNoWritesOutside: [String] = []
+
     func apply(to options: inout TraceOptions) throws {
+        options.difference = diff
+        if !expectNoWritesOutside.isEmpty {
+            options.writesInsideText = expectNoWritesOutside.joined(separator: " ")
+            do throws(ScopeError) {
+                options.writesInside = try PathSelection(expectNoWritesOutside.flatMap(placesNamed))
+            } catch {
+                throw Failure(.usage, "--expect-no-writes-outside: \(error.message)", help: error.help)
+            }
+        }
         options.kinds = try chosenKinds(ops, of: .watchFiles, option: "--ops", word: "operation")
         options.failedOnly = failed
         options.changesOnly = !preset.isEmpty && ops.isEmpty && !preset.contains(where: \.includesReading)

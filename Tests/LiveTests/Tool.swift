@@ -225,6 +225,13 @@ struct Laws {
             expect(event["event.kind"] == "pipeline_error", "event.kind is not pipeline_error")
             return
         }
+        if event.action == "net_change" {
+            expect(event["event.kind"] == "state", "event.kind is not state")
+            for field in ["file.path", "ebpfguard.file.change", "process.name"] {
+                expect(event[field]?.string?.isEmpty == false, "no \(field)")
+            }
+            return
+        }
         if event.action == "summary" {
             expect(event["event.kind"] == "metric", "event.kind is not metric")
             for key in ["by", "group"] {

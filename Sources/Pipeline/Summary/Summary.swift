@@ -92,7 +92,9 @@ struct Summary {
             if !counted { otherSignals.signals += 1 }
         case .connect, .accept, .close, .udp: event.connection.map { countConnection(event, $0) }
         case .file: event.file.map { count(event, $0) }
-        case .fork, .listen, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket, .summary, .loss: break
+        case .fork, .listen, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket, .summary, .netChange,
+            .loss:
+            break
         }
     }
 

@@ -29,8 +29,9 @@ extension Report {
 
     private static func value(of finding: Finding) -> JSONValue {
         .object([
-            ("time", .string(timestampText(finding.time))), ("action", .string(finding.action)),
-            ("pid", .number(UInt64(finding.pid))), ("process", .string(finding.process)),
+            ("time", finding.time.map { .string(timestampText($0)) }), ("action", .string(finding.action)),
+            ("pid", finding.pid == 0 ? nil : .number(UInt64(finding.pid))),
+            ("process", finding.process.isEmpty ? nil : .string(finding.process)),
             ("executable", finding.executable.map { .string($0) }), ("text", .string(finding.line)),
         ])
     }

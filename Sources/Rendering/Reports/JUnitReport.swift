@@ -26,7 +26,7 @@ extension Report {
                 text += "/>\n"
                 continue
             }
-            let lines = check.findings.map { "\(timestampText($0.time)) \($0.line)" }
+            let lines = check.findings.map(\.text)
             text += ">\n      <failure message=\"\(Self.escaped(check.outcome))\" type=\"\(Self.escaped(check.name))\">"
             text += Self.escaped(lines.joined(separator: "\n")) + "</failure>\n    </testcase>\n"
         }

@@ -16,7 +16,7 @@ extension Report {
         }
         for check in checks where !check.findings.isEmpty {
             text += "### \(Self.code(check.title))\n\n"
-            text += Self.block(check.findings.map { "\(timestampText($0.time)) \($0.line)" })
+            text += Self.block(check.findings.map(\.text))
         }
         text += "<details><summary>The run</summary>\n\n"
         text += Self.block([commandLine, "on \(host), \(timestampText(started))"] + footer)

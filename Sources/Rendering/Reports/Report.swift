@@ -44,8 +44,8 @@ package struct Report: Sendable {
 
     /// An event that a check does not allow.
     package struct Finding: Sendable {
-        /// CLOCK_REALTIME, nanoseconds.
-        package let time: UInt64
+        /// CLOCK_REALTIME, nanoseconds; `nil` for what is no single event.
+        package let time: UInt64?
         /// `event.action`.
         package let action: String
         package let pid: UInt32
@@ -56,7 +56,7 @@ package struct Report: Sendable {
         package let line: String
 
         package init(
-            time: UInt64, action: String, pid: UInt32, process: String, executable: String?, line: String
+            time: UInt64?, action: String, pid: UInt32, process: String, executable: String?, line: String
         ) {
             self.time = time
             self.action = action
@@ -65,6 +65,9 @@ package struct Report: Sendable {
             self.executable = executable
             self.line = line
         }
+
+        /// With its time, where it has one.
+        var text: String { time.map { "\(timestampText($0)) \(line)" } ?? line }
     }
 
     package var version: String

@@ -55,7 +55,7 @@ extension Report {
         return .object([
             ("ruleId", .string(Self.rule(index, check))), ("ruleIndex", .number(UInt64(index))),
             ("level", .string("error")), ("message", .object([("text", .string(text))])),
-            ("locations", finding.map { .array([Self.location($0)]) }),
+            ("locations", finding.flatMap { $0.process.isEmpty ? nil : .array([Self.location($0)]) }),
         ])
     }
 

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+internal import Enrichment
+internal import Events
+internal import Policy
+
+/// What a run does to files, all of it taken together: what it leaves changed, and what it has written where it should not.
+struct FileTracker: ~Copyable {
+    private struct Identity: Hashable {
+        let device: UInt32
+        let inode: UInt64
+    }
+
+    private(set) var difference = FileDifference()
+    /// Where a file that was changed is now: what is written is told when the file is closed, and it may have another name
+    /// then.
+    private var places: [Identity: FileDifference.Place] = [:]
+    /// The same the other way, for a rename that does not say which file it is of.
+    private var identities: [FileDifference.Place: Identity] = [:]
+    /// Paths that are of interest; `nil` for all.
+    private let paths: PathSelection?
+    /// Where writing is expected; `nil` where nothing was said of it.
+    private let inside: PathSelection?
+    /// What was written elsewhere, in the order of the first times.
+    private(set) var outside: [Outside] = []
+    private var outsideIndex: [FileDifference.Place: Int] = [:]
+    /// Paths that found no room there.
+    private(set) var outsideMissed: UInt64 = 0
+    /// Paths are kept up to this many.
+    private static let limit = 1 << 16
+
+    struct Outside {
+        let path: [UInt8]
+        var operations: [FileOperation]
+        let who: FileDifference.Who
+    }
+
+    init(_ paths: PathSelection?, inside: PathSelection?) {
+        self.paths = paths
+        self.inside = inside
+    }
+
+    mutating func take(_ event: Event) {
+        if event.action == .exec, let executable = event.executable {
+            difference.executed(place(.resolved(executable), event))
+        }
+        guard let file = event.file, file.error == nil, let path = file.path, file.changes else { return }
+        let who = FileDifference.Who(pid: event.task.pid, name: event.task.name.string)
+        if let inside, !file.isPassing { checkOutside(file, event, inside, who) }
+        if let paths, !file.isSelected(by: paths) { return }
+        let place = place(path, event)
+        let identity = file.inode.map { Identity(device: file.device ?? 0, inode: $0) }
+        switch file.operation {
+        case .create, .mkdir, .mknod, .symlink, .link:
+            difference.created(place, by: who)
+            remember(identity, place)
+        case .unlink, .rmdir:
+            difference.removed(place, by: who)
+        case .rename:
+            guard let source = file.originalPath.map({ self.place($0, event) }) else { return }
+            if file.record.has(WIRE_FILE_EXCHANGE) {
+                difference.exchanged(source, place, by: who)
+            } else {
+                difference.renamed(source, to: place, isReplacing: file.replaces, by: who)
+                remember(identity ?? identities[source], place)
+            }
+        case .open, .write:
+            let now = identity.flatMap { places[$0] }.flatMap { difference.isThere($0) == true ? $0 : nil } ?? place
+            // It may have been removed, or replaced, while it was open.
+            if difference.isThere(now) != false { difference.changed(now, [.content], by: who) }
+        case .execMap: break
+        }
+    }
+
+    private mutating func remember(_ identity: Identity?, _ place: FileDifference.Place) {
+        guard let identity, places.count < Self.limit || places[identity] != nil else { return }
+        if let old = places.updateValue(place, forKey: identity), identities[old] == identity { identities[old] = nil }
+        identities[place] = identity
+    }
+
+    private mutating func checkOutside(
+        _ file: FileFact, _ event: Event, _ inside: PathSelection, _ who: FileDifference.Who
+    ) {
+        for path in [file.path, file.operation == .rename ? file.originalPath : nil] {
+            guard let path, !path.matches(inside) else { continue }
+            let place = place(path, event)
+            if let index = outsideIndex[place] {
+                if !outside[index].operations.contains(file.operation) {
+                    outside[index].operations.append(file.operation)
+                }
+            } else if outside.count < Self.limit {
+                outsideIndex[place] = outside.count
+                outside.append(Outside(path: place.path, operations: [file.operation], who: who))
+            } else {
+                outsideMissed += 1
+            }
+        }
+    }
+
+    private func place(_ path: FilePath, _ event: Event) -> FileDifference.Place {
+        let container = event.workload?.containerID.map { Array($0.slice) } ?? []
+        return FileDifference.Place(container: container, path: path.hostPathBytes)
+    }
+}
+
+extension FileFact {
+    /// Whether it did change a file, and not only might.
+    fileprivate var changes: Bool {
+        switch operation {
+        // What is opened for writing has its own event when something was written. What has no name, or none any more,
+        // leaves nothing.
+        case .open:
+            record.has(WIRE_FILE_HAS_FLAGS) && record.fixed.open_flags & Self.truncates != 0 && mayChange && !isPassing
+        case .execMap: false
+        case .write: !isPassing && !record.has(WIRE_FILE_TMPFILE) && !record.has(WIRE_FILE_DELETED)
+        case .create: !record.has(WIRE_FILE_TMPFILE) && !record.has(WIRE_FILE_DELETED)
+        default: true
+        }
+    }
+
+    /// O_TRUNC, the same on x86-64 and arm64.
+    private static let truncates: UInt32 = 0o1000
+
+    /// Whether it is no place to leave something: a device, a FIFO, a socket, or a file of procfs.
+    fileprivate var isPassing: Bool {
+        if let type = record.type, !["file", "dir", "symlink"].contains("\(type)") { return true }
+        return path.map { $0.bytes.starts(with: "/proc/".utf8) } ?? false
+    }
+
+    /// Of a rename, either name.
+    func isSelected(by paths: PathSelection) -> Bool {
+        if let path, path.matches(paths) { return true }
+        guard operation == .rename, let originalPath else { return false }
+        return originalPath.matches(paths)
+    }
+}
+
+extension FilePath {
+    func matches(_ paths: PathSelection) -> Bool {
+        switch self {
+        case .resolved(let path): paths.matches(path)
+        case .asked: paths.matches(PathNames(asked: bytes))
+        }
+    }
+
+    /// As the host sees it, as far as that is known; without "." and "..".
+    fileprivate var hostPathBytes: [UInt8] {
+        var result: [UInt8] = []
+        func append(_ name: ArraySlice<UInt8>) {
+            result.append(UInt8(ascii: "/"))
+            result += name
+        }
+        switch self {
+        case .resolved(let path): path.forEachHostComponent { append(path.bytes.storage[$0]) }
+        case .asked:
+            let names = PathNames(asked: bytes)
+            for name in names.names { append(names.storage[name]) }
+        }
+        return result.isEmpty ? [UInt8(ascii: "/")] : result
+    }
+}
