@@ -14,10 +14,12 @@ struct FileChoice {
         // A recording has all operations, and these look at all of them.
         let isAll =
             options.recordsTo != nil || options.until != nil || !options.failOn.isEmpty || !options.expect.isEmpty
+            || options.needsAllFiles
         let operations = FileOperation.allCases.reduce(into: UInt32(0)) { bits, operation in
             if isAll || kinds.contains(TraceKind(operation)) { bits |= 1 << UInt32(operation.rawValue) }
         }
-        let places = Self.places(options.paths?.places ?? [])
+        // What is written elsewhere is looked for everywhere.
+        let places = options.writesInside == nil ? Self.places(options.paths?.places ?? []) : []
         words =
             [operations, options.failedOnly && !isAll ? 1 : 0, UInt32(places.count)]
             + places.flatMap { $0 }

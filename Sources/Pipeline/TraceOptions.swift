@@ -174,6 +174,15 @@ package struct TraceOptions: Sendable {
             .lowered(syscalls: SyscallTable.facts, connections: command == .watchNet).predicate
     }
 
+    /// Whether what is done to files is taken together: as it must be where it is asked for, and can be where nothing that
+    /// belongs to it is left out.
+    var tracksFiles: Bool {
+        command == .watchFiles && (needsAllFiles || (kinds == nil && !failedOnly))
+    }
+
+    /// Whether all that is done to files is needed, whatever of it is shown.
+    var needsAllFiles: Bool { difference || writesInside != nil }
+
     /// Whether failed execs are wanted, which cost every system call where they can't be had by fexit.
     var watchesFailures: Bool { shownKinds?.contains(.failed) ?? true }
 }

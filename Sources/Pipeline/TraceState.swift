@@ -80,7 +80,7 @@ struct TraceState: ~Copyable {
         failedOnly = options.failedOnly
         paths = options.paths
         changesOnly = options.changesOnly
-        files = options.command == .watchFiles ? FileTracker(options.paths, inside: options.writesInside) : nil
+        files = options.tracksFiles ? FileTracker(options.paths, inside: options.writesInside) : nil
         showsDifference = options.difference
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)

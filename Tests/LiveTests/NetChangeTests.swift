@@ -65,7 +65,8 @@ let netChangeTests = [
         // What is written is told at the end there, under the file's first name.
         let inDirectory = try t.hasFunctionEntry() ? " (content)" : ""
         let expected = [
-            "created /in/dir2", "created /in/dir2/f\(inDirectory)", "\(edited) /in/edited (content)", "deleted /in/gone",
+            "created /in/dir2", "created /in/dir2/f\(inDirectory)", "\(edited) /in/edited (content)",
+            "deleted /in/gone",
             "created /in/hard", "created /in/link", "deleted /in/moved now /out/moved", "created /in/new (content)",
             "changed /in/old (content)", "created /in/prog (content) executed", "replaced /in/prog.old (content)",
             "created /out/moved was /in/moved",
@@ -101,6 +102,14 @@ let netChangeTests = [
         let check = try JSON(parsing: try t.require(bytes(of: report), "report"))["checks.0"]
         t.equal(check?["passed"]?.bool, false, "the check in the report")
         t.equal(check?["findings"]?.array?.count, 2, "findings in the report")
+
+        // What is shown does not decide of what is looked at.
+        let little = try t.prepare("little")
+        let shown = try t.changes(
+            ["--ops", "mkdir", "--expect-no-writes-outside", "\(little)/in", "\(little)/in"], little, status: .code(3))
+        let elsewhere = lines(shown.errors).filter { $0.hasPrefix("finding: ") }
+        t.equal(elsewhere.count, 2, "findings: \(elsewhere)")
+        t.equal(Set(shown.told.map(\.action)), ["mkdir"], "what is shown")
 
         let both = try t.prepare("both")
         _ = try t.changes(
