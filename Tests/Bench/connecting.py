@@ -48,8 +48,8 @@ def start(command, output, says_ready):
     return child
 
 
-def measure(generate, kind, tools, rounds, count):
-    """What each tool adds, by the lowest samples and by medians, and the lines it prints about the load."""
+def measure(generate, kind, tools, rounds, count, mark=b"127.0.0.1"):
+    """What each tool adds, by the lowest samples and by medians, and the lines with `mark` it prints about the load."""
     added = {name: [] for name in tools}
     medians = {name: [] for name in tools}
     lines = {name: 0 for name in tools}
@@ -75,12 +75,24 @@ def measure(generate, kind, tools, rounds, count):
                         child.kill()
                         child.wait()
                 with open(path, "rb") as file:
-                    lines[name] = max(lines[name], sum(b"127.0.0.1" in line for line in file))
+                    lines[name] = max(lines[name], sum(mark in line for line in file))
                 after = run_load(generate, kind, count)
                 added[name].append(low(during) - (low(alone) + low(after)) / 2)
                 medians[name].append(statistics.median(during) - statistics.median(alone + after))
                 alone = after
     return first, added, medians, lines
+
+
+def print_table(what, tools, count, first, added, medians, lines):
+    width = max(18, *(len(name) + 1 for name in tools))
+    print(f"\n{what} takes {first / 1e3:.1f} µs alone; what watching adds:")
+    print(f"{'':<{width}}{'added (µs)':>12}{'by medians':>12}{'÷ floor':>9}{'lines each':>12}")
+    floor = statistics.median(added["floor"])
+    for name in tools:
+        value = statistics.median(added[name])
+        ratio = f"{value / floor:.2f} ×" if floor > 0 else "-"
+        print(f"{name:<{width}}{value / 1e3:>12.2f}{statistics.median(medians[name]) / 1e3:>12.2f}{ratio:>9}"
+              f"{lines[name] / count:>12.2f}")
 
 
 def main():
@@ -109,15 +121,7 @@ def main():
         rounds, count = (3, 2000) if options.quick else (9, 4000)
         if kind == "datagram":
             count *= 5
-        first, added, medians, lines = measure(generate, kind, tools, rounds, count)
-        print(f"\n{what} takes {first / 1e3:.1f} µs alone; what watching adds:")
-        print(f"{'':<18}{'added (µs)':>12}{'by medians':>12}{'÷ floor':>9}{'lines each':>12}")
-        floor = statistics.median(added["floor"])
-        for name in tools:
-            value = statistics.median(added[name])
-            ratio = f"{value / floor:.2f} ×" if floor > 0 else "-"
-            print(f"{name:<18}{value / 1e3:>12.2f}{statistics.median(medians[name]) / 1e3:>12.2f}{ratio:>9}"
-                  f"{lines[name] / count:>12.2f}")
+        print_table(what, tools, count, *measure(generate, kind, tools, rounds, count))
 
 
 if __name__ == "__main__":
