@@ -133,6 +133,19 @@ int run_open_many(int argc, char *const argv[])
     _exit(0);
 }
 
+// open-mix WANTED OTHER COUNT EVERY: opens COUNT times OTHER, as fast as it goes, but each EVERYth time WANTED. Says
+// "took MICROSECONDS".
+int run_open_mix(int argc, char *const argv[])
+{
+    check(argc == 4, "arguments");
+    int count = atoi(argv[2]), every = atoi(argv[3]);
+    int64_t start = live_uptime();
+    for (int i = 1; i <= count; i++)
+        close(opened(open(argv[i % every ? 1 : 0], O_RDONLY), "open"));
+    say("took %ld", (long)((live_uptime() - start) / 1000));
+    _exit(0);
+}
+
 #if defined(__x86_64__)
 
 static long call_i386(int number, long first, long second, long third)

@@ -89,6 +89,7 @@ static const struct {
     {"open-deep", run_open_deep},
     {"open-chroot", run_open_chroot},
     {"open-many", run_open_many},
+    {"open-mix", run_open_mix},
     {"open-32", run_open_32},
     {"file-names", run_file_names},
     {"file-writes", run_file_writes},
