@@ -104,7 +104,8 @@ package struct Enricher {
             return event(.drop, of: fact, drop.hasOwner ? drop.task : nil, time: drop.time, hook: "tp_btf/kfree_skb")
         case .unix(let unix): return event(for: unix)
         case .file(let file):
-            guard let file = pending.take(file) else { return nil }
+            // That it begins to be written to is of use at once.
+            guard let file = pending.take(file) ?? (file.beginsToBeWritten ? file : nil) else { return nil }
             return event(
                 .file(file.operation), time: file.time, tree.acting(file.task), task: file.task, file: FileFact(file),
                 hook: nil)

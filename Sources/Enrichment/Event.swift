@@ -72,6 +72,10 @@ package struct Event {
     package var repeats: (count: UInt64, time: UInt64) = (0, 0)
     /// What `--baseline` does not have.
     package var novelty: Novelty?
+    /// Who wrote the file last that this executes, where it was written in this run.
+    package var writer: FileWriter?
+    /// That file, of an exec.
+    package var executed: FilePath?
     /// What a row of a summary has.
     private var row: [Field: FieldValue] = [:]
 
@@ -189,7 +193,7 @@ package struct Event {
             .kubernetesNamespaceName,
             .kubernetesPodName, .kubernetesPodUID, .kubernetesContainerName, .kubernetesNodeName:
             workload?.value(of: field) ?? .absent
-        case .filePath: .init(call?.path)
+        case .filePath: executed?.value ?? .init(call?.path)
         case .destinationIP where !isNetwork: call?.destination.map { .address($0.address) } ?? .absent
         case .destinationPort where !isNetwork: call?.destination.map { .integer(Int64($0.port)) } ?? .absent
         case .sourceIP, .sourcePort, .sourceBytes, .sourcePackets, .destinationIP, .destinationPort, .destinationBytes,
@@ -220,6 +224,8 @@ package struct Event {
         case .ebpfguardSignal: (signal?.signal ?? exitSignal).flatMap(signalName).map { .word($0) } ?? .absent
         case .ebpfguardSignalResult: signal.flatMap { signalResult($0.result) }.map { .word($0) } ?? .absent
         case .ebpfguardCoreDump: exitCode.map { $0 & 0x80 != 0 } == true ? .bool(true) : .absent
+        case .fileWrittenByPID, .fileWrittenByEntityID, .fileWrittenByName, .fileWrittenByTime:
+            writer?.value(of: field, host: host) ?? .absent
         case .syscallName: .init(call?.shownName)
         case .syscallABI: call?.abi.map { .word($0.name()) } ?? .absent
         case .syscallArgs: .init(call?.argumentTexts)

@@ -40,6 +40,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case ebpfguardSocketFamily, ebpfguardSocketType, ebpfguardSocketProtocol, ebpfguardSocketPair
     case ebpfguardFileBytesWritten, ebpfguardFileMarks
     case fileNetChange, fileNetChanged, fileNetMovedTo, fileNetExecuted
+    case fileWrittenByPID, fileWrittenByEntityID, fileWrittenByName, fileWrittenByTime
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -250,6 +251,10 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.file.changed", .textList, "content, mode, owner, attributes: what of it was changed"),
         .init("ebpfguard.file.moved_to", .text, "where the file is now that the run has moved away"),
         .init("ebpfguard.file.executed", .boolean, "true when it was executed after it was first made or changed"),
+        .init("ebpfguard.file.written_by.pid", .number, "process id of who wrote the file last that is executed"),
+        .init("ebpfguard.file.written_by.entity_id", .text, "entity id of who wrote the file last that is executed"),
+        .init("ebpfguard.file.written_by.name", .text, "name of who wrote the file last that is executed"),
+        .init("ebpfguard.file.written_by.time", .time, "when the file was written last that is executed"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),

@@ -112,7 +112,8 @@ struct Sink: ~Copyable {
         if !shows { skip(event) }
         guard shows || files else { return .filtered }
         if event.action != .loss {
-            summary?.add(event)
+            // An exec that files are watched for is no start of a program here.
+            if event.executed == nil { summary?.add(event) }
             if summary?.options.mode == .only {
                 counted += 1
                 return .summarised

@@ -30,7 +30,7 @@ package enum WatchCommand: String, Sendable {
         case .watchNet:
             [.connect, .accept, .listen, .close, .udp, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket]
         case .watchFiles:
-            [.open, .create, .write, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .execMap]
+            [.open, .create, .write, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .execMap, .exec]
         }
     }
 
@@ -181,7 +181,7 @@ package struct TraceOptions: Sendable {
     }
 
     /// Whether all that is done to files is needed, whatever of it is shown.
-    var needsAllFiles: Bool { difference || writesInside != nil }
+    var needsAllFiles: Bool { difference || writesInside != nil || kinds?.contains(.exec) == true }
 
     /// Whether failed execs are wanted, which cost every system call where they can't be had by fexit.
     var watchesFailures: Bool { shownKinds?.contains(.failed) ?? true }

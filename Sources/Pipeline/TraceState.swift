@@ -25,6 +25,8 @@ struct TraceState: ~Copyable {
     /// What is done to files, taken together; `nil` where files are not watched.
     private var files: FileTracker?
     private let showsDifference: Bool
+    /// Who wrote files, to be told when they are executed; `nil` where files are not watched.
+    private var writers: FileWriters?
     /// What is shown; `nil` for all.
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
@@ -82,6 +84,7 @@ struct TraceState: ~Copyable {
         changesOnly = options.changesOnly
         files = options.tracksFiles ? FileTracker(options.paths, inside: options.writesInside) : nil
         showsDifference = options.difference
+        writers = options.command == .watchFiles ? FileWriters() : nil
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(options, host: host)
@@ -113,6 +116,8 @@ struct TraceState: ~Copyable {
         }
         guard var event = enricher.event(for: record) else { return true }
         let isWanted = wants(event)
+        if isWanted { writers?.take(&event) }
+        if event.file?.record.beginsToBeWritten == true { return isWanted }
         if isWanted { files?.take(event) }
         if let connection = event.connection, connection.has(WIRE_CONNECTION_LAST) {
             if isWanted, filter?.matches({ event.value(of: $0) }) != false { sink.addOpen(event) }
@@ -121,7 +126,7 @@ struct TraceState: ~Copyable {
         } else if let file = event.file, isWanted, !selects(file) {
             seen += 1
             filtered += 1
-        } else if showsProcesses || !event.isAboutProcess {
+        } else if showsProcesses || !event.isAboutProcess || isExecutionToShow(event) {
             if isWanted { emit(&event) } else { outOfScope += 1 }
         }
         enricher.finish(event)
@@ -133,6 +138,12 @@ struct TraceState: ~Copyable {
         if failedOnly, file.error == nil { return false }
         if changesOnly, !file.mayChange { return false }
         return paths.map { file.isSelected(by: $0) } ?? true
+    }
+
+    /// Whether it executes what was written in this run, where that is asked for.
+    private func isExecutionToShow(_ event: Event) -> Bool {
+        guard let path = event.executed, !failedOnly else { return false }
+        return paths.map { path.matches($0) } ?? true
     }
 
     /// Names are learned from all messages, and those of processes in scope are told.

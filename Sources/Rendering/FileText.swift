@@ -48,7 +48,29 @@ extension TextRenderer {
             line.write(.bad) { appendErrno(error, to: &$0) }
             line.kept = start..<line.buffer.count
         }
+        if let writer = event.writer { append(writer, to: &line) }
         if options.wide { appendDetails(event, file, to: &line) }
+    }
+
+    /// A program is executed that was written in this run: "exec       /tmp/x  written by cp[42]".
+    func appendExecution(_ event: Event, _ path: FilePath, to line: inout Line) {
+        appendWho(event, isKnown: true, to: &line)
+        if event.repeats.count > 0 { appendRepeats(event, to: &line) }
+        line.write(.bad) { $0.append("exec       ") }
+        line.write(.strong) { Self.append(path, to: &$0) }
+        if let writer = event.writer { append(writer, to: &line) }
+        if options.wide, let process = event.process { appendContext(event, process, to: &line) }
+    }
+
+    /// The end of the line, kept when it is cut.
+    private func append(_ writer: FileWriter, to line: inout Line) {
+        let start = line.buffer.count
+        line.write(.bad) { buffer in
+            buffer.append(" written by ")
+            TextEscape.append(Bytes(writer.name.array).span, to: &buffer)
+            buffer.append(string: "[\(writer.key.pid)]")
+        }
+        line.kept = start..<line.buffer.count
     }
 
     /// What wide and JSON have all the same.

@@ -104,6 +104,11 @@ package struct TextRenderer {
             buffer = line.end()
             return
         }
+        if let path = event.executed {
+            appendExecution(event, path, to: &line)
+            buffer = line.end()
+            return
+        }
         guard let process = event.process else {
             line.write(.bad) { appendLoss(event, to: &$0) }
             buffer = line.end()

@@ -95,7 +95,7 @@ struct FileSelection: ParsableArguments {
         help: ArgumentHelp(
             """
             Operations to show, separated by commas: open, create, write, rename, unlink, link, symlink, mkdir, rmdir, \
-            mknod, exec_map. Default: all.
+            mknod, exec_map, exec (of what was written in this run). Default: all.
             """,
             valueName: "operations"))
     var ops: [String] = []

@@ -37,7 +37,7 @@ struct FieldTests {
         #expect(!field.meaning.hasSuffix("."))
         #expect(Field(named: field.name) == field)
         #expect(
-            field.name.allSatisfy { $0.isLowercase || $0 == "8" || $0 == "." || $0 == "_" || $0 == "@" },
+            field.name.allSatisfy { $0.isLowercase || $0.isNumber || $0 == "." || $0 == "_" || $0 == "@" },
             "\(field.name)")
     }
 

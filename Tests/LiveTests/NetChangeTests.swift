@@ -116,6 +116,51 @@ let netChangeTests = [
             ["--expect-no-writes-outside", "\(both)/in", "--expect-no-writes-outside", "\(both)/out"], both)
     },
 
+    Test("files: who wrote what is executed") { t in
+        let script = """
+            cd "$1"
+            cp "$2" tool; mv tool moved; ./moved workload exit 0
+            printf '#!/bin/sh\\nexit 0\\n' > run; chmod +x run; ./run
+            ln moved other; rm moved; ./other workload exit 0
+            ./old workload exit 0
+            """
+        _ = try makeProgram("\(t.scratch)/old")
+        let recording = "\(t.scratch)/run.rec"
+        let arguments = ["/bin/sh", "-ec", script, "sh", t.scratch, ownPath]
+        let run = try t.trace(
+            ["-w", recording, "--fail-on", "ebpfguard.file.written_by.pid exists"], arguments, status: .code(3),
+            command: "watch-files")
+        t.equal(run.surelyLost, 0, "what was lost")
+        func executions(_ action: String, in events: [Event]) -> [String] {
+            events.filter { $0.action == action && $0["ebpfguard.file.written_by.pid"] != nil }.map { event in
+                "\(event.path.split(separator: "/").last ?? "-") by \(event["ebpfguard.file.written_by.name"]?.string ?? "-")"
+            }
+        }
+        t.equal(executions("exec", in: run.told), ["moved by cp", "run by sh", "other by cp"], "what is executed")
+        t.equal(run.told.count { $0.action == "exec" }, 3, "all execs")
+        for exec in run.told where exec.action == "exec" {
+            let writes = run.told.filter {
+                ["create", "write"].contains($0.action) && $0.pid == exec["ebpfguard.file.written_by.pid"]?.integer
+            }
+            t.expect(!writes.isEmpty, "its writer wrote nothing")
+            let identity = exec["ebpfguard.file.written_by.entity_id"]
+            t.equal(identity, writes.first?["process.entity_id"], "entity_id of who wrote it")
+            let time = exec["ebpfguard.file.written_by.time"]?.string.flatMap(nanoseconds(of:)) ?? .max
+            t.expect(time < exec.nanoseconds, "it was written later")
+        }
+        // What an exec opens is told before, where it can be.
+        let opens = executions("open", in: run.told)
+        let expected = ["moved by cp", "run by sh", "other by cp"]
+        t.equal(opens, try t.hasFunctionEntry() ? expected : [], "what an exec opens")
+
+        let again = try t.run(["-o", "json", "-r", recording], command: "watch-files")
+        t.equal(lines(again.text), lines(run.text).filter { !$0.contains("\"loss\"") }, "the replay")
+        let text = try t.run(["--ops", "exec", "-r", recording], command: "watch-files")
+        let moved = lines(text.text).filter { $0.contains("exec       \(t.scratch)/moved written by cp[") }
+        t.equal(moved.count, 1, "text: \(text.text)")
+        t.equal(lines(text.text).count, 3, "lines with --ops exec")
+    },
+
     Test("files: sets of paths, and changes alone", dependsOnKernel: false) { t in
         let root = "\(t.scratch)/home/.ssh"
         unsafe mkdir("\(t.scratch)/home", 0o755)

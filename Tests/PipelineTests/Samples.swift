@@ -24,14 +24,16 @@ func task(_ pid: UInt32, _ name: String = "demo", uid: UInt32 = 0, cgroup: UInt6
 func event(
     _ action: Event.Action, _ pid: UInt32 = 7, time: UInt64 = 5000, name: String = "demo",
     executable: String = "/usr/bin/demo", arguments: [String] = ["demo"], uid: UInt32 = 0, user: String? = "root",
-    cgroup: String? = "/", names: WorkloadNames = WorkloadNames(), signal: Int32? = nil, target: wire_task? = nil
+    cgroup: String? = "/", names: WorkloadNames = WorkloadNames(), signal: Int32? = nil, target: wire_task? = nil,
+    inode: UInt64 = 1, flags: UInt32 = 0
 ) throws -> Event {
     let path = executable.split(separator: "/").reversed().map { "\($0)\0" }.joined() + "\0"
     let words = arguments.map { "\($0)\0" }.joined()
     var bytes = Array(Fixture.exec.bytes.prefix(MemoryLayout<wire_process>.size))
     bytes += Array(path.utf8) + Array(words.utf8)
     bytes.set(\wire_process.header.length, to: UInt32(bytes.count))
-    bytes.set(\wire_process.header.flags, to: 0)
+    bytes.set(\wire_process.header.flags, to: UInt16(flags))
+    bytes.set(\wire_process.inode, to: inode)
     bytes.set(\wire_process.task.pid, to: pid)
     bytes.set(\wire_process.task.tid, to: pid)
     bytes.set(\wire_process.task.vpid, to: pid)

@@ -68,6 +68,9 @@ package final class FileRecord: Sendable {
     /// Bytes that were written to it since it was opened; `nil` for what is no write.
     package var bytesWritten: UInt64? { operation == .write ? fixed.bytes : nil }
 
+    /// Whether it is only told to be written to now: how much is told later.
+    package var beginsToBeWritten: Bool { operation == .write && has(WIRE_FILE_PENDING) }
+
     /// Type and permissions; `nil` where there is no file, or none that is known.
     package var mode: UInt32? { fixed.mode == 0 ? nil : fixed.mode }
 

@@ -43,13 +43,13 @@ struct FileTracker: ~Copyable {
 
     mutating func take(_ event: Event) {
         if event.action == .exec, let executable = event.executable {
-            difference.executed(place(.resolved(executable), event))
+            difference.executed(FileDifference.Place(.resolved(executable), event))
         }
         guard let file = event.file, file.error == nil, let path = file.path, file.changes else { return }
         let who = FileDifference.Who(pid: event.task.pid, name: event.task.name.string)
         if let inside, !file.isPassing { checkOutside(file, event, inside, who) }
         if let paths, !file.isSelected(by: paths) { return }
-        let place = place(path, event)
+        let place = FileDifference.Place(path, event)
         let identity = file.inode.map { Identity(device: file.device ?? 0, inode: $0) }
         switch file.operation {
         case .create, .mkdir, .mknod, .symlink, .link:
@@ -58,7 +58,7 @@ struct FileTracker: ~Copyable {
         case .unlink, .rmdir:
             difference.removed(place, by: who)
         case .rename:
-            guard let source = file.originalPath.map({ self.place($0, event) }) else { return }
+            guard let source = file.originalPath.map({ FileDifference.Place($0, event) }) else { return }
             if file.record.has(WIRE_FILE_EXCHANGE) {
                 difference.exchanged(source, place, by: who)
             } else {
@@ -84,7 +84,7 @@ struct FileTracker: ~Copyable {
     ) {
         for path in [file.path, file.operation == .rename ? file.originalPath : nil] {
             guard let path, !path.matches(inside) else { continue }
-            let place = place(path, event)
+            let place = FileDifference.Place(path, event)
             if let index = outsideIndex[place] {
                 if !outside[index].operations.contains(file.operation) {
                     outside[index].operations.append(file.operation)
@@ -96,11 +96,6 @@ struct FileTracker: ~Copyable {
                 outsideMissed += 1
             }
         }
-    }
-
-    private func place(_ path: FilePath, _ event: Event) -> FileDifference.Place {
-        let container = event.workload?.containerID.map { Array($0.slice) } ?? []
-        return FileDifference.Place(container: container, path: path.hostPathBytes)
     }
 }
 
@@ -145,7 +140,7 @@ extension FilePath {
     }
 
     /// As the host sees it, as far as that is known; without "." and "..".
-    fileprivate var hostPathBytes: [UInt8] {
+    var hostPathBytes: [UInt8] {
         var result: [UInt8] = []
         func append(_ name: ArraySlice<UInt8>) {
             result.append(UInt8(ascii: "/"))
