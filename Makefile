@@ -84,7 +84,7 @@ test-live: live-tests
 	-@.ci/setup strace nft=nftables iptables dnsmasq=dnsmasq-base # without them tests are skipped
 	$(SUDO) .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE)
 
-# Every test on the oldest and the newest kernel, half of them on each between; with ALL=1 every test on each.
+# Every test on an old and on a new kernel; with ALL=1 every test on each.
 test-guests: live-tests
 	@ALL=$(ALL) Tests/VM/run-tests $(KERNELS)
 

@@ -29,7 +29,7 @@ let connectionFilterTests = [
         let file = "\(t.scratch)/recording"
         let programs = [workload("early"), workload("connections", "4", "5"), workload("datagrams", "4", "5")]
         // Each run starts the tool twice, which takes seconds when the CPU is emulated.
-        let few = [[5, 17], [], [13]]
+        let few = [[5], [], [13]]
         for (number, program) in programs.enumerated() where !t.settings.isSlow || !few[number].isEmpty {
             // How the connections of the first end depends on who is faster.
             let kinds = number == 0 ? ["--events", "connect,listen,accept"] : []
@@ -37,7 +37,7 @@ let connectionFilterTests = [
             _ = try t.trace(["-w", file, "--filter", conditions[0]], program, command: "watch-net")
             var any = 0
             for (index, condition) in conditions.enumerated() {
-                if t.settings.isSlow ? !few[number].contains(index) : index % 3 != number { continue }
+                if t.settings.isSlow ? !few[number].contains(index) : index % 6 != number { continue }
                 let run = try t.trace(["--filter", condition] + kinds, program, status: nil, command: "watch-net")
                 t.equal(run.surelyLost, 0, "what was lost")
                 let replay = try t.run(["-o", "json", "-r", file, "--filter", condition] + kinds, command: "watch-net")
@@ -47,7 +47,7 @@ let connectionFilterTests = [
                 t.equal(dropped, filtered, "'filtered' in the footer with \(condition) of \(program)")
                 if !here.isEmpty { any += 1 }
             }
-            t.expect(any > (t.settings.isSlow && number > 0 ? 0 : 1), "conditions that let anything pass: \(any)")
+            t.expect(any > 0, "no condition lets anything pass")
         }
     },
 

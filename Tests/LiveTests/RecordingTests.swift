@@ -98,9 +98,11 @@ let recordingTests = [
         let run = try t.run(["-o", "json", "-c", "9", "-w", counted], ["sh", "-c", mixture])
         t.expect(try t.replay(counted, ["-o", "json", "-c", "9"]).output == run.child.output, "of -c 9")
         let timed = "\(t.scratch)/timed.rec"
-        let limited = try t.run(["-o", "json", "-d", "1s", "-w", timed], ["sh", "-c", "/bin/true; sleep 9"])
-        t.expect(try t.replay(timed, ["-o", "json", "-d", "1s"]).output == limited.child.output, "of -d 1s")
-        let start = try t.events(of: try t.replay(timed, ["-o", "json", "-d", "500ms"]))
+        // It takes its time to execute two programs when the CPU is emulated.
+        let (whole, half) = t.settings.isSlow ? ("8s", "4s") : ("2s", "1s")
+        let limited = try t.run(["-o", "json", "-d", whole, "-w", timed], ["sh", "-c", "/bin/true; sleep 9"])
+        t.expect(try t.replay(timed, ["-o", "json", "-d", whole]).output == limited.child.output, "of -d \(whole)")
+        let start = try t.events(of: try t.replay(timed, ["-o", "json", "-d", half]))
         t.equal(start.of("exec").with(args: ["/bin/true"]).count, 1, "the number of /bin/true in the first half")
         t.equal(start.of("exit").with(args: ["sleep", "9"]).count, 0, "the ends of sleep in the first half")
     },
