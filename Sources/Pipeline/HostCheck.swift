@@ -39,9 +39,8 @@ package struct HostCheck: ~Copyable {
         types = KernelTypes()
         probe = FeatureProbe(
             types,
-            functions: Set(Self.execFunctions.values).union(Self.connectionFunctions.values)
-                .union(Self.bindFunctions.values).union(Self.sendFunctions.values).union([Self.rawSocketFunction])
-                .union(Self.unixFunctions.values).union(Self.fileFunctions))
+            functions: Set(Self.execFunctions.values).union(WatchedCalls.all.flatMap(\.functions.values))
+                .union(Self.fileFunctions))
     }
 
     /// Every program that sees failed execs, by whatever hook.

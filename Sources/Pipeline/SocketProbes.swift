@@ -11,13 +11,6 @@ struct SocketProbes: ~Copyable {
     private let unix: UnixProbes?
     private let raw: RawProbes
 
-    /// How the calls are seen that make and connect sockets.
-    struct Hooks {
-        let raw: HostCheck.RawSocketHook
-        /// `nil` where UNIX sockets are not asked for.
-        let unix: HostCheck.UnixHook?
-    }
-
     /// Hooks in use, for the footer.
     let hooks: [String]
     /// What is not seen, with the reason.
@@ -26,16 +19,16 @@ struct SocketProbes: ~Copyable {
 
     /// Loads and attaches. `isScoped` when somebody was asked for.
     init(
-        _ config: wire_config, isScoped: Bool, drops wantsDrops: Bool, _ types: KernelTypes, _ wanted: Hooks,
-        sharing tcp: borrowing TCPProbes, _ names: borrowing NameProbes
+        _ config: wire_config, isScoped: Bool, drops wantsDrops: Bool, unix wantsUnix: Bool, _ types: KernelTypes,
+        _ wanted: NetworkHooks, sharing tcp: borrowing TCPProbes, _ names: borrowing NameProbes
     ) throws(BPFError) {
-        let raw = try RawProbes(config, types, wanted.raw, sharing: tcp.object)
+        let raw = try RawProbes(config, types, wanted.rawSockets, sharing: tcp.object)
         var missing = [raw.missing].compactMap { $0 }
         var hooks = [raw.hook.map { "raw sockets by \($0)" }].compactMap { $0 }
         var taxes = raw.taxesSystemCalls
         var unix: UnixProbes?
-        if let hook = wanted.unix {
-            let probes = try UnixProbes(config, types, hook, sharing: tcp.object)
+        if wantsUnix {
+            let probes = try UnixProbes(config, types, wanted.unixSockets, sharing: tcp.object)
             missing += probes.missing
             hooks += probes.hooks
             taxes = taxes || probes.taxesSystemCalls

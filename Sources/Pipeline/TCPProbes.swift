@@ -10,7 +10,7 @@ internal import CWire
 struct TCPProbes: ~Copyable {
     // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
     private let states: InlineArray<3, BPFLink?>
-    private let returns: InlineArray<5, BPFLink?>
+    private let returns: CallLinks
     let ring: BPFRing
     let object: BPFObject
     private let controlSection: Mapping
@@ -27,12 +27,11 @@ struct TCPProbes: ~Copyable {
     let taxesSystemCalls: Bool
 
     private static let statePrograms = ["state_changed", "state_changed_2", "state_changed_3"]
-    private static let tracepoints = ["sys_exit_connect", "sys_exit_accept", "sys_exit_accept4", "sys_exit_listen"]
 
     /// Loads and attaches. `isScoped` when somebody was asked for.
     init(
         _ predicate: wire_predicate, _ config: wire_config, isScoped: Bool, _ types: KernelTypes,
-        _ hook: HostCheck.ConnectionHook, sharing processes: borrowing BPFObject, bufferSize: Int
+        _ hook: CallHook, sharing processes: borrowing BPFObject, bufferSize: Int
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_tcp, types: types)
         try object.configure(config, predicate)
@@ -42,7 +41,7 @@ struct TCPProbes: ~Copyable {
         settings.type_tcp_sock = ids[1]
         settings.scoped = isScoped ? 1 : 0
         settings.sees_returns = hook.name == nil ? 0 : 1
-        if case .tracepoint = hook { settings.asks_registers = 1 }
+        settings.asks_registers = hook.usesTracepoints ? 1 : 0
         try object.setSection(".rodata.network", to: settings)
         try object.joinScope(of: processes)
         try object.setCapacity(UInt32(bufferSize), map: "ring")
@@ -51,41 +50,18 @@ struct TCPProbes: ~Copyable {
         for program in Self.statePrograms.dropFirst(statePrograms.count) {
             try object.setEnabled(false, program: program)
         }
-        for (program, function) in HostCheck.connectionFunctions {
-            if hook.functions[program] != nil {
-                try object.setTarget(function, program: program)
-            } else {
-                try object.setEnabled(false, program: program)
-            }
-        }
-        var usesTracepoints = false
-        if case .tracepoint = hook { usesTracepoints = true }
-        try object.setEnabled(usesTracepoints, program: "call_exited")
+        try object.prepare(hook)
         try object.load()
         let control = try object.sharedSection(".data.control")
         let ring = try BPFRing(try object.map(named: "ring"), size: bufferSize)
 
         // What tells of returns first: a socket that is seen to begin has them.
-        var returns = InlineArray<5, BPFLink?> { _ in nil }
-        var refusal: String?
-        do throws(BPFError) {
-            for (index, program) in hook.functions.keys.sorted().enumerated() {
-                returns[index] = try object.attach(program)
-            }
-            if usesTracepoints {
-                for (index, tracepoint) in Self.tracepoints.enumerated() {
-                    returns[index] = try object.attach("call_exited", tracepoint: tracepoint, of: "syscalls")
-                }
-            }
-        } catch {
-            refusal = error.description
-        }
+        let returns = CallLinks(hook, in: object)
         var states = InlineArray<3, BPFLink?> { _ in nil }
         for (index, program) in statePrograms.enumerated() {
             states[index] = try object.attach(program)
         }
         self.states = states
-        self.returns = returns
         self.ring = ring
         self.object = object
         controlSection = control
@@ -94,11 +70,12 @@ struct TCPProbes: ~Copyable {
             ["connections by tp_btf/inet_sock_set_state"]
             + (hook.name.map { ["accepts and failed calls by \($0)"] } ?? [])
         var missing: [String] = []
-        if let reason = refusal ?? hook.reason {
+        if let reason = returns.refusal {
             missing.append("accepts, and connects and listens that fail at once, are not seen: \(reason)")
         }
         self.missing = missing
-        taxesSystemCalls = usesTracepoints && refusal == nil
+        taxesSystemCalls = returns.taxesSystemCalls
+        self.returns = returns
     }
 
     /// Records of the sockets that are there now. Their owners are known from now on. `number` counts the looks from 1;

@@ -13,10 +13,7 @@ extension Trace {
         let hooks =
             switch command {
             case .trace: TraceHook.all(check.types, failedExecs: check.failedExecHook())
-            case .watchNet:
-                TraceHook.network(
-                    check.types, check.connectionHook(), check.bindHook(), check.sendHook(), check.rawSocketHook(),
-                    check.unixHook())
+            case .watchNet: TraceHook.network(check.types, check.networkHooks())
             case .watchFiles: TraceHook.files(check.fileHook())
             }
         let works = !findings.contains { $0.isRequired && !$0.support.isYes }

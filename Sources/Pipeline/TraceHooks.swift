@@ -12,11 +12,9 @@ struct TraceHook {
     let reason: String?
 
     /// All of `watch-net`, as `all` has those of `trace`.
-    static func network(
-        _ types: KernelTypes?, _ connections: HostCheck.ConnectionHook, _ binds: HostCheck.BindHook,
-        _ sends: HostCheck.SendHook, _ rawSockets: HostCheck.RawSocketHook,
-        _ unixSockets: HostCheck.UnixHook
-    ) -> [TraceHook] {
+    static func network(_ types: KernelTypes?, _ hooks: NetworkHooks) -> [TraceHook] {
+        let connections = hooks.connections
+        let unix = hooks.unixSockets
         let hasStates = types?.parameterCounts(ofTracepoints: ["inet_sock_set_state"]).isEmpty == false
         let states = hasStates ? "tp_btf/inet_sock_set_state" : nil
         let reason = hasStates ? nil : "this kernel has no tracepoint inet_sock_set_state"
@@ -35,8 +33,12 @@ struct TraceHook {
             TraceHook(
                 kind: "udp", subject: "UDP flows", hook: packets ? "tp_btf/net_dev_queue, netif_receive_skb" : nil,
                 reason: absent),
-            TraceHook(kind: "bind", subject: "sockets that are bound", hook: binds.name, reason: binds.reason),
-            TraceHook(kind: "send_failed", subject: "UDP sends that fail", hook: sends.name, reason: sends.reason),
+            TraceHook(
+                kind: "bind", subject: "sockets that are bound", hook: hooks.binds.name,
+                reason: hooks.binds.reason),
+            TraceHook(
+                kind: "send_failed", subject: "UDP sends that fail", hook: hooks.sends.name,
+                reason: hooks.sends.reason),
             TraceHook(
                 kind: "translated", subject: "addresses that the node translates for a pod",
                 hook: packets ? "tp_btf/net_dev_queue" : nil, reason: absent),
@@ -44,15 +46,16 @@ struct TraceHook {
                 kind: "names", subject: "names by DNS and TLS",
                 hook: packets ? "tp_btf/net_dev_queue, netif_receive_skb" : nil, reason: absent),
             TraceHook(
-                kind: "raw_socket", subject: "raw and packet sockets", hook: rawSockets.name, reason: rawSockets.reason),
+                kind: "raw_socket", subject: "raw and packet sockets", hook: hooks.rawSockets.name,
+                reason: hooks.rawSockets.reason),
             TraceHook(
-                kind: "unix", subject: "UNIX sockets (--unix)", hook: unixSockets.name, reason: unixSockets.reason),
+                kind: "unix", subject: "UNIX sockets (--unix)", hook: unix.calls.name, reason: unix.calls.reason),
             TraceHook(
-                kind: "unix_bytes", subject: "bytes of UNIX sockets (--unix)", hook: unixSockets.countsBy,
-                reason: unixSockets.reason ?? unixSockets.uncounted),
+                kind: "unix_bytes", subject: "bytes of UNIX sockets (--unix)", hook: unix.counts,
+                reason: unix.calls.reason ?? unix.uncounted),
             TraceHook(
-                kind: "unix_close", subject: "closes of UNIX sockets (--unix)", hook: unixSockets.endsBy,
-                reason: unixSockets.reason),
+                kind: "unix_close", subject: "closes of UNIX sockets (--unix)", hook: unix.ends,
+                reason: unix.calls.reason),
             drop(types),
         ]
     }

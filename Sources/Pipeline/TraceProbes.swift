@@ -51,14 +51,11 @@ struct TraceProbes: ~Copyable {
             config.v1_controller = number + 1
         }
         let failedExecs = options.watchesFailures ? check.failedExecHook() : .none(nil)
-        let connections = options.command == .watchNet ? check.connectionHook() : nil
-        let binds = options.command == .watchNet ? check.bindHook() : .none("")
-        let sends = options.command == .watchNet ? check.sendHook() : .none("")
-        let sockets = SocketProbes.Hooks(raw: check.rawSocketHook(), unix: options.unix ? check.unixHook() : nil)
+        let hooks = options.command == .watchNet ? check.networkHooks() : nil
         let files = options.command == .watchFiles ? check.fileHook() : nil
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try TraceProbes(options, config, types, failedExecs, connections, binds, sends, sockets, files)
+            return try TraceProbes(options, config, types, failedExecs, hooks, files)
         } catch {
             throw Failure(error)
         }
@@ -66,8 +63,7 @@ struct TraceProbes: ~Copyable {
 
     private init(
         _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook,
-        _ connections: HostCheck.ConnectionHook?, _ binds: HostCheck.BindHook, _ sends: HostCheck.SendHook,
-        _ calls: SocketProbes.Hooks, _ fileHook: HostCheck.FileHook?
+        _ calls: NetworkHooks?, _ fileHook: HostCheck.FileHook?
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
         let predicate = options.predicate
@@ -100,15 +96,16 @@ struct TraceProbes: ~Copyable {
         var names: NameProbes?
         var udp: UDPProbes?
         var sockets: SocketProbes?
-        if let connections {
+        if let calls {
             let isScoped = tracks || !options.scope.isEmpty
             let states = try TCPProbes(
-                predicate, config, isScoped: isScoped, types, connections, sharing: processes.object,
+                predicate, config, isScoped: isScoped, types, calls.connections, sharing: processes.object,
                 bufferSize: options.bufferSize)
             let packets = try NameProbes(predicate, config, isScoped: isScoped, types, sharing: states)
-            let datagrams = try UDPProbes(predicate, config, types, binds, sends, sharing: states, packets)
+            let datagrams = try UDPProbes(predicate, config, types, calls, sharing: states, packets)
             let others = try SocketProbes(
-                config, isScoped: isScoped, drops: options.drops, types, calls, sharing: states, packets)
+                config, isScoped: isScoped, drops: options.drops, unix: options.unix, types, calls,
+                sharing: states, packets)
             missing += states.missing
             missing += [packets.missing].compactMap { $0 } + datagrams.missing + others.missing
             tcp = consume states

@@ -4,12 +4,11 @@ internal import BPFRuntime
 internal import CObjects
 internal import CWire
 
-/// The programs that see UDP sockets being bound and sends that fail, and that tell of flows. What goes through these is counted by the programs of
-/// `NameProbes`, whose maps they share.
+/// The programs that see UDP sockets being bound and sends that fail, and that tell of flows. What goes through these is
+/// counted by the programs of `NameProbes`, whose maps they share.
 struct UDPProbes: ~Copyable {
-    private let first: BPFLink?
-    private let second: BPFLink?
-    private let sends: InlineArray<2, BPFLink?>
+    private let binds: CallLinks
+    private let sends: CallLinks
     private let object: BPFObject
 
     /// Hooks in use, for the footer.
@@ -20,50 +19,28 @@ struct UDPProbes: ~Copyable {
 
     /// Loads and attaches.
     init(
-        _ predicate: wire_predicate, _ config: wire_config, _ types: KernelTypes, _ hook: HostCheck.BindHook,
-        _ send: HostCheck.SendHook, sharing tcp: borrowing TCPProbes, _ names: borrowing NameProbes
+        _ predicate: wire_predicate, _ config: wire_config, _ types: KernelTypes, _ wanted: NetworkHooks,
+        sharing tcp: borrowing TCPProbes, _ names: borrowing NameProbes
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_udp, types: types)
         try object.configure(config, predicate)
         try object.joinRing(of: tcp.object)
         for map in NameProbes.flowMaps { try object.share(try names.map(map), map: map) }
         try object.share(try tcp.translations(), map: "translations")
-        let wanted = hook.functions.merging(send.functions) { first, _ in first }
-        for (program, function) in HostCheck.bindFunctions.merging(HostCheck.sendFunctions, uniquingKeysWith: { $1 }) {
-            if wanted[program] != nil {
-                try object.setTarget(function, program: program)
-            } else {
-                try object.setEnabled(false, program: program)
-            }
-        }
-        var seesSends = false
-        if case .tracepoint = send { seesSends = true }
-        try object.setEnabled(seesSends, program: "send_returned")
-        var usesTracepoint = false
-        if case .tracepoint = hook { usesTracepoint = true }
-        try object.setEnabled(usesTracepoint, program: "bind_exited")
+        try object.prepare(wanted.binds)
+        try object.prepare(wanted.sends)
         try object.load()
-        var first: BPFLink?
-        var second: BPFLink?
-        if usesTracepoint {
-            first = try object.attach("bind_exited", tracepoint: "sys_exit_bind", of: "syscalls")
-        } else {
-            if hook.functions["inet_bind_returned"] != nil { first = try object.attach("inet_bind_returned") }
-            if hook.functions["inet6_bind_returned"] != nil { second = try object.attach("inet6_bind_returned") }
-        }
-        var sends = InlineArray<2, BPFLink?> { _ in nil }
-        if seesSends { sends[0] = try object.attach("send_returned") }
-        for (index, program) in send.functions.keys.sorted().enumerated() { sends[index] = try object.attach(program) }
-        self.sends = sends
-        self.first = first
-        self.second = second
-        self.object = object
-        hooks = [hook.name.map { "binds by \($0)" }, send.name.map { "failed sends by \($0)" }].compactMap { $0 }
+        let binds = CallLinks(wanted.binds, in: object)
+        let sends = CallLinks(wanted.sends, in: object)
+        hooks = [binds.hook.map { "binds by \($0)" }, sends.hook.map { "failed sends by \($0)" }].compactMap { $0 }
         missing = [
-            hook.reason.map { "sockets that are bound, and UDP servers before they answer, are not seen: \($0)" },
-            send.reason.map { "UDP sends that fail are not seen: \($0)" },
+            binds.refusal.map { "sockets that are bound, and UDP servers before they answer, are not seen: \($0)" },
+            sends.refusal.map { "UDP sends that fail are not seen: \($0)" },
         ].compactMap { $0 }
-        taxesSystemCalls = usesTracepoint
+        taxesSystemCalls = binds.taxesSystemCalls || sends.taxesSystemCalls
+        self.binds = binds
+        self.sends = sends
+        self.object = object
     }
 
     /// Records of the UDP sockets that are there now. What comes to their ports is theirs from now on.

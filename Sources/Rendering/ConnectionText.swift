@@ -8,18 +8,7 @@ extension TextRenderer {
     /// Time, pid, process, container, then what happened: "-> 10.0.0.1:443 connected in 1.2 ms". The arrow points from who
     /// asked for the connection to who was asked; what is written is always the other side.
     func appendConnection(_ event: Event, _ connection: ConnectionRecord, to line: inout Line) {
-        if connection.hasOwner {
-            appendRight(UInt64(event.task.pid), width: 7, to: &line.buffer)
-        } else {
-            line.buffer.append("      -")
-        }
-        line.buffer.append(" ")
-        appendName(connection.hasOwner ? event.task.name : nil, to: &line)
-        if let workload = event.workload {
-            let label = options.wide ? workload.label : workload.shortLabel
-            TextEscape.append(label.span, to: &line.buffer)
-            line.buffer.append("  ")
-        }
+        appendWho(event, isKnown: connection.hasOwner, to: &line)
         let start = line.buffer.count
         if event.repeats.count > 0 { appendRepeats(event, to: &line) }
         if connection.isListener {
@@ -150,11 +139,8 @@ extension TextRenderer {
         line.write(.bad) { buffer in
             if connection.kind == WIRE_CONNECT.rawValue, error == Self.givenUp {
                 buffer.append("given up")
-            } else if let name = errnoName(error) {
-                buffer.append(name)
             } else {
-                buffer.append("errno ")
-                buffer.append(decimal: Int64(error))
+                appendErrno(error, to: &buffer)
             }
         }
     }

@@ -44,11 +44,7 @@ extension TextRenderer {
         }
         line.kept = start..<line.buffer.count
         line.front = 0.3
-        guard options.wide else { return }
-        if drop.fixed.dropped.namespace != 0 {
-            line.write(.faint) { $0.append(string: "  netns=\(drop.fixed.dropped.namespace)") }
-        }
-        if let process = event.process { appendContext(event, process, to: &line) }
+        if options.wide { appendDetails(event, namespace: drop.fixed.dropped.namespace, to: &line) }
     }
 
     /// Process id, name and container; "-" where nobody is known.
@@ -64,6 +60,34 @@ extension TextRenderer {
         let label = options.wide ? workload.label : workload.shortLabel
         TextEscape.append(label.span, to: &line.buffer)
         line.buffer.append("  ")
+    }
+
+    /// What `wide` adds. `namespace` is 0 where none is known.
+    func appendDetails(
+        _ event: Event, type: StaticString? = nil, end: StaticString? = nil, namespace: UInt32, to line: inout Line
+    ) {
+        line.write(.faint) { buffer in
+            if let type {
+                buffer.append("  type=")
+                buffer.append(type)
+            }
+            if let end {
+                buffer.append("  end=")
+                buffer.append(end)
+            }
+            if namespace != 0 { buffer.append(string: "  netns=\(namespace)") }
+        }
+        if let process = event.process { appendContext(event, process, to: &line) }
+    }
+
+    /// ENOENT, or "errno 1234".
+    func appendErrno(_ error: Int32, to buffer: inout OutputBuffer) {
+        if let name = errnoName(error) {
+            buffer.append(name)
+        } else {
+            buffer.append("errno ")
+            buffer.append(decimal: Int64(error))
+        }
     }
 
     func append(protocol number: UInt16, to buffer: inout OutputBuffer) {

@@ -23,15 +23,7 @@ extension TextRenderer {
         }
         line.kept = start..<line.buffer.count
         line.front = 0.3
-        guard options.wide else { return }
-        line.write(.faint) { buffer in
-            if let type = socket.type {
-                buffer.append("  type=")
-                buffer.append(type)
-            }
-            buffer.append(string: "  netns=\(socket.fixed.namespace)")
-        }
-        if let process = event.process { appendContext(event, process, to: &line) }
+        if options.wide { appendDetails(event, type: socket.type, namespace: socket.fixed.namespace, to: &line) }
     }
 
     private func append(protocolOf socket: RawSocketRecord, to buffer: inout OutputBuffer) {

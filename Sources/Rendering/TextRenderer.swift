@@ -332,12 +332,7 @@ package struct TextRenderer {
         buffer.append("could not execute ")
         TextEscape.appendArgument(record.execPath.span, to: &buffer)
         buffer.append(": ")
-        if let name = errnoName(record.fixed.error) {
-            buffer.append(name)
-        } else {
-            buffer.append("errno ")
-            buffer.append(decimal: Int64(record.fixed.error))
-        }
+        appendErrno(record.fixed.error, to: &buffer)
     }
 
     private func appendExit(_ event: Event, _ process: Process, _ code: UInt32, to line: inout Line) {

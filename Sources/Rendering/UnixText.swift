@@ -21,18 +21,7 @@ extension TextRenderer {
         line.kept = start..<line.buffer.count
         line.front = 0.3
         guard options.wide else { return }
-        line.write(.faint) { buffer in
-            if let type = unix.type {
-                buffer.append("  type=")
-                buffer.append(type)
-            }
-            if let reason = unix.closeReason {
-                buffer.append("  end=")
-                buffer.append(reason)
-            }
-            buffer.append(string: "  netns=\(unix.fixed.namespace)")
-        }
-        if let process = event.process { appendContext(event, process, to: &line) }
+        appendDetails(event, type: unix.type, end: unix.closeReason, namespace: unix.fixed.namespace, to: &line)
     }
 
     private func appendListener(_ unix: UnixRecord, to line: inout Line) {
@@ -107,15 +96,5 @@ extension TextRenderer {
         guard !target.task.name.isEmpty else { return }
         line.buffer.append(" ")
         appendName(target.task.name, to: &line.buffer)
-    }
-
-    /// ENOENT, or "errno 1234".
-    func appendErrno(_ error: Int32, to buffer: inout OutputBuffer) {
-        if let name = errnoName(error) {
-            buffer.append(name)
-        } else {
-            buffer.append("errno ")
-            buffer.append(decimal: Int64(error))
-        }
     }
 }

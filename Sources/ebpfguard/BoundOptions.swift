@@ -20,12 +20,7 @@ struct BoundOptions: ParsableArguments {
     var maxRate: UInt64?
 
     func apply(to options: inout TraceOptions) throws {
-        if let duration {
-            guard let value = Quantity.nanoseconds(duration), value > 0 else {
-                throw Failure(.usage, "--duration: \"\(duration)\" is not a time", help: "write 500ms, 30s, 5m or 1h")
-            }
-            options.duration = value
-        }
+        options.duration = try nanoseconds(duration, of: "--duration", help: "write 500ms, 30s, 5m or 1h")
         if let count {
             guard count > 0 else {
                 throw Failure(.usage, "--count: 0 events end before they begin", help: "write 1 or more")

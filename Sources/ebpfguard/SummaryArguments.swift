@@ -44,10 +44,6 @@ struct SummaryArguments: ParsableArguments {
             }
             options.summary = SummaryOptions(mode: mode, grouping: by, top: top)
         }
-        guard let dedup else { return }
-        guard let time = Quantity.nanoseconds(dedup), time > 0 else {
-            throw Failure(.usage, "--dedup: \"\(dedup)\" is not a time", help: "write 500ms, 10s or 5m")
-        }
-        options.dedup = time
+        options.dedup = try nanoseconds(dedup, of: "--dedup", help: "write 500ms, 10s or 5m")
     }
 }

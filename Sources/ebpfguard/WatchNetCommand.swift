@@ -111,21 +111,15 @@ struct NetworkSelection: ParsableArguments {
     func apply(to options: inout TraceOptions) throws {
         options.existing = existing
         options.baseline = baseline
-        if let idle {
-            guard let value = Quantity.nanoseconds(idle), value >= 1_000_000_000 else {
-                throw Failure(
-                    .usage, "--idle: \"\(idle)\" is not a time, or too short", help: "write 30s or 5m; at least 1s")
-            }
-            options.udpIdle = value
+        if let idle = try nanoseconds(
+            idle, of: "--idle", atLeast: 1_000_000_000, help: "write 30s or 5m; at least 1s")
+        {
+            options.udpIdle = idle
         }
         options.kinds = try chosenKinds(events, of: .watchNet)
         options.unix = unix
         options.drops = drops || options.kinds?.contains(.drop) == true
-        guard let interval else { return }
-        guard let value = Quantity.nanoseconds(interval), value >= 100_000_000 else {
-            throw Failure(
-                .usage, "--interval: \"\(interval)\" is not a time, or too short", help: "write 5s, 1m or 100ms")
-        }
-        options.interval = value
+        options.interval = try nanoseconds(
+            interval, of: "--interval", atLeast: 100_000_000, help: "write 5s, 1m or 100ms")
     }
 }
