@@ -4,7 +4,7 @@
 # make run        build it and watch this host for 15 seconds
 # make test       every test: units, live on this kernel (as root), in guests with other kernels and with containers
 # make check      format, lint, manual pages, imports
-# make bench      cost beside the peers; make fuzz, for longer
+# make bench      cost beside the peers; make fuzz, for longer; make compare-files, what others see of files
 # make install    PREFIX, DESTDIR; make dist, a tarball of the same
 
 PREFIX ?= /usr/local
@@ -35,7 +35,7 @@ SHELL := /bin/bash
 EXECUTABLE := .build/release/ebpfguard
 
 .DELETE_ON_ERROR:
-.PHONY: all run test test-unit test-fuzz test-live test-guests test-containers check bench fuzz install dist clean bpf setup live-tests
+.PHONY: all run test test-unit test-fuzz test-live test-guests test-containers check bench fuzz compare-files install dist clean bpf setup live-tests
 
 all: setup bpf
 	$(SWIFT) build $(RELEASE) --product ebpfguard $(QUIET)
@@ -108,6 +108,11 @@ bench: live-tests
 	Tests/Bench/bench --tool $(CURDIR)/$(EXECUTABLE)
 	$(SWIFT) build $(RELEASE) --product RecordingBench $(QUIET)
 	.build/release/RecordingBench
+
+# watch-files beside opensnoop, inotifywait and fatrace, on a tree of 10,000 files.
+compare-files: all
+	-@.ci/setup opensnoop=libbpf-tools inotifywait=inotify-tools fatrace
+	$(SUDO) Tests/Compare/compare-files --tool $(CURDIR)/$(EXECUTABLE)
 
 # ---- packaging
 
