@@ -140,6 +140,8 @@ int compat_handle_opened(__u64 *context)
 }
 
 #include "file_names.h"
+#include "file_changes.h"
+#include "file_mounts.h"
 #include "file_writes.h"
 
 // Where fexit is refused: one program for all calls, because to detach the calls' own tracepoints takes 75 ms each.
@@ -212,13 +214,25 @@ int file_call_exited(__u64 *context)
     first.name = (const void *)argument_of(arguments, rule >> 8 & 7);
     if (rule >> 11 & 7)
         first.directory = argument_of(arguments, rule >> 11 & 7);
-    if (operation == WIRE_FILE_WRITE)
+    if (operation == WIRE_FILE_READ)
+        return on_read_call(extra, result);
+    if (operation == WIRE_FILE_WRITE) {
+        if (rule >> 17 & 7)
+            on_read_call(argument_of(arguments, rule >> 17 & 7), result);
         return on_write_call(extra, result);
+    }
     if (operation == WIRE_FILE_OPEN)
         return on_open_call(&first, extra, rule, result);
     second.name = (const void *)argument_of(arguments, rule >> 17 & 7);
+    if (operation >= WIRE_FILE_CHMOD && operation <= WIRE_FILE_REMOVEXATTR)
+        return on_change_call(operation, &first, extra, (__u64)second.name, rule, result);
+    if (operation == WIRE_FILE_MOUNT && !(rule & WIRE_FILE_CALL_MOVES))
+        return tell_mount(operation, &first, &second, (const void *)argument_of(arguments, rule >> 20 & 7),
+                          mount_flags(extra), 0, result);
     if (rule >> 20 & 7)
         second.directory = argument_of(arguments, rule >> 20 & 7);
+    if (operation == WIRE_FILE_MOUNT || operation == WIRE_FILE_UMOUNT || operation == WIRE_FILE_PIVOT_ROOT)
+        return tell_mount(operation, &first, &second, 0, extra, rule & WIRE_FILE_CALL_MOVES, result);
     if (rule & WIRE_FILE_CALL_REMOVES && extra & AT_REMOVEDIR)
         operation = WIRE_FILE_RMDIR;
     return tell_asked(operation, &first, &second, extra, result, SCRATCH_OPEN, 1);

@@ -239,13 +239,16 @@ package struct Event {
             .summaryFailures, .summaryExits, .summaryFailedExits, .summaryKilled, .summaryRunning,
             .summaryLifetimeAverage, .summaryLifetimeLongest, .summarySignals, .summaryConnects, .summaryFailedConnects,
             .summaryAccepts, .summaryCloses, .summaryOpen, .summarySentBytes, .summaryReceivedBytes, .summaryAddresses,
-            .summaryOpens, .summaryCreations, .summaryRenames, .summaryDeletions, .summaryWrittenBytes,
+            .summaryOpens, .summaryCreations, .summaryRenames, .summaryDeletions, .summaryChanges, .summaryWrittenBytes,
+            .summaryReadBytes,
             .summaryFailedOperations,
             .ebpfguardLost, .networkIANANumber, .ebpfguardDropReason, .ebpfguardDropCount, .ebpfguardSocketFamily,
             .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress,
             .fileOriginalPath, .fileTargetPath, .fileType,
-            .fileMode,
-            .fileInode, .fileDevice, .fileOpenFlags, .ebpfguardFileBytesWritten, .ebpfguardFileMarks,
+            .fileMode, .fileUID, .fileGID, .fileSize,
+            .fileInode, .fileDevice, .fileOpenFlags, .ebpfguardFileBytesWritten,
+            .ebpfguardFileBytesRead, .ebpfguardFileAttribute,
+            .ebpfguardFileMarks, .ebpfguardMountType, .ebpfguardMountSource, .ebpfguardMountFlags,
             .fileNetChange, .fileNetChanged, .fileNetMovedTo, .fileNetExecuted:
             .absent
         }

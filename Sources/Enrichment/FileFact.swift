@@ -27,7 +27,11 @@ package struct FileFact: Sendable {
 
     /// Whether it changes the file, or allows its process to.
     package var mayChange: Bool {
-        operation != .open || record.has(WIRE_FILE_HAS_FLAGS) && record.fixed.open_flags & 3 != 0
+        switch operation {
+        case .open: record.has(WIRE_FILE_HAS_FLAGS) && record.fixed.open_flags & 3 != 0
+        case .execMap, .read: false
+        default: true
+        }
     }
 
     /// The value of a field that only files decide; `nil` for another.
@@ -35,10 +39,18 @@ package struct FileFact: Sendable {
         switch field {
         case .filePath: path?.value ?? .absent
         case .ebpfguardFileBytesWritten: record.bytesWritten.map { .integer(Int64(clamping: $0)) } ?? .absent
+        case .ebpfguardFileBytesRead: record.bytesRead.map { .integer(Int64(clamping: $0)) } ?? .absent
         case .fileOriginalPath: originalPath?.value ?? .absent
         case .fileTargetPath: .init(record.contents)
         case .fileType: record.type.map { .word($0) } ?? .absent
-        case .fileMode: record.mode.map { .text(Self.permissions($0)) } ?? .absent
+        case .fileMode: record.permissions.map { .text(Self.octal($0)) } ?? .absent
+        case .fileUID: record.ownerAsked.map { .identifier(UInt64($0)) } ?? .absent
+        case .fileGID: record.groupAsked.map { .identifier(UInt64($0)) } ?? .absent
+        case .fileSize: record.sizeAsked.map { .integer(Int64(bitPattern: $0)) } ?? .absent
+        case .ebpfguardFileAttribute: .init(record.attribute)
+        case .ebpfguardMountType: .init(record.mountType)
+        case .ebpfguardMountSource: .init(record.mountSource)
+        case .ebpfguardMountFlags: .init(record.mountFlags)
         case .fileInode: inode.map { .identifier($0) } ?? .absent
         case .fileDevice: device.map { .text(Self.numbers($0)) } ?? .absent
         case .fileOpenFlags: .init(record.openFlags)
@@ -49,8 +61,8 @@ package struct FileFact: Sendable {
     }
 
     /// Four digits.
-    private static func permissions(_ mode: UInt32) -> Bytes {
-        let digits = String(mode & 0o7777, radix: 8)
+    package static func octal(_ mode: UInt32) -> Bytes {
+        let digits = String(mode, radix: 8)
         return Bytes(String(repeating: "0", count: 4 - digits.utf8.count) + digits)
     }
 

@@ -17,7 +17,8 @@ package enum Field: Int, CaseIterable, Sendable {
     case userID, userName, userAuditID, groupID
     case containerID, containerName, containerImageName, containerRuntime, containerLabels
     case kubernetesNamespaceName, kubernetesPodName, kubernetesPodUID, kubernetesContainerName, kubernetesNodeName
-    case filePath, fileOriginalPath, fileTargetPath, fileType, fileMode, fileInode, fileDevice, fileOpenFlags
+    case filePath, fileOriginalPath, fileTargetPath, fileType, fileMode, fileUID, fileGID, fileSize, fileInode,
+        fileDevice, fileOpenFlags
     case sourceIP, sourcePort, sourceBytes, sourcePackets
     case destinationAddress, destinationIP, destinationPort, destinationBytes, destinationPackets, destinationNatIP,
         destinationNatPort,
@@ -38,9 +39,10 @@ package enum Field: Int, CaseIterable, Sendable {
     case ebpfguardNewListener, ebpfguardFirstSeen
     case ebpfguardDropReason, ebpfguardDropCount
     case ebpfguardSocketFamily, ebpfguardSocketType, ebpfguardSocketProtocol, ebpfguardSocketPair
-    case ebpfguardFileBytesWritten, ebpfguardFileMarks
+    case ebpfguardFileBytesWritten, ebpfguardFileBytesRead, ebpfguardFileAttribute, ebpfguardFileMarks
     case fileNetChange, fileNetChanged, fileNetMovedTo, fileNetExecuted
     case fileWrittenByPID, fileWrittenByEntityID, fileWrittenByName, fileWrittenByTime
+    case ebpfguardMountType, ebpfguardMountSource, ebpfguardMountFlags
     case syscallName, syscallABI, syscallArgs, syscallReturn
     case targetPID, targetEntityID, targetName, targetExecutable
     case ebpfguardRepeats
@@ -51,7 +53,8 @@ package enum Field: Int, CaseIterable, Sendable {
     case summarySignals
     case summaryConnects, summaryFailedConnects, summaryAccepts, summaryCloses, summaryOpen, summarySentBytes,
         summaryReceivedBytes, summaryAddresses
-    case summaryOpens, summaryCreations, summaryRenames, summaryDeletions, summaryWrittenBytes, summaryFailedOperations
+    case summaryOpens, summaryCreations, summaryRenames, summaryDeletions, summaryChanges, summaryWrittenBytes,
+        summaryReadBytes, summaryFailedOperations
     case ebpfguardLost
 
     /// The dotted name, as in ECS where ECS has it.
@@ -95,7 +98,8 @@ package enum Field: Int, CaseIterable, Sendable {
             "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, connect, "
                 + "accept, listen, close, dns_query, dns_answer, tls_client_hello, drop, raw_socket, open, create, "
                 + "rename, unlink, link, symlink, mkdir, rmdir, mknod, "
-                + "write, exec_map, summary or loss"
+                + "write, read, exec_map, chmod, chown, truncate, setxattr, removexattr, umount, pivot_root, summary or "
+                + "loss"
         ),
         .init(
             "event.outcome", .text,
@@ -150,10 +154,15 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("k8s.container.name", .text, "name of the container in its pod; the pause container has none"),
         .init("k8s.node.name", .text, "name of the node in its cluster, for events of pods"),
         .init("file.path", .text, "absolute path of the file, as the process sees it; that a system call was given"),
-        .init("file.original_path", .text, "old path of a rename; the existing file that a link was made to"),
+        .init(
+            "file.original_path", .text,
+            "old path of a rename or a mount; the existing file of a link; the old root's place"),
         .init("file.target_path", .text, "what a symbolic link contains"),
         .init("file.type", .text, "file, dir, symlink, fifo, socket, char_device or block_device"),
-        .init("file.mode", .text, "permissions in octal, such as 0644"),
+        .init("file.mode", .text, "permissions in octal, such as 0644; those that a chmod asks for"),
+        .init("file.uid", .text, "user id that a chown asks for"),
+        .init("file.gid", .text, "group id that a chown asks for"),
+        .init("file.size", .number, "bytes that a truncate asks for"),
         .init("file.inode", .text, "number of the file in its file system"),
         .init("file.device", .text, "major and minor number of its file system's device, such as 8:1"),
         .init("file.open_flags", .textList, "O_RDONLY, O_CREAT and so on: how it was opened"),
@@ -244,6 +253,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.socket_protocol", .text, "EtherType of a packet socket, 0x0003 for all"),
         .init("ebpfguard.socket_pair", .boolean, "true of UNIX sockets that socketpair(2) has made and connected"),
         .init("ebpfguard.file.bytes_written", .number, "bytes that the process has written to the open file"),
+        .init("ebpfguard.file.bytes_read", .number, "bytes that the process has read from the open file (--ops read)"),
+        .init(
+            "ebpfguard.file.attribute", .text, "extended attribute that is set or removed, such as security.capability"),
         .init(
             "ebpfguard.file.marks", .textList,
             "exec, as_asked, by_handle, tmpfile, deleted, open, mmap, exchange, replaced, upper_layer: what is unusual"),
@@ -255,6 +267,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.file.written_by.entity_id", .text, "entity id of who wrote the file last that is executed"),
         .init("ebpfguard.file.written_by.name", .text, "name of who wrote the file last that is executed"),
         .init("ebpfguard.file.written_by.time", .time, "when the file was written last that is executed"),
+        .init("ebpfguard.mount.type", .text, "file system that is mounted, such as tmpfs"),
+        .init("ebpfguard.mount.source", .text, "what is mounted: a device, a directory for a bind mount, any name"),
+        .init("ebpfguard.mount.flags", .textList, "MS_BIND, MNT_DETACH and so on: how it was mounted or unmounted"),
         .init("ebpfguard.syscall.name", .text, "name of the system call, or io_uring:OPERATION"),
         .init("ebpfguard.syscall.abi", .text, "x86-64, i386, x32, arm64, arm or io_uring: how it was called"),
         .init("ebpfguard.syscall.args", .textList, "its arguments: names of flags, paths, addresses; else hexadecimal"),
@@ -298,7 +313,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.summary.creations", .number, "files, directories and links that were made"),
         .init("ebpfguard.summary.renames", .number, "files that got this name by a rename"),
         .init("ebpfguard.summary.deletions", .number, "names and directories that were removed"),
+        .init("ebpfguard.summary.changes", .number, "changes of permissions, owners, sizes, attributes and mounts"),
         .init("ebpfguard.summary.written_bytes", .number, "bytes that were written to files"),
+        .init("ebpfguard.summary.read_bytes", .number, "bytes that were read from files (--ops read)"),
         .init("ebpfguard.summary.failed_operations", .number, "what was tried with files and failed"),
         .init("ebpfguard.lost", .object, "events lost since the last loss event, by kind"),
     ]

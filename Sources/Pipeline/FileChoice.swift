@@ -8,6 +8,7 @@ internal import Policy
 struct FileChoice {
     /// From `operations` on in struct wire_files, up to its places.
     let words: [UInt32]
+    let operations: Set<FileOperation>
 
     init(_ options: TraceOptions) {
         let kinds = options.shownKinds ?? []
@@ -15,13 +16,13 @@ struct FileChoice {
         let isAll =
             options.recordsTo != nil || options.until != nil || !options.failOn.isEmpty || !options.expect.isEmpty
             || options.needsAllFiles
-        let operations = FileOperation.allCases.reduce(into: UInt32(0)) { bits, operation in
-            if isAll || kinds.contains(TraceKind(operation)) { bits |= 1 << UInt32(operation.rawValue) }
-        }
+        operations = Set(
+            FileOperation.allCases.filter { isAll && $0 != .read || kinds.contains(TraceKind($0)) })
+        let bits = operations.reduce(into: UInt32(0)) { $0 |= 1 << UInt32($1.rawValue) }
         // What is written elsewhere is looked for everywhere.
         let places = options.writesInside == nil ? Self.places(options.paths?.places ?? []) : []
         words =
-            [operations, options.failedOnly && !isAll ? 1 : 0, UInt32(places.count)]
+            [bits, options.failedOnly && !isAll ? 1 : 0, UInt32(places.count)]
             + places.flatMap { $0 }
             + [UInt32](
                 repeating: 0, count: (Int(WIRE_FILE_PLACES_MAX) - places.count) * (Int(WIRE_FILE_PLACE_SIZE) / 4 + 1))

@@ -9,7 +9,7 @@ internal import Events
 @safe
 struct FileProbes: ~Copyable {
     // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
-    private let links: InlineArray<40, BPFLink?>
+    private let links: InlineArray<112, BPFLink?>
     let ring: BPFRing
     private let object: BPFObject
     private let controlSection: Mapping
@@ -23,9 +23,12 @@ struct FileProbes: ~Copyable {
     /// What is not seen, with the reason.
     let missing: [String]
     let taxesSystemCalls: Bool
+    private let readsToo: Bool
 
     /// SCRATCH_USERS in bpf/include/scratch.h.
-    private static let scratchSlots: UInt32 = 25
+    private static let scratchSlots: UInt32 = 34
+    /// SCRATCH_SHARED_COUNT.
+    private static let sharedSlots: UInt32 = 3
 
     /// Loads and attaches.
     init(
@@ -45,11 +48,18 @@ struct FileProbes: ~Copyable {
         let hasCast: UInt32 = types.functions(["bpf_rdonly_cast"]).isEmpty ? 0 : 1
         try object.setSection(
             ".rodata.files",
-            words: FileCalls.words() + ids + [keepsNames, names] + choice.words + [hook.usesCalls ? 0 : 1, hasCast])
+            words: FileCalls.words(choice.operations) + ids + [keepsNames, names] + choice.words + [
+                hook.usesCalls ? 0 : 1, hasCast,
+            ])
         try object.joinScope(of: processes)
         try object.setCapacity(UInt32(bufferSize), map: "ring")
         try object.setCapacity(1 + ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
-        let functions = hook.functions
+        try object.setCapacity(ProcessProbes.possibleCPUs() * Self.sharedSlots, map: "claimed")
+        let hasReads = choice.operations.contains(.read)
+        if !hasReads { try object.setCapacity(1, map: "read_files") }
+        let functions = hook.functions.filter {
+            !choice.operations.isDisjoint(with: HostCheck.fileOperations(of: $0.key))
+        }
         for program in HostCheck.filePrograms {
             if let function = functions[program] {
                 try object.setTarget(function, program: program)
@@ -61,7 +71,7 @@ struct FileProbes: ~Copyable {
         try object.load()
         let control = try object.sharedSection(".data.control")
         let ring = try BPFRing(try object.map(named: "ring"), size: bufferSize)
-        var links = InlineArray<40, BPFLink?> { _ in nil }
+        var links = InlineArray<112, BPFLink?> { _ in nil }
         // Where an operation returns first, and where it begins last: of one that is under way only the end is seen, and
         // that is told by nobody.
         let order = ["_ends", "_allowed", "_begins"]
@@ -76,13 +86,16 @@ struct FileProbes: ~Copyable {
         self.object = object
         controlSection = control
         hooks = ["files by \(hook.name)"]
-        missing = hook.missing
+        missing = hook.missing(of: choice.operations)
         taxesSystemCalls = hook.usesCalls
+        readsToo = hasReads
     }
 
-    /// Records of the files that are written to and still open.
+    /// Records of the files that are written to or read and still open.
     func written() throws(BPFError) -> [UInt8] {
-        try object.runIterator("written_seen", over: try object.map(named: "written_files"))
+        let records = try object.runIterator("written_seen", over: try object.map(named: "written_files"))
+        guard readsToo else { return records }
+        return try records + object.runIterator("written_seen", over: try object.map(named: "read_files"))
     }
 
     /// Times that a program was skipped; see `ProcessProbes.skipped`.
@@ -95,34 +108,39 @@ extension HostCheck {
     /// How the use of files can be seen.
     enum FileHook {
         /// The programs and the functions they return from.
-        case fexit([String: String], takesStructures: Set<String>)
+        case fexit([String: String], takesStructures: Set<String>, unseen: [FileOperation])
         /// All system calls, when they return.
         case calls
 
         /// For the footer.
         var name: String {
             switch self {
-            case .fexit(let functions, _):
+            case .fexit(let functions, _, _):
                 "fexit/\(functions["file_opened"] ?? ""), security_path_*, \(functions["unlink_ends"] ?? "") and so on"
             case .calls: "tp_btf/sys_exit"
             }
         }
 
         var functions: [String: String] {
-            if case .fexit(let functions, _) = self { functions } else { [:] }
+            if case .fexit(let functions, _, _) = self { functions } else { [:] }
         }
 
         /// Those functions that get names as struct filename.
         var takesStructures: Set<String> {
-            if case .fexit(_, let structures) = self { structures } else { [] }
+            if case .fexit(_, let structures, _) = self { structures } else { [] }
         }
 
         var usesCalls: Bool {
             if case .calls = self { true } else { false }
         }
 
-        /// What can't be seen by it.
-        var missing: [String] {
+        /// What can't be seen by it of what is asked for.
+        func missing(of operations: Set<FileOperation>) -> [String] {
+            if case .fexit(_, _, let all) = self {
+                let unseen = all.filter(operations.contains)
+                if unseen.isEmpty { return [] }
+                return ["this kernel does not show " + unseen.map { "\($0.name)" }.joined(separator: ", ")]
+            }
             guard usesCalls else { return [] }
             return [
                 "without fexit, what io_uring and exec do with files is not seen, and names that are made, removed or fail "
@@ -162,7 +180,7 @@ extension HostCheck {
     static var fileFunctions: Set<String> {
         Set(
             openFunctions + handleFunctions.values + nameFunctions.flatMap { $0.functions + [$0.allowed] }
-                + writeFunctions.values)
+                + writeFunctions.values + changeFunctions.map(\.name))
     }
 
     /// Where bytes are written, and where a file is closed at last.
@@ -180,7 +198,17 @@ extension HostCheck {
     static var filePrograms: [String] {
         ["file_opened"] + handleFunctions.keys
             + nameFunctions.flatMap { ["\($0.program)_begins", "\($0.program)_allowed", "\($0.program)_ends"] }
-            + writeFunctions.keys
+            + writeFunctions.keys + changeFunctions.map(\.program)
+    }
+
+    /// What a program is needed for.
+    static func fileOperations(of program: String) -> Set<FileOperation> {
+        if program == "file_mapped" { return [.execMap, .write] }
+        if ["copy_begins", "file_copied", "file_released"].contains(program) { return [.write, .read] }
+        if writeFunctions[program] != nil { return [.write] }
+        if let name = nameFunctions.first(where: { program.hasPrefix($0.program + "_") }) { return [name.operation] }
+        let changes = Set(changeFunctions.filter { $0.program == program }.flatMap(\.operations))
+        return changes.isEmpty ? [.open, .create] : changes
     }
 
     mutating func fileHook() -> FileHook {
@@ -200,7 +228,11 @@ extension HostCheck {
             guard probe.hasFunction(function) else { return .calls }
             programs[program] = function
         }
-        let parameters = types?.parameterStructures(of: Set(programs.values)) ?? [:]
-        return .fexit(programs, takesStructures: Set(parameters.filter { $0.value.contains("filename") }.keys))
+        let takesStructures = types?.parameterStructures(of: Set(programs.values)) ?? [:]
+        let changes = changePrograms()
+        programs.merge(changes.programs) { first, _ in first }
+        return .fexit(
+            programs, takesStructures: Set(takesStructures.filter { $0.value.contains("filename") }.keys),
+            unseen: changes.unseen)
     }
 }

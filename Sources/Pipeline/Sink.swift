@@ -276,6 +276,15 @@ extension TraceKind {
             case .mknod: .mknod
             case .write: .write
             case .execMap: .execMap
+            case .chmod: .chmod
+            case .chown: .chown
+            case .truncate: .truncate
+            case .setxattr: .setxattr
+            case .removexattr: .removexattr
+            case .mount: .mount
+            case .umount: .umount
+            case .pivotRoot: .pivotRoot
+            case .read: .read
             }
     }
 

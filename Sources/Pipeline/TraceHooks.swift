@@ -83,6 +83,21 @@ struct TraceHook {
                 reason: reason),
             TraceHook(
                 kind: "open_exec", subject: "the same by exec", hook: hook.usesCalls ? nil : hook.name, reason: reason),
+            TraceHook(
+                kind: "change", subject: "permissions, owners, sizes and attributes",
+                hook: hook.usesCalls
+                    ? "tp_btf/sys_exit, with paths as they were asked for"
+                    : "fexit/chmod_common, vfs_truncate and so on",
+                reason: nil),
+            TraceHook(
+                kind: "mount", subject: "mounts",
+                hook: hook.usesCalls
+                    ? "tp_btf/sys_exit, with paths as they were asked for" : "fexit/path_mount, path_umount and so on",
+                reason: nil),
+            TraceHook(
+                kind: "read", subject: "bytes that are read (--ops read)",
+                hook: hook.usesCalls ? "tp_btf/sys_exit, told when the run ends" : "fexit/vfs_read, vfs_readv",
+                reason: nil),
         ]
     }
 

@@ -30,7 +30,10 @@ package enum WatchCommand: String, Sendable {
         case .watchNet:
             [.connect, .accept, .listen, .close, .udp, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket]
         case .watchFiles:
-            [.open, .create, .write, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .execMap, .exec]
+            [
+                .open, .create, .write, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .execMap, .exec,
+                .chmod, .chown, .truncate, .setxattr, .removexattr, .mount, .umount, .pivotRoot, .read,
+            ]
         }
     }
 
@@ -69,6 +72,9 @@ package enum TraceKind: String, CaseIterable, Sendable {
     case rawSocket = "raw_socket"
     case open, create, rename, unlink, link, symlink, mkdir, rmdir, mknod, write
     case execMap = "exec_map"
+    case chmod, chown, truncate, setxattr, removexattr, mount, umount
+    case pivotRoot = "pivot_root"
+    case read
 
     /// For a person, forks are noise: each program that starts was forked before.
     package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]
@@ -156,7 +162,8 @@ package struct TraceOptions: Sendable {
     /// unless kinds are named.
     var shownKinds: Set<TraceKind>? {
         if let kinds { return kinds }
-        if command != .trace { return Set(command.kinds) }
+        // There are many reads: they have to be asked for.
+        if command != .trace { return Set(command.kinds).subtracting([.read]) }
         var asked: Set<TraceKind> = []
         if syscalls != nil { asked.insert(.syscall) }
         if security { asked.insert(.security) }

@@ -35,7 +35,8 @@ enum FilterType: Equatable {
         case .syscallABI: self = .word(["x86-64", "i386", "x32", "arm64", "arm", "io_uring"])
         case .processMarks: self = .wordList(["memfd", "deleted", "upper_layer", "setuid"])
         case .processName, .parentName, .targetName: self = .name
-        case .userID, .groupID, .userAuditID, .processRealUserID, .processRealGroupID, .ebpfguardCgroupID:
+        case .userID, .groupID, .userAuditID, .processRealUserID, .processRealGroupID, .ebpfguardCgroupID, .fileUID,
+            .fileGID:
             self = .identifier
         case .containerLabels: self = .textList  // KEY=VALUE
         default:
@@ -92,8 +93,12 @@ enum FilterType: Equatable {
     static let actions = [
         "existing", "fork", "exec", "exit", "signal", "oom", "syscall", "connect", "accept", "listen", "close", "udp",
         "dns_query", "dns_answer", "tls_client_hello", "drop", "raw_socket", "packet", "open", "create", "write",
+        "read",
         "rename", "unlink", "link",
-        "symlink", "mkdir", "rmdir", "chmod", "chown", "truncate", "mount", "exec_map", "ptrace", "module_load", "bpf",
+        "symlink", "mkdir", "rmdir", "mknod", "chmod", "chown", "truncate", "setxattr", "removexattr", "mount",
+        "umount",
+        "pivot_root", "exec_map",
+        "net_change", "ptrace", "module_load", "bpf",
         "setuid", "policy_violation", "detection", "loss",
     ]
 

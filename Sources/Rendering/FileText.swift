@@ -17,8 +17,14 @@ extension TextRenderer {
             buffer.append(file.operation.name)
             for _ in min(7, file.operation.name.utf8CodeUnitCount)..<7 { buffer.append(" ") }
         }
-        line.buffer.append(file.operation == .execMap ? " " : file.record.access ?? "  ")
-        line.buffer.append(" ")
+        // The access of an open takes three columns, which longer names run into.
+        let room = max(1, 10 - max(7, file.operation.name.utf8CodeUnitCount))
+        if let access = file.record.access {
+            line.buffer.append(access)
+            line.buffer.append(" ")
+        } else {
+            for _ in 0..<room { line.buffer.append(" ") }
+        }
         let marks = file.marks.filter { !Self.isOrdinary($0) }
         if !marks.isEmpty {
             line.write(.warning) { buffer in
@@ -33,10 +39,12 @@ extension TextRenderer {
         line.write(isFailure ? .plain : .strong) { buffer in
             if let path = file.path { Self.append(path, to: &buffer) } else { buffer.append("?") }
         }
-        if let bytes = file.record.bytesWritten { line.buffer.append(string: " \(byteText(bytes))") }
+        Self.appendAsked(file.record, to: &line.buffer)
+        if let bytes = file.record.bytesWritten ?? file.record.bytesRead {
+            line.buffer.append(string: " \(byteText(bytes))")
+        }
         if let original = file.originalPath {
-            line.buffer.append(
-                file.operation == .link ? " of " : file.record.has(WIRE_FILE_EXCHANGE) ? " with " : " from ")
+            line.buffer.append(Self.preposition(of: file))
             Self.append(original, to: &line.buffer)
         } else if let contents = file.record.contents {
             line.buffer.append(" -> ")
@@ -71,6 +79,38 @@ extension TextRenderer {
             buffer.append(string: "[\(writer.key.pid)]")
         }
         line.kept = start..<line.buffer.count
+    }
+
+    /// In front of the second path.
+    private static func preposition(of file: FileFact) -> StaticString {
+        switch file.operation {
+        case .link: " of "
+        case .pivotRoot: ", the old root to "
+        default: file.record.has(WIRE_FILE_EXCHANGE) ? " with " : " from "
+        }
+    }
+
+    /// " to 0644", " to 0:0", " to 100 B", " user.name", " tmpfs of none".
+    private static func appendAsked(_ file: FileRecord, to buffer: inout OutputBuffer) {
+        if file.operation == .chmod, let mode = file.permissions {
+            buffer.append(" to ")
+            TextEscape.append(FileFact.octal(mode).span, to: &buffer)
+        } else if file.operation == .chown {
+            func text(_ identity: UInt32?) -> String { identity.map { "\($0)" } ?? "" }
+            buffer.append(string: " to \(text(file.ownerAsked)):\(text(file.groupAsked))")
+        } else if let size = file.sizeAsked {
+            buffer.append(
+                string: " to \(Int64(bitPattern: size) < 0 ? "\(Int64(bitPattern: size)) B" : byteText(size))")
+        } else if let type = file.mountType ?? file.mountSource {
+            buffer.append(" ")
+            TextEscape.append(type.span, to: &buffer)
+            guard file.mountType != nil, let source = file.mountSource else { return }
+            buffer.append(" of ")
+            TextEscape.append(source.span, to: &buffer)
+        } else if let attribute = file.attribute {
+            buffer.append(" ")
+            TextEscape.append(attribute.span, to: &buffer)
+        }
     }
 
     /// What wide and JSON have all the same.

@@ -7,11 +7,11 @@ internal import Policy
 struct WatchFilesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch-files",
-        abstract: "Show who opens, creates, renames and removes which file, live.",
+        abstract: "Show who opens, creates, changes, renames and removes which file, live.",
         usage: "ebpfguard watch-files [options] [PATH...] [-- PROGRAM ARGS...]",
         discussion: """
-            Shows files that are opened, created, renamed, linked and removed, and what fails, with process, container, whole path, flags and \
-            result. With -- PROGRAM, starts PROGRAM when the probes are in place, watches only it and its descendants, \
+            Shows files that are opened, created, written, renamed, linked and removed, whose permissions, owners, sizes and \
+            attributes change, and what fails, with process, container, whole path, flags and result. With -- PROGRAM, starts PROGRAM when the probes are in place, watches only it and its descendants, \
             ends with it, and has its exit status; its standard output goes to standard error.
             """
     )
@@ -95,7 +95,8 @@ struct FileSelection: ParsableArguments {
         help: ArgumentHelp(
             """
             Operations to show, separated by commas: open, create, write, rename, unlink, link, symlink, mkdir, rmdir, \
-            mknod, exec_map, exec (of what was written in this run). Default: all.
+            mknod, exec_map, exec (of what was written in this run), chmod, chown, truncate, setxattr, removexattr, mount, \
+            umount, pivot_root, read. Default: all but read.
             """,
             valueName: "operations"))
     var ops: [String] = []

@@ -60,13 +60,18 @@ let fileTests = [
         t.equal(lines(again.text), lines(run.text).filter { !$0.contains("\"loss\"") }, "the replay")
     },
 
-    Test("files: bytes that are written, told when the file is closed") { t in
-        let run = try t.trace(["--ops", "write"], workload("file-writes", t.scratch), command: "watch-files")
+    Test("files: bytes that are written and read, told when the file is closed") { t in
+        let run = try t.trace(["--ops", "write,read"], workload("file-writes", t.scratch), command: "watch-files")
         t.equal(run.surelyLost, 0, "what was lost")
         let pids = run.said("pids")
         guard pids.count == 2 else { throw Stop.failed("the workload says \(run.said.suffix(300))") }
         let isExact = try t.hasFunctionEntry()
-        let own = run.told.filter { $0.path.hasPrefix(t.scratch + "/") }
+        let all = run.told.filter { $0.path.hasPrefix(t.scratch + "/") }
+        let own = all.filter { $0.action == "write" }
+        let reads = all.filter { $0.action == "read" }
+        t.equal(reads.map(\.path), ["\(t.scratch)/source"], "what is read")
+        t.equal(
+            reads.map { $0["ebpfguard.file.bytes_read"] }, [90], "bytes that sendfile and copy_file_range have read")
         func bytes(_ name: String, by pid: Int) -> [Int] {
             own.filter { $0.path == "\(t.scratch)/\(name)" && $0.pid == pid }
                 .compactMap { $0["ebpfguard.file.bytes_written"]?.integer }

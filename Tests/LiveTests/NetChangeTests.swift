@@ -112,8 +112,9 @@ let netChangeTests = [
         t.equal(Set(shown.told.map(\.action)), ["mkdir"], "what is shown")
 
         let both = try t.prepare("both")
-        _ = try t.changes(
+        let all = try t.changes(
             ["--expect-no-writes-outside", "\(both)/in", "--expect-no-writes-outside", "\(both)/out"], both)
+        t.expect(!all.told.contains { $0.action == "read" }, "reads that nobody has asked for")
     },
 
     Test("files: who wrote what is executed") { t in

@@ -26,7 +26,7 @@ let allTests: [Test] = [
     endTests, programTests, callTests, ringTests, securityTests, signalTests, networkTests, translationTests,
     nodeTests,
     datagramTests, unsentTests, floodTests, baselineTests, connectionFilterTests, handedTests,
-    dropTests, rawSocketTests, unixTests, openTests, fileTests, netChangeTests,
+    dropTests, rawSocketTests, unixTests, openTests, fileTests, fileChangeTests, routeTests, netChangeTests,
     nameTests, resolverTests,
     refusalTests, fieldTests,
     filterTests,

@@ -337,14 +337,21 @@ struct Laws {
         expect((event["ebpfguard.errno"] != nil) == event.isFailure, "ebpfguard.errno does not fit the outcome")
         expect(event.isFailure || event["file.path"]?.string?.hasPrefix("/") == true, "no absolute file.path")
         for key in ["path", "type", "mode", "device"] { expect(event["file.\(key)"] != "", "file.\(key) is empty") }
-        for key in ["type", "mode", "inode", "device"] {
+        // What a chmod asks for has no file where it fails.
+        for key in event.action == "chmod" ? ["type", "device"] : ["type", "mode", "device"] {
             expect((event["file.\(key)"] == nil) == (event["file.inode"] == nil), "file.\(key) without file.inode")
         }
         let isOpen = event.action == "open" || event.action == "create"
         expect((event["file.open_flags"]?.strings?.isEmpty == false) == isOpen, "file.open_flags does not fit")
+        expect((event["ebpfguard.file.bytes_read"] != nil) == (event.action == "read"), "bytes_read does not fit")
         let isWrite = event.action == "write"
         expect((event["ebpfguard.file.bytes_written"] != nil) == isWrite, "bytes_written does not fit")
-        expect((event["file.original_path"] == nil) == !["rename", "link"].contains(event.action), "original_path")
+        let isMount = event.action == "mount" || event.action == "pivot_root"
+        expect(
+            isMount || (event["file.original_path"] == nil) == !["rename", "link"].contains(event.action),
+            "original_path")
+        expect((event["file.size"] != nil) == (event.action == "truncate"), "file.size does not fit")
+        expect(event["file.uid"] == nil || event.action == "chown", "file.uid does not fit")
         expect((event["file.target_path"] == nil) == (event.action != "symlink"), "file.target_path does not fit")
         expect(event["ebpfguard.file.marks"]?.array?.isEmpty != true, "ebpfguard.file.marks is empty")
         let hostPath = event["ebpfguard.host_path"]
@@ -461,9 +468,11 @@ struct Laws {
         "dns_answer": "",
         "tls_client_hello": "", "open": "access", "create": "creation", "rename": "change", "unlink": "deletion",
         "link": "creation", "symlink": "creation", "mkdir": "creation", "rmdir": "deletion", "mknod": "creation",
-        "write": "change", "exec_map": "access", "drop": "", "raw_socket": "", "ptrace": "info",
+        "write": "change", "read": "access", "exec_map": "access",
+        "chmod": "change", "chown": "change", "truncate": "change", "setxattr": "change", "removexattr": "change",
+        "drop": "", "raw_socket": "", "ptrace": "info",
         "setuid": "info",
-        "mount": "info", "module_load": "info", "bpf": "info",
+        "mount": "info", "umount": "info", "pivot_root": "info", "module_load": "info", "bpf": "info",
     ]
     /// System calls: any, and those that have an action of their own.
     private static let calls: Set = ["syscall", "ptrace", "setuid", "mount", "module_load", "bpf"]

@@ -5,6 +5,7 @@
 #include <linux/io_uring.h>
 #include <linux/stat.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 
 enum { ENTRIES = 128 };
 
@@ -209,5 +210,34 @@ int run_ring_unix(int, char *const[])
     check(recv(pair[1], bytes, sizeof bytes, 0) == 15 && recv(pair[0], bytes, sizeof bytes, 0) == 4, "receive");
     close(pair[0]);
     close(pair[1]);
+    _exit(0);
+}
+
+// ring-changes DIRECTORY: there, attributes of "file" by its name and by a descriptor, of one that is missing, and its size.
+// Says their results.
+int run_ring_changes(int argc, char *const argv[])
+{
+    enum { FSETXATTR = 41, SETXATTR = 42, FTRUNCATE = 55 };
+    struct ring ring = open_ring(0);
+    check(argc == 1 && unshare(CLONE_NEWNS) == 0, "namespace");
+    check(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "private mounts");
+    // It has attributes.
+    check(mount("changes", argv[0], "tmpfs", 0, NULL) == 0 && chdir(argv[0]) == 0, "tmpfs");
+    int file = open("file", O_RDWR | O_CREAT, 0600);
+    check(file >= 0, "file");
+    const char *names[] = {"file", "missing"};
+    for (int i = 0; i < 2; i++) {
+        struct io_uring_sqe *entry = queue(&ring, SETXATTR, 0, "trusted.by_name");
+        entry->off = (__u64) "value";
+        entry->len = 5;
+        ((__u64 *)entry)[6] = (__u64)names[i]; // addr3
+        submit(&ring);
+    }
+    struct io_uring_sqe *entry = queue(&ring, FSETXATTR, file, "trusted.by_descriptor");
+    entry->off = (__u64) "value";
+    entry->len = 5;
+    submit(&ring);
+    queue(&ring, FTRUNCATE, file, NULL)->off = 77;
+    submit(&ring);
     _exit(0);
 }

@@ -94,6 +94,11 @@ static const struct {
     {"file-names", run_file_names},
     {"file-writes", run_file_writes},
     {"exec-map", run_exec_map},
+    {"file-changes", run_file_changes},
+    {"file-changes-32", run_file_changes_32},
+    {"file-mounts", run_file_mounts},
+    {"file-routes", run_file_routes},
+    {"ring-changes", run_ring_changes},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

@@ -56,6 +56,15 @@ struct open_flags {
 
 #pragma clang attribute pop
 
+static __always_inline void *pointer_at(__u64 *context, const int number)
+{
+    void *pointer = 0;
+
+    // Not by a plain load; see process.bpf.c.
+    READ(pointer, &context[number]);
+    return pointer;
+}
+
 static __always_inline int is_error(__u64 pointer)
 {
     return pointer >= (__u64)-MAX_ERRNO;
@@ -130,16 +139,19 @@ static __always_inline void set_inode(struct wire_file *record, struct inode *in
         record->header.flags |= WIRE_FILE_UPPER_LAYER;
 }
 
-// What is known of an open file, but for its path.
-static __always_inline void set_file(struct wire_file *record, struct file *file, const int typed)
+static __always_inline void set_named_inode(struct wire_file *record, struct inode *inode, struct dentry *dentry,
+                                            const int typed)
 {
-    struct inode *inode = GET(file, f_inode);
-    struct dentry *dentry = GET(file, f_path.dentry);
-
     set_inode(record, inode, typed);
     // The top of a tree is in no table of names.
     if (!GET(inode, i_nlink) || (!GET(dentry, d_hash.pprev) && GET(dentry, d_parent) != dentry))
         record->header.flags |= WIRE_FILE_DELETED;
+}
+
+// What is known of an open file, but for its path.
+static __always_inline void set_file(struct wire_file *record, struct file *file, const int typed)
+{
+    set_named_inode(record, GET(file, f_inode), GET(file, f_path.dentry), typed);
 }
 
 static __always_inline void append_file(struct scratch *scratch, struct wire_file *record, struct file *file,

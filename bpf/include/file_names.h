@@ -25,7 +25,7 @@ struct operation {
     __u32 in_user;       // which of them are where the caller has them, 1 and 2
     __u32 is_told;       // its path is
     __u32 is_unwanted;   // its path is not one of those that are watched
-    __u32 unused;
+    __u32 kind;          // of what is changed about a file, whose mount `first` is then
 };
 
 struct {

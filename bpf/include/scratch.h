@@ -13,6 +13,7 @@
 // The fixed part, two paths of 4.3 KiB at most, and two names.
 #define SCRATCH_LIMIT 16384
 #define SCRATCH_SLACK 4352
+#define SCRATCH_SHARED_COUNT 3
 #else
 // What comes before the arguments is less than SCRATCH_LIMIT: the fixed part, 4 KiB of ancestors, three paths of 4.3 KiB
 // at most and two strings.
@@ -66,9 +67,11 @@ enum scratch_user {
     SCRATCH_HANDLE, // two: of compatible calls too
     SCRATCH_NAMES = SCRATCH_HANDLE + 2, // before and after each of seven operations
     SCRATCH_WRITES = SCRATCH_NAMES + 14, // vfs_write, vfs_writev, do_splice_direct, do_splice, copy, io_uring
-    SCRATCH_RELEASE = SCRATCH_WRITES + 6,
+    SCRATCH_READS = SCRATCH_WRITES + 6, // vfs_read, vfs_readv, do_splice, do_splice_direct, copy, io_uring
+    SCRATCH_RELEASE = SCRATCH_READS + 6,
     SCRATCH_MAP,
-    SCRATCH_USERS,
+    SCRATCH_SHARED, // several, of those who claim one
+    SCRATCH_USERS = SCRATCH_SHARED + SCRATCH_SHARED_COUNT,
 #else
     SCRATCH_EXEC, // three: the program may be attached as often
     SCRATCH_FAILED = SCRATCH_EXEC + 3,
@@ -100,6 +103,39 @@ static __always_inline struct scratch *scratch_get(__u32 slot)
         scratch->slot = slot;
     return scratch;
 }
+
+#ifdef SCRATCH_OF_FILES
+
+// Those of the shared slots that are in use. By a map's own lock: an exchange is new in 5.12.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1); // user space sets it
+    __type(key, __u32);
+    __type(value, __u32);
+} claimed SEC(".maps");
+
+// A slot for what is rare: its programs may preempt one another, and there are many of them.
+static __always_inline struct scratch *scratch_claim(void)
+{
+    __u32 first = scratch_slot(SCRATCH_SHARED), one = 1;
+
+    for (__u32 i = 0; i < SCRATCH_SHARED_COUNT; i++) {
+        __u32 slot = first + i;
+
+        if (!(int)bpf_map_update_elem(&claimed, &slot, &one, BPF_NOEXIST))
+            return scratch_get(slot);
+    }
+    return 0;
+}
+
+static __always_inline void scratch_release(struct scratch *scratch)
+{
+    __u32 slot = scratch->slot;
+
+    bpf_map_delete_elem(&claimed, &slot);
+}
+
+#endif
 
 static __always_inline char *scratch_at(struct scratch *scratch, __u32 offset)
 {

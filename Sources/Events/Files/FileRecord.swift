@@ -13,6 +13,11 @@ package final class FileRecord: Sendable {
     package let second: FilePath?
     /// What a symbolic link contains.
     package let contents: Bytes?
+    /// The name of the extended attribute that it is about.
+    package let attribute: Bytes?
+    /// Type of the file system that is mounted, and what it is of.
+    package let mountType: Bytes?
+    package let mountSource: Bytes?
 
     package init(decoding span: RawSpan) throws(DecodeError) {
         let fixed = try span.load(wire_file.self)
@@ -37,9 +42,18 @@ package final class FileRecord: Sendable {
             return isAsked ? FilePath(asked: Bytes(storage, name), from: walked) : walked.map { .resolved($0) }
         }
         self.path = path(parts.0, parts.1)
-        let isSymlink = operation == .symlink
-        second = isSymlink ? nil : path(parts.2, parts.3)
-        contents = isSymlink && !parts.3.isEmpty ? Bytes(storage, parts.3) : nil
+        let text = parts.3.isEmpty ? nil : Bytes(storage, parts.3)
+        contents = operation == .symlink ? text : nil
+        attribute = operation == .setxattr || operation == .removexattr ? text : nil
+        let isMoved = UInt32(fixed.header.flags) & WIRE_FILE_MOVED != 0
+        let isMount = operation == .umount || operation == .mount && !(isMoved && isAsked)
+        let separator = isMount ? text.flatMap { $0.slice.firstIndex(of: 0) } : nil
+        mountType = separator.flatMap { $0 > parts.3.lowerBound ? Bytes(storage, parts.3.lowerBound..<$0) : nil }
+        mountSource = separator.flatMap {
+            $0 + 1 < parts.3.upperBound ? Bytes(storage, $0 + 1..<parts.3.upperBound) : nil
+        }
+        let hasSecond = contents == nil && attribute == nil && operation != .umount && (!isMount || isMoved)
+        second = hasSecond ? path(parts.2, parts.3) : nil
     }
 
     /// What was to be done, `self`, with what became of it.
@@ -57,6 +71,9 @@ package final class FileRecord: Sendable {
         path = pending.path
         second = pending.second
         contents = pending.contents
+        attribute = pending.attribute
+        mountType = pending.mountType
+        mountSource = pending.mountSource
     }
 
     package var time: UInt64 { fixed.header.time }
@@ -67,6 +84,35 @@ package final class FileRecord: Sendable {
 
     /// Bytes that were written to it since it was opened; `nil` for what is no write.
     package var bytesWritten: UInt64? { operation == .write ? fixed.bytes : nil }
+    package var bytesRead: UInt64? { operation == .read ? fixed.bytes : nil }
+
+    /// What it was to be made as long as.
+    package var sizeAsked: UInt64? { operation == .truncate ? fixed.bytes : nil }
+
+    /// Who was to own it; `nil` for who does all the same.
+    package var ownerAsked: UInt32? { operation == .chown ? Self.identity(fixed.bytes) : nil }
+    package var groupAsked: UInt32? { operation == .chown ? Self.identity(fixed.bytes >> 32) : nil }
+
+    private static func identity(_ value: UInt64) -> UInt32? {
+        let value = UInt32(truncatingIfNeeded: value)
+        return value == .max ? nil : value
+    }
+
+    /// Names of the flags that something was mounted or unmounted with; `nil` where there are none.
+    package var mountFlags: TextList? {
+        guard fixed.bytes != 0 else { return nil }
+        return switch operation {
+        case .mount: FlagSets.list(fixed.bytes, named: "mount")
+        case .umount: FlagSets.list(fixed.bytes, named: "umount")
+        default: nil
+        }
+    }
+
+    /// Permissions: of what was to be changed those that were asked for; `nil` where nothing is known of the file.
+    package var permissions: UInt32? {
+        let isChange = operation == .chmod && (error != nil || mode == nil)
+        return (isChange ? UInt32(truncatingIfNeeded: fixed.bytes) : mode).map { $0 & 0o7777 }
+    }
 
     /// Whether it is only told to be written to now: how much is told later.
     package var beginsToBeWritten: Bool { operation == .write && has(WIRE_FILE_PENDING) }

@@ -65,11 +65,12 @@ struct FileTracker: ~Copyable {
                 difference.renamed(source, to: place, isReplacing: file.replaces, by: who)
                 remember(identity ?? identities[source], place)
             }
-        case .open, .write:
+        case .open, .write, .chmod, .chown, .truncate, .setxattr, .removexattr:
+            guard let aspect = file.operation.aspect else { return }
             let now = identity.flatMap { places[$0] }.flatMap { difference.isThere($0) == true ? $0 : nil } ?? place
             // It may have been removed, or replaced, while it was open.
-            if difference.isThere(now) != false { difference.changed(now, [.content], by: who) }
-        case .execMap: break
+            if difference.isThere(now) != false { difference.changed(now, [aspect], by: who) }
+        case .execMap, .mount, .umount, .pivotRoot, .read: break
         }
     }
 
@@ -107,9 +108,10 @@ extension FileFact {
         // leaves nothing.
         case .open:
             record.has(WIRE_FILE_HAS_FLAGS) && record.fixed.open_flags & Self.truncates != 0 && mayChange && !isPassing
-        case .execMap: false
-        case .write: !isPassing && !record.has(WIRE_FILE_TMPFILE) && !record.has(WIRE_FILE_DELETED)
-        case .create: !record.has(WIRE_FILE_TMPFILE) && !record.has(WIRE_FILE_DELETED)
+        case .execMap, .mount, .umount, .pivotRoot, .read: false
+        case .write, .truncate: !isPassing && !record.has(WIRE_FILE_TMPFILE) && !record.has(WIRE_FILE_DELETED)
+        case .create, .chmod, .chown, .setxattr, .removexattr:
+            !record.has(WIRE_FILE_TMPFILE) && !record.has(WIRE_FILE_DELETED)
         default: true
         }
     }
@@ -119,7 +121,9 @@ extension FileFact {
 
     /// Whether it is no place to leave something: a device, a FIFO, a socket, or a file of procfs.
     fileprivate var isPassing: Bool {
-        if let type = record.type, !["file", "dir", "symlink"].contains("\(type)") { return true }
+        // What is changed about a device itself stays.
+        let isContent = operation.aspect == nil || operation.aspect == .content
+        if isContent, let type = record.type, !["file", "dir", "symlink"].contains("\(type)") { return true }
         return path.map { $0.bytes.starts(with: "/proc/".utf8) } ?? false
     }
 
@@ -128,6 +132,21 @@ extension FileFact {
         if let path, path.matches(paths) { return true }
         guard operation == .rename, let originalPath else { return false }
         return originalPath.matches(paths)
+    }
+}
+
+extension FileOperation {
+    /// What of a file it changes; `nil` where that is its name, or nothing.
+    fileprivate var aspect: FileDifference.Aspect? {
+        switch self {
+        case .open, .write, .truncate: .content
+        case .chmod: .mode
+        case .chown: .owner
+        case .setxattr, .removexattr: .attributes
+        case .create, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .execMap, .mount, .umount, .pivotRoot,
+            .read:
+            nil
+        }
     }
 }
 

@@ -89,7 +89,10 @@ struct FileCounts: SummaryCounts, Equatable {
     var creations: UInt64 = 0
     var renames: UInt64 = 0
     var deletions: UInt64 = 0
+    /// Of permissions, owners, sizes, attributes and mounts.
+    var changes: UInt64 = 0
     var written: UInt64 = 0
+    var read: UInt64 = 0
     /// Of all that was tried.
     var failures: UInt64 = 0
 
@@ -103,20 +106,24 @@ struct FileCounts: SummaryCounts, Equatable {
         switch file.operation {
         case .open, .execMap: opens = 1
         case .write: written = file.record.bytesWritten ?? 0
+        case .read: read = file.record.bytesRead ?? 0
         case .create, .link, .symlink, .mkdir, .mknod: creations = 1
         case .rename: renames = 1
         case .unlink, .rmdir: deletions = 1
+        case .chmod, .chown, .truncate, .setxattr, .removexattr, .mount, .umount, .pivotRoot: changes = 1
         }
     }
 
-    var succeeded: UInt64 { opens + creations + renames + deletions }
+    var succeeded: UInt64 { opens + creations + renames + deletions + changes }
 
     mutating func add(_ other: FileCounts) {
         opens += other.opens
         creations += other.creations
         renames += other.renames
         deletions += other.deletions
+        changes += other.changes
         written &+= other.written
+        read &+= other.read
         failures += other.failures
     }
 }

@@ -62,21 +62,25 @@ extension Summary {
         let ranking = Ranking(
             files.entries.values.map { Item(group: $0.group, counts: $0.counts) },
             others: otherFiles == FileCounts() ? nil : otherFiles, top: top
-        ) { ($0.written, $0.succeeded, $0.failures) > ($1.written, $1.succeeded, $1.failures) }
+        ) { ($0.written + $0.read, $0.succeeded, $0.failures) > ($1.written + $1.read, $1.succeeded, $1.failures) }
+        // Where they were asked for.
+        let hasReads = otherFiles.read > 0 || files.entries.values.contains { $0.counts.read > 0 }
         return lay(
             ranking, by: fileGrouping.rawValue,
-            columns: ["OPENS", "CREATED", "RENAMED", "DELETED", "WRITTEN", "FAILED"],
+            columns: ["OPENS", "CREATED", "RENAMED", "DELETED", "CHANGED", "WRITTEN"] + (hasReads ? ["READ"] : [])
+                + ["FAILED"],
             cells: {
                 [
                     .count($0.opens), .count($0.creations), .count($0.renames), .count($0.deletions),
-                    .bytes($0.written), .count($0.failures),
-                ]
+                    .count($0.changes), .bytes($0.written),
+                ] + (hasReads ? [.bytes($0.read)] : []) + [.count($0.failures)]
             },
             fields: {
                 [
                     .summaryOpens: .init($0.opens), .summaryCreations: .init($0.creations),
                     .summaryRenames: .init($0.renames), .summaryDeletions: .init($0.deletions),
-                    .summaryWrittenBytes: .init($0.written),
+                    .summaryChanges: .init($0.changes), .summaryWrittenBytes: .init($0.written),
+                    .summaryReadBytes: hasReads ? .init($0.read) : .absent,
                     .summaryFailedOperations: .init($0.failures),
                 ]
             })

@@ -19,6 +19,15 @@ enum wire_file_operation {
     WIRE_FILE_MKNOD = 9,
     WIRE_FILE_WRITE = 10,    // closed after it was written to, or still open
     WIRE_FILE_EXEC_MAP = 11, // mapped to be executed
+    WIRE_FILE_CHMOD = 12,
+    WIRE_FILE_CHOWN = 13,
+    WIRE_FILE_TRUNCATE = 14, // not by an open: that is in its flags
+    WIRE_FILE_SETXATTR = 15,
+    WIRE_FILE_REMOVEXATTR = 16,
+    WIRE_FILE_MOUNT = 17,
+    WIRE_FILE_UMOUNT = 18,
+    WIRE_FILE_PIVOT_ROOT = 19,
+    WIRE_FILE_READ = 20, // closed after it was read, or still open
 };
 
 // header.flags of WIRE_FILE
@@ -40,10 +49,13 @@ enum wire_file_operation {
 #define WIRE_FILE_REPLACED (1u << 12) // a rename over a file that was there
 #define WIRE_FILE_STILL (1u << 13)    // it is still open
 #define WIRE_FILE_MAPPED (1u << 14)   // its memory can be written to: that is not in bytes
+#define WIRE_FILE_MOVED (1u << 15)    // a mount that was there before, somewhere or nowhere
 
 // Followed, in this order and without gaps, by the bytes of path, name, second path and second name, each as long as its
 // *_size says. The second ones are those of the old name of a rename, and of the file that a link is made to; of a
-// symbolic link there is only a second name, its contents.
+// symbolic link there is only a second name, its contents, and of an attribute its name. Of a mount that is the type of the
+// file system, NUL, and what it is of; the second path is where it was before, or with WIRE_FILE_AS_ASKED both second ones
+// are, and of pivot_root where the old root goes.
 //
 // Paths are as in wire_process: components from the leaf to the root, each ended by NUL. Names are what calls were given,
 // without NUL: behind the path of the directory that they start from, unless they begin with a slash.
@@ -51,8 +63,8 @@ struct wire_file {
     struct wire_header header;
     struct wire_task task;
     uint64_t inode;
-    uint64_t bytes;      // written
-    uint64_t id;         // of WIRE_FILE_WRITE in two records: what they have in common
+    uint64_t bytes;      // written or read; the size, the permissions, group << 32 | owner, or flags that were asked for
+    uint64_t id;         // of WIRE_FILE_WRITE and WIRE_FILE_READ in two records: what they have in common
     uint32_t device;     // as the kernel has it: major << 20 | minor
     uint32_t mode;       // type and permissions; 0 when not known
     uint32_t open_flags;
@@ -71,6 +83,10 @@ _Static_assert(sizeof(struct wire_file) == 152, "layout of wire_file");
 // 0 for none.
 #define WIRE_FILE_CALL(operation, name, directory, extra, second, second_directory)                                    \
     ((operation) | (name) << 8 | (directory) << 11 | (extra) << 14 | (second) << 17 | (second_directory) << 20)
+#define WIRE_FILE_CALL_DESCRIPTOR (1u << 23) // directory is the file itself
+#define WIRE_FILE_CALL_SHORT_IDS (1u << 24)  // ids have 16 bits
+#define WIRE_FILE_CALL_SHORT_SIZE (1u << 25) // a size has 32 bits
+#define WIRE_FILE_CALL_MOVES (1u << 26)      // second is a mount; of others second_directory is the type of the new one
 #define WIRE_FILE_CALL_REMOVES (1u << 27) // extra has AT_REMOVEDIR for directories
 #define WIRE_FILE_CALL_HOW (1u << 28)    // extra points to a struct open_how
 #define WIRE_FILE_CALL_HANDLE (1u << 29) // it names no file: what it has opened is its result
