@@ -18,9 +18,10 @@ let c: [CSetting] = [
     .unsafeFlags(["-Wall", "-Wextra", "-Werror"])
 ]
 
-/// In the order in which a static link needs them: newer versions of libelf compress with zstd.
-let libbpf: [LinkerSetting] = [
-    .linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z"), .linkedLibrary("zstd"),
+/// What the executable and its tests are linked with, in the order in which a static link needs it: newer versions of
+/// libelf compress with zstd.
+let libraries: [LinkerSetting] = [
+    .linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z"), .linkedLibrary("zstd"), .linkedLibrary("crypto"),
 ]
 
 let package = Package(
@@ -38,6 +39,7 @@ let package = Package(
             providers: [.apt(["libbpf-dev", "libelf-dev", "zlib1g-dev"])]
         ),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: c),
         .target(name: "CWire", cSettings: c),
         .target(name: "CObjects", cSettings: c),
@@ -51,7 +53,7 @@ let package = Package(
         .target(
             name: "Pipeline",
             dependencies: [
-                "BPFRuntime", "CLinux", "CWire", "Enrichment", "Events", "Policy", "Recording", "Rendering",
+                "BPFRuntime", "CCrypto", "CLinux", "CWire", "Enrichment", "Events", "Policy", "Recording", "Rendering",
             ],
             swiftSettings: swift
         ),
@@ -62,7 +64,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift,
-            linkerSettings: libbpf
+            linkerSettings: libraries
         ),
         .target(name: "Workloads", path: "Tests/Workloads", cSettings: c),
         .executableTarget(
@@ -102,10 +104,10 @@ let package = Package(
                 "BPFRuntime", "CWire", "Enrichment", "Events", "Fixtures", "Pipeline", "Policy", "Rendering",
             ],
             swiftSettings: swift,
-            linkerSettings: libbpf
+            linkerSettings: libraries
         ),
         .testTarget(
-            name: "BPFRuntimeTests", dependencies: ["BPFRuntime"], swiftSettings: swift, linkerSettings: libbpf),
+            name: "BPFRuntimeTests", dependencies: ["BPFRuntime"], swiftSettings: swift, linkerSettings: libraries),
         .target(
             name: "FuzzRecords", dependencies: ["CWire", "Enrichment", "Events", "Fixtures", "Rendering"],
             path: "Tests/Fuzz/Records", swiftSettings: swift

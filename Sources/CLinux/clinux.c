@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,6 +51,49 @@ int clinux_open_beneath(int directory, const char *path)
     struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, .resolve = RESOLVE_IN_ROOT};
 
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+}
+
+int clinux_find(const char *path)
+{
+    return open(path, O_PATH | O_CLOEXEC);
+}
+
+int clinux_find_beneath(int directory, const char *path)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+}
+
+int clinux_open_found(int file)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOATIME);
+}
+
+int clinux_event(void)
+{
+    return eventfd(0, EFD_CLOEXEC);
+}
+
+void clinux_tell_event(int event)
+{
+    eventfd_write(event, 1);
+}
+
+bool clinux_await_event(int event, int milliseconds)
+{
+    struct pollfd wanted = {.fd = event, .events = POLLIN};
+    eventfd_t count;
+    int ready;
+
+    do
+        ready = poll(&wanted, 1, milliseconds);
+    while (ready < 0 && errno == EINTR);
+    return ready == 1 && eventfd_read(event, &count) == 0;
 }
 
 int clinux_open_cgroup(int mount, uint64_t id)

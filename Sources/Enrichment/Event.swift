@@ -75,7 +75,9 @@ package struct Event {
     /// Who wrote the file last that this executes, where it was written in this run.
     package var writer: FileWriter?
     /// That file, of an exec.
-    package var executed: FilePath?
+    package var executed: ExecutedFile?
+    /// Of the file, as it was then.
+    package var hash: Bytes?
     /// What a row of a summary has.
     private var row: [Field: FieldValue] = [:]
 
@@ -147,6 +149,7 @@ package struct Event {
     /// The value of a field, `.absent` where it is not known or does not apply.
     package func value(of field: Field) -> FieldValue {
         if let value = fact?.value(of: field) ?? file?.value(of: field) { return value }
+        if field == .fileHashSHA256 { return .init(hash) }
         if process == nil { return valueWithoutProcess(of: field) }
         return switch field {
         case .timestamp: .time(host.realtime(time))
@@ -193,7 +196,7 @@ package struct Event {
             .kubernetesNamespaceName,
             .kubernetesPodName, .kubernetesPodUID, .kubernetesContainerName, .kubernetesNodeName:
             workload?.value(of: field) ?? .absent
-        case .filePath: executed?.value ?? .init(call?.path)
+        case .filePath: executed?.path.value ?? .init(call?.path)
         case .destinationIP where !isNetwork: call?.destination.map { .address($0.address) } ?? .absent
         case .destinationPort where !isNetwork: call?.destination.map { .integer(Int64($0.port)) } ?? .absent
         case .sourceIP, .sourcePort, .sourceBytes, .sourcePackets, .destinationIP, .destinationPort, .destinationBytes,
@@ -246,7 +249,7 @@ package struct Event {
             .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress,
             .fileOriginalPath, .fileTargetPath, .fileType,
             .fileMode, .fileUID, .fileGID, .fileSize,
-            .fileInode, .fileDevice, .fileOpenFlags, .ebpfguardFileBytesWritten,
+            .fileInode, .fileDevice, .fileOpenFlags, .fileHashSHA256, .ebpfguardFileBytesWritten,
             .ebpfguardFileBytesRead, .ebpfguardFileAttribute,
             .ebpfguardFileMarks, .ebpfguardMountType, .ebpfguardMountSource, .ebpfguardMountFlags,
             .fileNetChange, .fileNetChanged, .fileNetMovedTo, .fileNetExecuted:

@@ -26,3 +26,17 @@ package struct FileWriter: Sendable, Equatable {
         }
     }
 }
+
+/// The file that an exec is about.
+package struct ExecutedFile: Sendable {
+    package let path: FilePath
+    package let inode: UInt64
+    /// As the kernel has it: major << 20 | minor.
+    package let device: UInt32
+
+    package init(path: FilePath, inode: UInt64, device: UInt32) {
+        self.path = path
+        self.inode = inode
+        self.device = device
+    }
+}

@@ -26,6 +26,8 @@ package struct Question: Hashable, Sendable {
         case addresses = 10
         /// The kernel's name of a reason to drop packets.
         case dropReason = 11
+        /// SHA-256 of a file, in hexadecimal. The numbers are its inode and the time of the event.
+        case fileHash = 12
     }
 
     package let subject: Subject
@@ -186,6 +188,11 @@ package final class Lookups {
     /// What the kernel calls a reason to drop packets.
     func dropReason(_ number: UInt32) -> Bytes? {
         answer(to: Question(.dropReason, UInt64(number))) { dropReasons[number] }
+    }
+
+    /// The hash of a file, as it was then.
+    package func fileHash(inode: UInt64, time: UInt64, _ ask: () -> Bytes?) -> Bytes? {
+        answer(to: Question(.fileHash, inode, start: time), ask)
     }
 
     private func answer(to question: Question, _ ask: () -> Bytes?) -> Bytes? {

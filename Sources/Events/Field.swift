@@ -19,6 +19,7 @@ package enum Field: Int, CaseIterable, Sendable {
     case kubernetesNamespaceName, kubernetesPodName, kubernetesPodUID, kubernetesContainerName, kubernetesNodeName
     case filePath, fileOriginalPath, fileTargetPath, fileType, fileMode, fileUID, fileGID, fileSize, fileInode,
         fileDevice, fileOpenFlags
+    case fileHashSHA256
     case sourceIP, sourcePort, sourceBytes, sourcePackets
     case destinationAddress, destinationIP, destinationPort, destinationBytes, destinationPackets, destinationNatIP,
         destinationNatPort,
@@ -166,6 +167,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("file.inode", .text, "number of the file in its file system"),
         .init("file.device", .text, "major and minor number of its file system's device, such as 8:1"),
         .init("file.open_flags", .textList, "O_RDONLY, O_CREAT and so on: how it was opened"),
+        .init("file.hash.sha256", .text, "SHA-256 of what was written or executed, with --hash"),
         .init("source.ip", .address, "address of who asked for the connection"),
         .init("source.port", .number, "port of who asked for the connection"),
         .init("source.bytes", .number, "bytes that who asked for the connection has sent, each counted once"),

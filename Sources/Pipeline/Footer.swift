@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import BPFRuntime
+internal import CLinux
 internal import Glibc
 internal import Rendering
 
@@ -29,6 +30,7 @@ struct Footer {
     /// What was new to `--baseline`; `nil` where none was named.
     var baseline: String?
     /// What files were left changed; `nil` where they were not watched.
+    var hashes: String?
     var files: String?
     /// Nanoseconds of CPU: until the probes were attached, and in all.
     var startCPU: UInt64 = 0
@@ -55,7 +57,7 @@ struct Footer {
             first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", ")))"
             if recording == nil { first += "; raise --buffer-size" }
         }
-        let firstLines = [first] + [baseline, files].compactMap { $0 }
+        let firstLines = [first] + [baseline, files, hashes].compactMap { $0 }
         if let recording { return firstLines + recording + missing.map { "missing: \($0)" } }
         var lines = firstLines + ["hooks: " + hooks.joined(separator: ";\n       ")]
         for reason in missing { lines.append("missing: \(reason)") }

@@ -256,6 +256,7 @@ package enum Trace {
         )
         footer.baseline = state.baselineLine
         footer.files = state.filesLine
+        footer.hashes = state.hashLine
         if !options.quiet { for line in footer.lines() { note(line) } }
         Reports.tell(state.findings, options.command)
         let status = status(options, state, footer, programStatus)

@@ -112,6 +112,8 @@ package struct TraceOptions: Sendable {
     package var changesOnly = false
     /// Whether what is left changed is printed when the run is over, and nothing else.
     package var difference = false
+    /// Whether what is written or executed is hashed.
+    package var hashes = false
     /// Where alone files may be written; `nil` where nothing was said of it.
     package var writesInside: PathSelection?
     /// How that was said.

@@ -27,6 +27,9 @@ struct TraceState: ~Copyable {
     private let showsDifference: Bool
     /// Who wrote files, to be told when they are executed; `nil` where files are not watched.
     private var writers: FileWriters?
+    /// `nil` where no hashes are asked for.
+    private let hasher: FileHasher?
+    private let lookups: Lookups
     /// What is shown; `nil` for all.
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
@@ -85,6 +88,8 @@ struct TraceState: ~Copyable {
         files = options.tracksFiles ? FileTracker(options.paths, inside: options.writesInside) : nil
         showsDifference = options.difference
         writers = options.command == .watchFiles ? FileWriters() : nil
+        hasher = options.hashes ? FileHasher() : nil
+        self.lookups = lookups
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(options, host: host)
@@ -142,7 +147,7 @@ struct TraceState: ~Copyable {
 
     /// Whether it executes what was written in this run, where that is asked for.
     private func isExecutionToShow(_ event: Event) -> Bool {
-        guard let path = event.executed, !failedOnly else { return false }
+        guard let path = event.executed?.path, !failedOnly else { return false }
         return paths.map { path.matches($0) } ?? true
     }
 
@@ -291,6 +296,7 @@ struct TraceState: ~Copyable {
 
     private mutating func emit(_ event: inout Event) {
         seen += 1
+        addHash(to: &event)
         baseline?.mark(&event)
         look(at: event)
         if filter?.matches({ event.value(of: $0) }) == false {
@@ -311,6 +317,35 @@ struct TraceState: ~Copyable {
         }
         if let countLimit, sink.counted >= countLimit { isComplete = true }
     }
+
+    /// Of what was written or is executed, and of what has another name now.
+    private func addHash(to event: inout Event) {
+        guard let hasher, let (inode, device) = hashed(event) else { return }
+        event.hash = lookups.fileHash(inode: inode, time: event.time) {
+            let places = FileHasher.places(of: event, also: writers?.places(of: event) ?? [])
+            return hasher.hash(.init(inode: inode, device: device, time: event.time, places: places)).map {
+                Bytes(hex($0))
+            }
+        }
+    }
+
+    private func hashed(_ event: Event) -> (inode: UInt64, device: UInt32)? {
+        if let file = event.executed { return (file.inode, file.device) }
+        guard let file = event.file, let inode = file.inode, file.error == nil, file.record.isRegular else {
+            return nil
+        }
+        let isWanted =
+            switch file.operation {
+            case .write: true
+            case .open: file.record.has(WIRE_FILE_EXEC)
+            case .rename: writers?.places(of: event) != nil
+            default: false
+            }
+        return isWanted ? (inode, file.device ?? 0) : nil
+    }
+
+    /// What the footer says of hashes; `nil` where none were asked for, or none were made here.
+    var hashLine: String? { hasher?.line }
 
     /// What is told of the run when it is over.
     func report(_ options: TraceOptions, _ footer: Footer, _ status: ExitStatus) -> Report {
@@ -402,6 +437,11 @@ struct TraceState: ~Copyable {
         ]
         return names.compactMap { index, name in counters[index] > 0 ? (name, counters[index]) : nil }
     }
+}
+
+private func hex(_ bytes: [UInt8]) -> [UInt8] {
+    let digits = Array("0123456789abcdef".utf8)
+    return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
 }
 
 extension UInt64 {

@@ -56,18 +56,29 @@ extension TextRenderer {
             line.write(.bad) { appendErrno(error, to: &$0) }
             line.kept = start..<line.buffer.count
         }
+        appendHash(of: event, to: &line)
         if let writer = event.writer { append(writer, to: &line) }
         if options.wide { appendDetails(event, file, to: &line) }
     }
 
     /// A program is executed that was written in this run: "exec       /tmp/x  written by cp[42]".
-    func appendExecution(_ event: Event, _ path: FilePath, to line: inout Line) {
+    func appendExecution(_ event: Event, _ file: ExecutedFile, to line: inout Line) {
         appendWho(event, isKnown: true, to: &line)
         if event.repeats.count > 0 { appendRepeats(event, to: &line) }
         line.write(.bad) { $0.append("exec       ") }
-        line.write(.strong) { Self.append(path, to: &$0) }
+        line.write(.strong) { Self.append(file.path, to: &$0) }
+        appendHash(of: event, to: &line)
         if let writer = event.writer { append(writer, to: &line) }
         if options.wide, let process = event.process { appendContext(event, process, to: &line) }
+    }
+
+    /// Whole where there is room for it.
+    private func appendHash(of event: Event, to line: inout Line) {
+        guard let hash = event.hash else { return }
+        line.write(.faint) { buffer in
+            buffer.append(" sha256:")
+            buffer.append(hash.storage.span.extracting(options.wide ? hash.range : hash.range.prefix(12)))
+        }
     }
 
     /// The end of the line, kept when it is cut.

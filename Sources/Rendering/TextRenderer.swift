@@ -104,8 +104,8 @@ package struct TextRenderer {
             buffer = line.end()
             return
         }
-        if let path = event.executed {
-            appendExecution(event, path, to: &line)
+        if let file = event.executed {
+            appendExecution(event, file, to: &line)
             buffer = line.end()
             return
         }

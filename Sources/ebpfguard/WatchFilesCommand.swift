@@ -75,6 +75,10 @@ struct WatchFilesCommand: ParsableCommand {
 
 extension PathPreset: ExpressibleByArgument {}
 
+enum HashFunction: String, CaseIterable, ExpressibleByArgument {
+    case sha256
+}
+
 /// What `watch-files` shows of what it sees.
 struct FileSelection: ParsableArguments {
     @Argument(
@@ -109,6 +113,11 @@ struct FileSelection: ParsableArguments {
     @Flag(help: "Show only what fails.")
     var failed = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Hash what is written or executed: sha256, of files up to 16 MiB.", valueName: "function"))
+    var hash: HashFunction?
+
     @Flag(help: "Print only what is left changed when the run is over: created, changed, replaced, deleted.")
     var diff = false
 
@@ -120,6 +129,7 @@ struct FileSelection: ParsableArguments {
 
     func apply(to options: inout TraceOptions) throws {
         options.difference = diff
+        options.hashes = hash != nil
         if !expectNoWritesOutside.isEmpty {
             options.writesInsideText = expectNoWritesOutside.joined(separator: " ")
             do throws(ScopeError) {

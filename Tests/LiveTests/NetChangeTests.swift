@@ -162,6 +162,55 @@ let netChangeTests = [
         t.equal(lines(text.text).count, 3, "lines with --ops exec")
     },
 
+    Test("files: hashes of what is written and executed") { t in
+        let program = try makeProgram("\(t.scratch)/program")
+        let script = """
+            cd "$1"
+            echo hello > written
+            echo moved > passing; mv passing final
+            cp program tool; ./tool
+            echo 1 > twice; sleep 0.1; echo 2 > twice
+            truncate -s 17M large; echo x >> large
+            """
+        let recording = "\(t.scratch)/run.rec"
+        let run = try t.trace(
+            ["--hash", "sha256", "-w", recording, t.scratch], ["/bin/sh", "-ec", script, "sh", t.scratch],
+            command: "watch-files")
+        t.equal(run.surelyLost, 0, "what was lost")
+        let names = ["written", "final", "tool", "twice"]
+        let sums = try Child(["/usr/bin/sha256sum"] + names.map { "\(t.scratch)/\($0)" })
+        sums.closeInput()
+        t.expect(sums.wait(milliseconds: t.allow(milliseconds: 10_000)), "sha256sum still runs")
+        let known = Dictionary(uniqueKeysWithValues: zip(names, lines(sums.outputText).map { String($0.prefix(64)) }))
+        func hashes(_ action: String, _ name: String) -> [String?] {
+            run.told.filter { $0.action == action && $0.path == "\(t.scratch)/\(name)" }
+                .map { $0["file.hash.sha256"]?.string }
+        }
+        t.equal(known.count, 4, "sums")
+        t.equal(hashes("write", "written"), [known["written"]], "of what was written")
+        t.equal(hashes("exec", "tool"), [known["tool"]], "of what was executed")
+        t.equal(hashes("write", "large"), [nil], "of a large file")
+        t.expect(run.errors.contains("1 larger than 16 MiB"), "it is not said: \(run.errors.suffix(800))")
+        // A file that has changed since has none: never that of what was written later.
+        let twice = hashes("write", "twice")
+        t.equal(twice.last, known["twice"], "of what was written last")
+        if try t.hasFunctionEntry() {
+            t.equal(hashes("open", "tool").contains(known["tool"]), true, "of what an exec opens")
+            t.equal(hashes("rename", "final"), [known["final"]], "of what has another name now")
+            t.equal(twice.count, 2, "writes of a file that is written twice")
+            t.expect(twice[0] != known["twice"], "the first write has the hash of the second")
+        } else {
+            t.equal(hashes("write", "passing"), [known["final"]], "of what has another name now")
+        }
+        let again = try t.run(["-o", "json", "--hash", "sha256", "-r", recording, t.scratch], command: "watch-files")
+        t.equal(lines(again.text), lines(run.text).filter { !$0.contains("\"loss\"") }, "the replay")
+        let text = try t.run(["--hash", "sha256", "-r", recording, t.scratch], command: "watch-files")
+        let short = " sha256:\(known["written"]?.prefix(12) ?? "-")"
+        t.expect(lines(text.text).contains { $0.contains("/written 6\(short)") }, "text: \(text.text)")
+        let wrong = try t.run(["--hash", "md5", "--", program], command: "watch-files")
+        t.equal(wrong.status, .code(64), "the exit status of another function")
+    },
+
     Test("files: sets of paths, and changes alone", dependsOnKernel: false) { t in
         let root = "\(t.scratch)/home/.ssh"
         unsafe mkdir("\(t.scratch)/home", 0o755)

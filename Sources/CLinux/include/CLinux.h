@@ -49,6 +49,22 @@ int clinux_memory_file(void);
 // the place of a file does not hang. Linux 5.6. A descriptor, or -1 with errno.
 int clinux_open_beneath(int directory, const char *path);
 
+// Finds a file without opening it (O_PATH), by whatever links. A descriptor, or -1 with errno.
+int clinux_find(const char *path);
+
+// The same below `directory`: no link leads out of it, and a link at the end is found itself.
+int clinux_find_beneath(int directory, const char *path);
+
+// Opens what was found, to read it and leave no trace of that. A descriptor, or -1 with errno.
+int clinux_open_found(int file);
+
+// eventfd(2): what threads wait for. A descriptor, or -1 with errno.
+int clinux_event(void);
+void clinux_tell_event(int event);
+
+// Waits until it is told, -1 for any time; whether it was.
+bool clinux_await_event(int event, int milliseconds);
+
 // Opens the cgroup with this id on the cgroup2 mount `mount` (O_PATH). A descriptor, or -1 with errno.
 int clinux_open_cgroup(int mount, uint64_t id);
 

@@ -120,6 +120,8 @@ package final class FileRecord: Sendable {
     /// Type and permissions; `nil` where there is no file, or none that is known.
     package var mode: UInt32? { fixed.mode == 0 ? nil : fixed.mode }
 
+    package var isRegular: Bool { fixed.mode & 0o170000 == 0o100000 }
+
     /// As in stat(1), in words of ECS where it has them.
     package var type: StaticString? {
         switch fixed.mode & 0o170000 {

@@ -36,9 +36,9 @@ struct FileWriters {
     /// Takes what was done, and marks it with who wrote the file last that it executes.
     mutating func take(_ event: inout Event) {
         if event.action == .exec {
-            if let (writer, path) = executed(event) {
+            if let (writer, file) = executed(event) {
                 event.writer = writer
-                event.executed = path
+                event.executed = file
             }
         } else {
             event.writer = take(event)
@@ -89,14 +89,14 @@ struct FileWriters {
     }
 
     /// An exec does not tell the device, so it has to be the path too. A script is known by its path alone.
-    private func executed(_ event: Event) -> (FileWriter, FilePath)? {
+    private func executed(_ event: Event) -> (FileWriter, ExecutedFile)? {
         guard let record = event.record else { return nil }
         if let path = event.executable.map({ FilePath.resolved($0) }),
             let identity = identities[FileDifference.Place(path, event)], identity.inode == record.fixed.inode,
             let entry = entries[identity],
             !entry.isGone || record.has(WIRE_PROCESS_DELETED) || record.has(WIRE_PROCESS_MEMFD)
         {
-            return (entry.writer, path)
+            return (entry.writer, Self.file(path, identity))
         }
         guard record.has(WIRE_PROCESS_SCRIPT) else { return nil }
         let directory = record.has(WIRE_PROCESS_AT_DIRECTORY) ? record.at : record.directory
@@ -104,7 +104,17 @@ struct FileWriters {
         guard let identity = identities[FileDifference.Place(path, event)], let entry = entries[identity],
             !entry.isGone
         else { return nil }
-        return (entry.writer, path)
+        return (entry.writer, Self.file(path, identity))
+    }
+
+    private static func file(_ path: FilePath, _ identity: Identity) -> ExecutedFile {
+        ExecutedFile(path: path, inode: identity.inode, device: identity.device)
+    }
+
+    /// Where a file that was written in this run may be now; `nil` for one that was not.
+    func places(of event: Event) -> [[UInt8]]? {
+        guard let file = event.file, let inode = file.inode else { return nil }
+        return entries[Identity(device: file.device ?? 0, inode: inode)]?.places.map(\.path)
     }
 
     // MARK: What is written
