@@ -27,6 +27,7 @@ let allTests: [Test] = [
     nodeTests,
     datagramTests, unsentTests, floodTests, baselineTests, connectionFilterTests, handedTests,
     dropTests, rawSocketTests, unixTests, openTests, fileTests, fileChangeTests, routeTests, netChangeTests,
+    packageTests,
     nameTests, resolverTests,
     refusalTests, fieldTests,
     filterTests,
