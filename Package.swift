@@ -133,6 +133,7 @@ let package = Package(
             name: "FuzzFilters", dependencies: ["CWire", "Events", "Policy"], path: "Tests/Fuzz/Filters",
             swiftSettings: swift
         ),
+        .target(name: "FuzzPolicies", dependencies: ["Policy"], path: "Tests/Fuzz/Policies", swiftSettings: swift),
     ],
     cLanguageStandard: .c2x
 )

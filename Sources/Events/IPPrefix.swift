@@ -2,7 +2,7 @@
 
 /// All addresses that begin with the same bits, such as 10.0.0.0/8. IPv4 and IPv6 have none in common, but for IPv6's
 /// own way to write IPv4 (::ffff:10.0.0.1), which is taken for IPv4.
-package struct IPPrefix: Equatable, Sendable {
+package struct IPPrefix: Hashable, Sendable {
     /// The first address; never one of the form ::ffff:10.0.0.1.
     package let first: IPAddress
     /// How many bits are fixed: 0 to 32, or to 128.

@@ -83,6 +83,13 @@ package struct SocketAddress: Sendable {
 }
 
 extension IPAddress {
+    /// For messages and policies.
+    package var text: String {
+        var text = ArgumentText()
+        append(to: &text)
+        return String(decoding: text.bytes, as: UTF8.self)
+    }
+
     /// 10.0.0.1, or IPv6 by RFC 5952; where that only carries IPv4, it ends like IPv4.
     func append(to text: inout ArgumentText) {
         let carried = unmapped
