@@ -166,6 +166,15 @@ package struct BPFObject: ~Copyable {
         }
     }
 
+    /// Attaches a cgroup program to the cgroup whose directory is open, beside what others have there. Linux 5.7.
+    package func attach(_ name: String, toCgroup cgroup: Int32) throws(BPFError) -> BPFLink {
+        let program = unsafe try program(name)
+        guard let link = unsafe bpf_program__attach_cgroup(program, cgroup) else {
+            throw BPFError(lastFailureOf: "attach \(name) to a cgroup")
+        }
+        return unsafe BPFLink(link)
+    }
+
     /// Attaches an iterator over the elements of a map.
     func attach(_ name: String, over map: BPFMap) throws(BPFError) -> BPFLink {
         let program = unsafe try program(name)

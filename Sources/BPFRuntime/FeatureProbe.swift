@@ -17,12 +17,14 @@ package enum Feature: String, CaseIterable, Sendable {
     case taskRegisters = "registers of a task in a tracepoint (bpf_task_pt_regs)"
     case statistics = "BPF run time statistics"
     case cgroupHooks = "cgroup programs"
+    case cgroupAddresses = "cgroup programs that decide of addresses"
 
     /// The first kernel that has it, when it was built with it.
     package var leastKernel: String {
         switch self {
         case .typeInformation: "5.4"
         case .ringBuffer, .taskIterator, .statistics: "5.8"
+        case .cgroupAddresses: "5.7"  // their links
         case .tracing, .functionEntry: "5.5"
         case .securityModule: "5.7"
         case .kprobe: "4.1"
@@ -104,6 +106,8 @@ package struct FeatureProbe: ~Copyable {
             statistics()
         case .cgroupHooks:
             load(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS)
+        case .cgroupAddresses:
+            load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT)
         }
     }
 

@@ -8,6 +8,9 @@
 static const uint8_t drop_bytes[] = {
 #embed "generated/drop.bpf.zst"
 };
+static const uint8_t enforce_bytes[] = {
+#embed "generated/enforce.bpf.zst"
+};
 static const uint8_t file_bytes[] = {
 #embed "generated/file.bpf.zst"
 };
@@ -40,6 +43,7 @@ static const uint8_t uring_bytes[] = {
 };
 
 const struct embedded_object embedded_drop = {"drop", drop_bytes, sizeof(drop_bytes)};
+const struct embedded_object embedded_enforce = {"enforce", enforce_bytes, sizeof(enforce_bytes)};
 const struct embedded_object embedded_file = {"file", file_bytes, sizeof(file_bytes)};
 const struct embedded_object embedded_names = {"names", names_bytes, sizeof(names_bytes)};
 const struct embedded_object embedded_process = {"process", process_bytes, sizeof(process_bytes)};

@@ -102,6 +102,11 @@ package struct Enricher {
         case .drop(let drop):
             let fact = NetworkFact.drop(drop, reason: drop.reason.flatMap { lookups.dropReason($0) })
             return event(.drop, of: fact, drop.hasOwner ? drop.task : nil, time: drop.time, hook: "tp_btf/kfree_skb")
+        case .violation(let violation):
+            let rule = lookups.policyRule(violation.fixed.rule)
+            return event(
+                .violation, of: .violation(violation, rule), violation.hasOwner ? violation.task : nil,
+                time: violation.time, hook: Self.hook(of: violation))
         case .unix(let unix): return event(for: unix)
         case .file(let file):
             // That it begins to be written to is of use at once.
@@ -119,6 +124,15 @@ package struct Enricher {
             _ = workloads.workload(ofCgroup: id, path: path, now: time)
             return nil
         }
+    }
+
+    private static func hook(of violation: ViolationRecord) -> StaticString {
+        let isIPv4 = violation.endpoint.address?.count == 4
+        if violation.isListen {
+            return violation.hasOwner ? isIPv4 ? "cgroup/bind4" : "cgroup/bind6" : "cgroup_skb/ingress"
+        }
+        if violation.has(WIRE_VIOLATION_SENT) { return isIPv4 ? "cgroup/sendmsg4" : "cgroup/sendmsg6" }
+        return isIPv4 ? "cgroup/connect4" : "cgroup/connect6"
     }
 
     private mutating func event(for unix: UnixRecord) -> Event {

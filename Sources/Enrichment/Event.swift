@@ -30,6 +30,8 @@ package struct Event {
         case tlsClientHello
         case drop
         case rawSocket
+        /// Something that a policy is against.
+        case violation
         case file(FileOperation)
         /// A row of a summary: not something that happened, but numbers of what did.
         case summary
@@ -247,6 +249,7 @@ package struct Event {
             .summaryFailedOperations,
             .ebpfguardLost, .networkIANANumber, .ebpfguardDropReason, .ebpfguardDropCount, .ebpfguardSocketFamily,
             .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress,
+            .ruleName, .ruleCategory, .ruleReference, .ebpfguardVerdict, .ebpfguardEnforced,
             .fileOriginalPath, .fileTargetPath, .fileType,
             .fileMode, .fileUID, .fileGID, .fileSize,
             .fileInode, .fileDevice, .fileOpenFlags, .fileHashSHA256, .ebpfguardFileBytesWritten,
@@ -334,6 +337,7 @@ package struct Event {
         case .tlsClientHello: "tls_client_hello"
         case .drop: "drop"
         case .rawSocket: "raw_socket"
+        case .violation: "policy_violation"
         case .file(let operation): operation.name
         case .summary: "summary"
         case .netChange: "net_change"
@@ -346,7 +350,7 @@ package struct Event {
         return switch action {
         case .exec, .execFailed, .fork: ["start"]
         case .exit: ["end"]
-        case .existing, .open, .syscall, .signal, .drop, .rawSocket, .summary, .netChange, .loss: ["info"]
+        case .existing, .open, .syscall, .signal, .drop, .rawSocket, .violation, .summary, .netChange, .loss: ["info"]
         case .oom: ["end"]
         case .file(let operation): operation.types
         case .connect, .accept, .udp: ["connection", "start"]

@@ -76,6 +76,8 @@ package final class Lookups {
     private var bytes = 0
     /// What the kernel calls its reasons to drop packets.
     package var dropReasons: [UInt32: Bytes] = [:]
+    /// The rule of the policy that is enforced, by the number that the programs have.
+    package var policyRule: (UInt32) -> ViolatedRule? = { _ in nil }
 
     /// `root` is where the files of the node are that tell of containers.
     package init(_ source: Source = .system, root: String = "/") {

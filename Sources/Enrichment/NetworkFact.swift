@@ -9,6 +9,11 @@ package enum NetworkFact: Sendable {
     case drop(DropRecord, reason: Bytes?)
     case rawSocket(RawSocketRecord)
     case unix(UnixRecord)
+    /// With the rule that it violates, where that is known.
+    case violation(ViolationRecord, ViolatedRule?)
+
+    /// EPERM
+    private static let notPermitted: Int32 = 1
 
     /// The positive errno of what failed.
     var error: Int32? {
@@ -16,6 +21,7 @@ package enum NetworkFact: Sendable {
         case .drop: nil
         case .rawSocket(let socket): socket.error
         case .unix(let unix): unix.error
+        case .violation(let violation, _): violation.isEnforced && violation.hasOwner ? Self.notPermitted : nil
         }
     }
 
@@ -24,6 +30,7 @@ package enum NetworkFact: Sendable {
         switch self {
         case .drop: ["info"]
         case .rawSocket(let socket): [socket.isEarlier ? "info" : "start"]
+        case .violation(let violation, _): [violation.isEnforced ? "denied" : "allowed"]
         case .unix(let unix):
             switch unix.operation {
             case WIRE_UNIX_OPEN.rawValue: ["info"]
@@ -45,6 +52,7 @@ package enum NetworkFact: Sendable {
         case .rawSocket(let socket): socket.isEarlier ? nil : socket.error == nil ? "success" : "failure"
         case .unix(let unix):
             unix.operation == WIRE_UNIX_OPEN.rawValue ? nil : unix.error == nil ? "success" : "failure"
+        case .violation(let violation, _): violation.isEnforced ? "failure" : "success"
         }
     }
 
@@ -54,6 +62,7 @@ package enum NetworkFact: Sendable {
         case .drop(let drop, let reason): drop.value(of: field, reason: reason)
         case .rawSocket(let socket): socket.value(of: field)
         case .unix(let unix): unix.value(of: field)
+        case .violation(let violation, let rule): violation.value(of: field, rule)
         }
     }
 }
@@ -72,6 +81,42 @@ extension DropRecord {
             fixed.dropped.namespace == 0 ? .absent : .identifier(UInt64(fixed.dropped.namespace))
         case .ebpfguardDropReason: reason.map { .text($0) } ?? self.reason.map { .identifier(UInt64($0)) } ?? .absent
         case .ebpfguardDropCount: .integer(Int64(clamping: count))
+        default: nil
+        }
+    }
+}
+
+/// What events say of a rule of a policy.
+package struct ViolatedRule: Sendable {
+    package let text: Bytes
+    /// file:line
+    package let reference: Bytes
+    /// What it is about, such as "net listen".
+    package let operation: Bytes
+
+    package init(text: Bytes, reference: Bytes, operation: Bytes) {
+        self.text = text
+        self.reference = reference
+        self.operation = operation
+    }
+}
+
+extension ViolationRecord {
+    fileprivate func value(of field: Field, _ rule: ViolatedRule?) -> FieldValue? {
+        switch field {
+        case .eventKind: .word("alert")
+        case .destinationIP: .init(endpoint.address)
+        case .destinationPort: endpoint.port.map { .integer(Int64($0)) } ?? .absent
+        case .networkType: endpoint.address.map { .word($0.count == 4 ? "ipv4" : "ipv6") } ?? .absent
+        // MPTCP is TCP on the wire, and has a number of its own for sockets only.
+        case .networkTransport:
+            fixed.protocol == 262 ? .word("tcp") : protocolName(fixed.protocol).map { .word($0) } ?? .absent
+        case .networkDirection: .word(isListen ? "ingress" : "egress")
+        case .ruleName: .init(rule?.text)
+        case .ruleCategory: .init(rule?.operation)
+        case .ruleReference: .init(rule?.reference)
+        case .ebpfguardVerdict: .word(verdict)
+        case .ebpfguardEnforced: .bool(isEnforced)
         default: nil
         }
     }

@@ -28,10 +28,12 @@ package enum Field: Int, CaseIterable, Sendable {
     case dnsType, dnsID, dnsHeaderFlags, dnsQuestionName, dnsQuestionType, dnsQuestionClass
     case dnsResponseCode, dnsAnswers, dnsResolvedIP
     case tlsClientServerName
+    case ruleName, ruleCategory, ruleReference
     case hostName
     case ebpfguardSchema, ebpfguardHook, ebpfguardErrno, ebpfguardScript, ebpfguardInterpreter
     case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardExecArgsTruncated, ebpfguardHostPath, ebpfguardCgroupID,
         ebpfguardSignal, ebpfguardSignalResult, ebpfguardCoreDump
+    case ebpfguardVerdict, ebpfguardEnforced
     case ebpfguardRemoteClass, ebpfguardCloseReason, ebpfguardOpenedBefore, ebpfguardRoundTrip, ebpfguardRetransmits,
         ebpfguardNetworkNamespace
     case ebpfguardNameSource, ebpfguardNameChain, ebpfguardNameAge, ebpfguardNameTTL, ebpfguardNameServer,
@@ -87,20 +89,22 @@ package enum Field: Int, CaseIterable, Sendable {
     /// In the order of the cases.
     private static let table: [Description] = [
         .init("@timestamp", .time, "when it happened, UTC"),
-        .init("event.kind", .text, "event, metric for a row of a summary, or pipeline_error for losses"),
+        .init(
+            "event.kind", .text,
+            "event, alert for a violation of a policy, metric for a row of a summary, or pipeline_error for losses"),
         .init("event.category", .textList, "process, network or file"),
         .init(
             "event.type", .textList,
             "start, end or info; with connection for connections, protocol for DNS and TLS; access, creation, change or "
-                + "deletion of files"
+                + "deletion of files; denied or allowed for violations of a policy"
         ),
         .init(
             "event.action", .text,
             "exec, fork, exit, existing, syscall, signal, oom, ptrace, setuid, mount, module_load, bpf, connect, "
                 + "accept, listen, close, dns_query, dns_answer, tls_client_hello, drop, raw_socket, open, create, "
                 + "rename, unlink, link, symlink, mkdir, rmdir, mknod, "
-                + "write, read, exec_map, chmod, chown, truncate, setxattr, removexattr, umount, pivot_root, summary or "
-                + "loss"
+                + "write, read, exec_map, chmod, chown, truncate, setxattr, removexattr, umount, pivot_root, "
+                + "policy_violation, summary or loss"
         ),
         .init(
             "event.outcome", .text,
@@ -199,6 +203,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("dns.answers", .objectList, "records of the answer, with name, type, class, ttl and data"),
         .init("dns.resolved_ip", .address, "addresses of the answer"),
         .init("tls.client.server_name", .text, "name that a TLS client asks its server for (SNI)"),
+        .init("rule.name", .text, "rule of the policy that decided, as it is written"),
+        .init("rule.category", .text, "what the rule is about, such as net or net listen"),
+        .init("rule.reference", .text, "file and line of the rule"),
         .init("host.name", .text, "name of this host"),
         .init("ebpfguard.schema", .number, "version of this list of fields"),
         .init("ebpfguard.hook", .text, "kernel hook that saw it"),
@@ -217,6 +224,8 @@ package enum Field: Int, CaseIterable, Sendable {
             "ebpfguard.signal_result", .text,
             "delivered, ignored, pending (it already was), overflow (queue full) or info_lost: what became of a signal"),
         .init("ebpfguard.core_dump", .boolean, "true when the process left a core dump"),
+        .init("ebpfguard.verdict", .text, "allow, audit, deny, drop or kill: what the policy says"),
+        .init("ebpfguard.enforced", .boolean, "whether that was done: false with --dry-run, and of audit"),
         .init(
             "ebpfguard.remote_class", .text,
             "loopback, link_local, metadata, node, pod, private, public, multicast, broadcast or unspecified: the other "

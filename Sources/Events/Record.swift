@@ -26,6 +26,7 @@ package enum Record {
     case rawSocket(RawSocketRecord)
     case unix(UnixRecord)
     case file(FileRecord)
+    case violation(ViolationRecord)
 
     /// When a record was made, by its header; 0 when it has none.
     package static func time(of span: RawSpan) -> UInt64 { (try? span.load(wire_header.self))?.time ?? 0 }
@@ -36,6 +37,7 @@ package enum Record {
         let kinds = [
             WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE, WIRE_SOCKET,
             WIRE_MESSAGE, WIRE_UDP, WIRE_DROP, WIRE_RAW_SOCKET, WIRE_UNIX, WIRE_FILE,
+            WIRE_VIOLATION,
         ]
         return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
@@ -87,6 +89,8 @@ package enum Record {
             self = .unix(try UnixRecord(decoding: span))
         case WIRE_FILE.rawValue:
             self = .file(try FileRecord(decoding: span))
+        case WIRE_VIOLATION.rawValue:
+            self = .violation(ViolationRecord(try span.load(wire_violation.self)))
         default:
             throw .unknownKind(header.kind)
         }

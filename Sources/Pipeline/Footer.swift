@@ -29,6 +29,8 @@ struct Footer {
     var measured: UInt64 = 0
     /// What was new to `--baseline`; `nil` where none was named.
     var baseline: String?
+    /// What became of the policy; `nil` where none was enforced.
+    var policy: String?
     /// What files were left changed; `nil` where they were not watched.
     var hashes: String?
     var files: String?
@@ -57,7 +59,7 @@ struct Footer {
             first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", ")))"
             if recording == nil { first += "; raise --buffer-size" }
         }
-        let firstLines = [first] + [baseline, files, hashes].compactMap { $0 }
+        let firstLines = [first] + [policy, baseline, files, hashes].compactMap { $0 }
         if let recording { return firstLines + recording + missing.map { "missing: \($0)" } }
         var lines = firstLines + ["hooks: " + hooks.joined(separator: ";\n       ")]
         for reason in missing { lines.append("missing: \(reason)") }

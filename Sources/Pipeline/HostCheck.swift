@@ -121,6 +121,7 @@ package struct HostCheck: ~Copyable {
             case .trace: "see failed execs"
             case .watchNet: "see accepts, and calls that fail at once"
             case .watchFiles: "see files that are opened, those of io_uring and exec too"
+            case .enforce: "not needed for rules about the network"
             }
         let also = [.watchNet: ", and connections", .watchFiles: ", and system calls where fexit is refused"][command]
         add(.tracing, "see exec, fork and exit" + (also ?? ""), required: true)
@@ -131,6 +132,7 @@ package struct HostCheck: ~Copyable {
             add(.taskRegisters, "\(returns) where fexit is refused")
         }
         add(.statistics, "measure the cost that each run reports")
+        if command == .enforce { add(.cgroupAddresses, "decide of connections", required: true) }
         for feature in [Feature.kprobe, .securityModule, .cgroupHooks] {
             add(feature, "not needed by \(command.name)")
         }

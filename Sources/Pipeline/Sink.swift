@@ -257,6 +257,7 @@ extension WatchCommand {
         case .trace: TextRenderer.header(wide: wide)
         case .watchNet: TextRenderer.header(wide: wide, network: true)
         case .watchFiles: TextRenderer.filesHeader
+        case .enforce: TextRenderer.policyHeader
         }
     }
 }
@@ -308,6 +309,7 @@ extension TraceKind {
         case .tlsClientHello: self = .tlsClientHello
         case .drop: self = .drop
         case .rawSocket: self = .rawSocket
+        case .violation: self = .violation
         case .file(let operation): self.init(operation)
         case .existing, .open, .summary, .netChange, .loss: return nil
         }

@@ -24,8 +24,11 @@ package enum Trace {
         var recorder: Recorder?
         if let path = options.recordsTo { recorder = try Recorder(path: path, lookups: lookups) }
 
-        let probes = try TraceProbes.attach(options)
+        var enforcer: Enforcer?
+        if let policy = options.policy { enforcer = try Enforcer(policy, dry: options.dryRun) }
+        let probes = try TraceProbes.attach(options, policy: enforcer?.enforcement)
         lookups.dropReasons = probes.dropReasons
+        if let policy = options.policy { lookups.policyRule = { Enforcer.name($0, of: policy) } }
         var meter = CostMeter(first: probes.watchesCalls ? 50_000_000 : 1_000_000_000)
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
@@ -42,6 +45,7 @@ package enum Trace {
             let child = try Program(programPath, options.program)
             scope.pids.append(.init(UInt32(child.pid), negated: false))
             try probes.processes.mark([UInt32(child.pid)], UInt32(WIRE_TASK_STARTING))
+            try enforcer?.take(child)
             program = consume child
         }
         state.takeExisting(try probes.processes.existing(), isScoped: false, show: false)
@@ -65,9 +69,10 @@ package enum Trace {
             if let hint = state.scopeHint { note(hint) }
             if let header = state.sink.header { note(header) }
         }
+        try enforcer?.begin(probes, quiet: options.quiet)
         try program?.start()
 
-        let programStatus = try watch(options, probes, &loop, &state, &program, &meter)
+        let programStatus = try watch(options, probes, &loop, &state, &program, &meter, &enforcer)
         return try finish(options, probes, loop, &state, programStatus, meter.measured, reports)
     }
 
@@ -100,7 +105,7 @@ package enum Trace {
     /// The loop. Gives the status of the program behind `--` when it ended.
     private static func watch(
         _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: inout EventLoop,
-        _ state: inout TraceState, _ program: inout Program?, _ meter: inout CostMeter
+        _ state: inout TraceState, _ program: inout Program?, _ meter: inout CostMeter, _ enforcer: inout Enforcer?
     ) throws(Failure) -> Int32? {
         let watchesFlows = options.command == .watchNet
         var programStatus: Int32?
@@ -120,6 +125,7 @@ package enum Trace {
             // Full buffers stopped it: what is left in the ring is not waited for.
             let isFull = state.isFull
             state.checkLosses(probes)
+            if let unheld = enforcer?.check(probes), !unheld.isEmpty { state.tell(unheld: unheld) }
             meter.update()
             try state.flushRecording()
             let outcome = try state.sink.flush(loop)
@@ -257,6 +263,7 @@ package enum Trace {
         footer.baseline = state.baselineLine
         footer.files = state.filesLine
         footer.hashes = state.hashLine
+        if options.policy != nil { footer.policy = state.policyLine }
         if !options.quiet { for line in footer.lines() { note(line) } }
         Reports.tell(state.findings, options.command)
         let status = status(options, state, footer, programStatus)
@@ -268,8 +275,9 @@ package enum Trace {
     static func status(
         _ options: TraceOptions, _ state: borrowing TraceState, _ footer: Footer, _ programStatus: Int32?
     ) -> ExitStatus {
+        if state.isUnheld { return .incomplete }
         // What was found is certain, however much else was missed.
-        if !state.findings.isEmpty { return .finding }
+        if !state.findings.isEmpty || state.violations > 0 { return .finding }
         if options.strict && !footer.isComplete { return .incomplete }
         return programStatus.map { .program($0) } ?? .success
     }

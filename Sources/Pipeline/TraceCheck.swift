@@ -10,11 +10,12 @@ extension Trace {
         LibbpfLog.install(verbose: false)
         var check = HostCheck()
         let findings = check.findings(for: command)
-        let hooks =
+        let hooks: [TraceHook] =
             switch command {
             case .trace: TraceHook.all(check.types, failedExecs: check.failedExecHook())
             case .watchNet: TraceHook.network(check.types, check.networkHooks())
             case .watchFiles: TraceHook.files(check.fileHook())
+            case .enforce: []
             }
         let works = !findings.contains { $0.isRequired && !$0.support.isYes }
         var text = ""

@@ -19,6 +19,7 @@ package enum WatchCommand: String, Sendable {
     case trace
     case watchNet = "watch-net"
     case watchFiles = "watch-files"
+    case enforce
 
     /// As on the command line and in recordings.
     package var name: String { rawValue }
@@ -34,6 +35,7 @@ package enum WatchCommand: String, Sendable {
                 .open, .create, .write, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .execMap, .exec,
                 .chmod, .chown, .truncate, .setxattr, .removexattr, .mount, .umount, .pivotRoot, .read,
             ]
+        case .enforce: [.violation]
         }
     }
 
@@ -48,6 +50,11 @@ package enum WatchCommand: String, Sendable {
             ]
         case .watchFiles:
             [.timestamp, .eventAction, .eventOutcome, .errorCode, .processPID, .processName, .filePath]
+        case .enforce:
+            [
+                .timestamp, .ebpfguardVerdict, .ebpfguardEnforced, .processPID, .processName, .destinationIP,
+                .destinationPort, .ruleReference, .ruleName,
+            ]
         }
     }
 
@@ -57,6 +64,7 @@ package enum WatchCommand: String, Sendable {
         case .trace: "programs"
         case .watchNet: "connections"
         case .watchFiles: "files"
+        case .enforce: "violations of the policy"
         }
     }
 }
@@ -75,6 +83,7 @@ package enum TraceKind: String, CaseIterable, Sendable {
     case chmod, chown, truncate, setxattr, removexattr, mount, umount
     case pivotRoot = "pivot_root"
     case read
+    case violation = "policy_violation"
 
     /// For a person, forks are noise: each program that starts was forked before.
     package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]
@@ -118,6 +127,9 @@ package struct TraceOptions: Sendable {
     package var writesInside: PathSelection?
     /// How that was said.
     package var writesInsideText = ""
+    /// What is enforced, and whether violations are only told.
+    package var policy: PolicyRules?
+    package var dryRun = false
     package var summary: SummaryOptions?
     /// Nanoseconds in which equal events are folded.
     package var dedup: UInt64?

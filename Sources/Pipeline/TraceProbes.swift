@@ -12,6 +12,7 @@ internal import Policy
 /// signals and the network where they are asked for.
 struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object, and some those of connections.
+    private let enforce: EnforceProbes?
     private let files: FileProbes?
     private let sockets: SocketProbes?
     private let udp: UDPProbes?
@@ -28,7 +29,7 @@ struct TraceProbes: ~Copyable {
     private let udpIdle: UInt64
 
     /// Loads and attaches what the options ask for.
-    static func attach(_ options: TraceOptions) throws(Failure) -> TraceProbes {
+    static func attach(_ options: TraceOptions, policy: Enforcement? = nil) throws(Failure) -> TraceProbes {
         var check = HostCheck()
         try check.require(for: options.command)
         raiseLockedMemory()
@@ -55,7 +56,7 @@ struct TraceProbes: ~Copyable {
         let files = options.command == .watchFiles ? check.fileHook() : nil
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try TraceProbes(options, config, types, failedExecs, hooks, files)
+            return try TraceProbes(options, config, types, failedExecs, hooks, files, policy)
         } catch {
             throw Failure(error)
         }
@@ -63,7 +64,7 @@ struct TraceProbes: ~Copyable {
 
     private init(
         _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook,
-        _ calls: NetworkHooks?, _ fileHook: HostCheck.FileHook?
+        _ calls: NetworkHooks?, _ fileHook: HostCheck.FileHook?, _ policy: Enforcement?
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
         let predicate = options.predicate
@@ -120,6 +121,11 @@ struct TraceProbes: ~Copyable {
             missing += probes.missing
             files = consume probes
         }
+        var enforce: EnforceProbes?
+        if let policy {
+            enforce = try EnforceProbes(
+                policy.lowering, cgroup: policy.cgroup, config, types, sharing: processes.object)
+        }
         self.missing = missing
         udpIdle = options.udpIdle
         taxesSystemCalls =
@@ -134,7 +140,9 @@ struct TraceProbes: ~Copyable {
         if names != nil { hooks.append(NameProbes.hooks) }
         hooks += sockets?.hooks ?? []
         hooks += files?.hooks ?? []
+        if enforce != nil { hooks.append(EnforceProbes.hooks) }
         self.hooks = hooks
+        self.enforce = enforce
         self.files = files
         self.sockets = sockets
         self.names = names
@@ -157,6 +165,9 @@ struct TraceProbes: ~Copyable {
         config.workloads = 0
         return config
     }
+
+    /// How many of the run's own attempts the policy has refused.
+    func refusedCanaries() -> UInt64 { enforce?.refusedCanaries() ?? 0 }
 
     /// Hooks in use, for the footer.
     let hooks: [String]
@@ -366,6 +377,7 @@ struct TraceProbes: ~Copyable {
         for part in [
             syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics(),
             names?.statistics(), udp?.statistics(), sockets?.statistics(), files?.statistics(),
+            enforce?.statistics(),
         ] {
             guard let part else { continue }
             sum.runs += part.runs

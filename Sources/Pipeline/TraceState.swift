@@ -294,9 +294,32 @@ struct TraceState: ~Copyable {
         return result
     }
 
+    /// Violations of the policy, and of those the ones that were stopped.
+    private(set) var violations: UInt64 = 0
+    private var stopped: UInt64 = 0
+    /// Whether the policy was found not to hold.
+    private(set) var isUnheld = false
+
+    /// Tells that hooks do not hold the policy any more.
+    mutating func tell(unheld hooks: [String]) {
+        isUnheld = true
+        for hook in hooks { note("NOT ENFORCING: an attempt that the policy is against was not refused by \(hook)") }
+        emit(lost: [("enforcement", UInt64(hooks.count))], time: Host.boottime())
+    }
+
+    /// What the footer says of the policy.
+    var policyLine: String {
+        "policy: \(grouped(violations)) violation\(violations == 1 ? "" : "s"), \(grouped(stopped)) of them stopped"
+            + (isUnheld ? "; IT DID NOT HOLD ALL THE TIME" : "")
+    }
+
     private mutating func emit(_ event: inout Event) {
         seen += 1
         addHash(to: &event)
+        if case .violation(let violation, _) = event.fact {
+            violations += 1
+            if violation.isEnforced { stopped += 1 }
+        }
         baseline?.mark(&event)
         look(at: event)
         if filter?.matches({ event.value(of: $0) }) == false {
@@ -431,7 +454,8 @@ struct TraceState: ~Copyable {
             (Int(WIRE_LOSS_FLOW.rawValue), "flow"),
             (Int(WIRE_LOSS_SOCKET.rawValue), "owner"),
             (Int(WIRE_MESSAGE.rawValue), "message"), (Int(WIRE_DROP.rawValue), "drop"),
-            (Int(WIRE_RAW_SOCKET.rawValue), "raw_socket"), (Int(WIRE_UNIX.rawValue), "unix"),
+            (Int(WIRE_RAW_SOCKET.rawValue), "raw_socket"), (Int(WIRE_VIOLATION.rawValue), "policy_violation"),
+            (Int(WIRE_UNIX.rawValue), "unix"),
             (Int(WIRE_FILE.rawValue), "file"),
             (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),
         ]

@@ -10,6 +10,7 @@ extension TextRenderer {
         case .drop(let drop, let reason): appendDrop(event, drop, reason: reason, to: &line)
         case .rawSocket(let socket): appendRawSocket(event, socket, to: &line)
         case .unix(let unix): appendUnix(event, unix, to: &line)
+        case .violation(let violation, let rule): appendViolation(event, violation, rule, to: &line)
         }
     }
 
@@ -99,7 +100,7 @@ extension TextRenderer {
         }
     }
 
-    private func append(_ address: IPAddress?, _ port: UInt16?, to buffer: inout OutputBuffer) {
+    func append(_ address: IPAddress?, _ port: UInt16?, to buffer: inout OutputBuffer) {
         guard let address else { return }
         let isBracketed = address.count == 16 && port != nil
         if isBracketed { buffer.append("[") }

@@ -15,7 +15,7 @@ struct EBPFGuard: ParsableCommand {
             Linux 5.10 or newer; nothing has to be installed.
             """,
         version: version,
-        subcommands: [TraceCommand.self, WatchNetCommand.self, WatchFilesCommand.self]
+        subcommands: [TraceCommand.self, WatchNetCommand.self, WatchFilesCommand.self, EnforceCommand.self]
     )
 
     static let version = "0.1.0"

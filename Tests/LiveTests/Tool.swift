@@ -244,6 +244,10 @@ struct Laws {
             expect((repeats.integer ?? 0) > 0, "ebpfguard.repeats of nothing")
             return
         }
+        if event.action == "policy_violation" {
+            checkViolation(event)
+            return
+        }
         expect(event["event.kind"] == "event", "event.kind is not event")
         expect(Self.types[event.action] != nil, "an action nobody knows")
         if event["event.category"] == ["file"], event["ebpfguard.syscall"] == nil {
@@ -387,6 +391,25 @@ struct Laws {
         expect(event["network.type"] == nil, "network.type")
         expect(event["destination.address"] != "" && event["destination.ip"] == nil, "destination")
         expect(event.pid > 0 && event.pid != tool, "process.pid")
+    }
+
+    private mutating func checkViolation(_ event: Event) {
+        func expect(_ condition: Bool, _ problem: String) {
+            if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
+        }
+        let isEnforced = event["ebpfguard.enforced"] == true
+        expect(event["event.kind"] == "alert" && event["event.category"] == ["network"], "kind or category")
+        expect(event["event.type"] == [isEnforced ? "denied" : "allowed"], "event.type does not fit")
+        expect(event.isFailure == isEnforced, "event.outcome does not fit")
+        for field in ["rule.name", "rule.reference", "rule.category", "ebpfguard.verdict", "ebpfguard.hook"] {
+            expect(event[field]?.string?.isEmpty == false, "no \(field)")
+        }
+        expect(event["ebpfguard.verdict"] == "deny" || !isEnforced, "enforced, but no denial")
+        expect(event["destination.ip"] != nil && event["network.type"] != nil, "no address")
+        let isKnown = event["ebpfguard.hook"] != "cgroup_skb/ingress"
+        expect((event["process.executable"] != nil) == isKnown, "process.executable")
+        expect((event["error.code"] == "EPERM") == (isEnforced && isKnown), "error.code")
+        expect(event.pid != tool, "the tool reports itself")
     }
 
     private mutating func checkRawSocket(_ event: Event) {

@@ -136,6 +136,49 @@ struct NetworkFactTests {
         #expect(try json(earlier).contains(#""type":["info"],"action":"existing"}"#))
     }
 
+    private static func violation(
+        _ verdict: wire_policy_verdict, _ operation: wire_policy_operation, _ flags: UInt32, rule: UInt32 = 0
+    ) -> [UInt8] {
+        var record = wire_violation()
+        record.header.length = UInt32(MemoryLayout<wire_violation>.size)
+        record.header.kind = UInt16(WIRE_VIOLATION.rawValue)
+        record.header.flags = UInt16(flags)
+        record.task.pid = flags & WIRE_VIOLATION_NO_TASK == 0 ? 4711 : 0
+        record.task.tid = record.task.pid
+        unsafe withUnsafeMutableBytes(of: &record.address.bytes) { bytes in
+            unsafe bytes.copyBytes(from: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 9])
+        }
+        record.address.port = 443
+        record.rule = rule
+        record.verdict = UInt16(verdict.rawValue)
+        record.operation = UInt16(operation.rawValue)
+        record.protocol = 262
+        return unsafe withUnsafeBytes(of: record) { unsafe Array($0) }
+    }
+
+    @Test mutating func violations() throws {
+        lookups.policyRule = { number in
+            number > 0
+                ? nil
+                : ViolatedRule(
+                    text: Bytes("deny net 10.0.0.0/8"), reference: Bytes("p\u{1b}:3"), operation: Bytes("net"))
+        }
+        let denied = Self.violation(WIRE_DENY, WIRE_POLICY_CONNECT, WIRE_VIOLATION_ENFORCED)
+        #expect(try text(denied).hasSuffix("DENIED tcp 10.0.0.9:443  p\\x1b:3 deny net 10.0.0.0/8"))
+        #expect(
+            try json(denied)
+                == #"{"event":{"kind":"alert","category":["network"],"type":["denied"],"action":"policy_violation","#
+                + #""outcome":"failure"},"error":{"code":"EPERM"},"destination":{"ip":"10.0.0.9","port":443},"#
+                + #""network":{"type":"ipv4","transport":"tcp","direction":"egress"},"ebpfguard":{"schema":1,"#
+                + #""hook":"cgroup/connect4","errno":1,"cgroup_id":"0","verdict":"deny","enforced":true}}"#)
+        #expect(
+            try text(Self.violation(WIRE_DENY, WIRE_POLICY_LISTEN, WIRE_VIOLATION_NO_TASK, rule: 7))
+                == "       - -            would deny listen tcp 10.0.0.9:443")
+        #expect(
+            try text(Self.violation(WIRE_AUDIT, WIRE_POLICY_CONNECT, WIRE_VIOLATION_SENT))
+                .contains("audit tcp 10.0.0.9:443"))
+    }
+
     private static func unix(_ operation: wire_unix_operation, _ type: UInt16, _ name: [UInt8], error: Int32 = 0)
         -> [UInt8]
     {

@@ -99,6 +99,9 @@ static const struct {
     {"file-mounts", run_file_mounts},
     {"file-routes", run_file_routes},
     {"ring-changes", run_ring_changes},
+    {"policy", run_policy},
+    {"policy-server", run_policy_server},
+    {"policy-lasting", run_policy_lasting},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

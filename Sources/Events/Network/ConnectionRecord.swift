@@ -15,7 +15,7 @@ package final class ConnectionRecord: Sendable {
         package let address: IPAddress?
         package let port: UInt16?
 
-        init(_ wire: wire_address) {
+        package init(_ wire: wire_address) {
             let address = unsafe withUnsafeBytes(of: wire.bytes) { bytes in
                 unsafe IPAddress(Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)))
             }

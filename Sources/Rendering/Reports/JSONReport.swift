@@ -3,7 +3,7 @@
 extension Report {
     /// One object.
     func json() -> String {
-        JSONValue.object([
+        JSONDocument.object([
             ("schema", .number(1)), ("tool", .string("ebpfguard")), ("version", .string(version)),
             ("command", .string(command)), ("command_line", .string(commandLine)), ("host", .string(host)),
             ("started", .string(timestampText(started))),
@@ -27,7 +27,7 @@ extension Report {
         ]).text
     }
 
-    private static func value(of finding: Finding) -> JSONValue {
+    private static func value(of finding: Finding) -> JSONDocument {
         .object([
             ("time", finding.time.map { .string(timestampText($0)) }), ("action", .string(finding.action)),
             ("pid", finding.pid == 0 ? nil : .number(UInt64(finding.pid))),

@@ -4,19 +4,19 @@ extension Report {
     /// SARIF 2.1.0, with a rule for each check and a result for each finding. Lists of alerts want a file for each result:
     /// it is the program that acted.
     func sarif() -> String {
-        let rules = checks.enumerated().map { index, check -> JSONValue in
+        let rules = checks.enumerated().map { index, check -> JSONDocument in
             .object([
                 ("id", .string(Self.rule(index, check))),
                 ("shortDescription", .object([("text", .string(check.title))])),
                 ("defaultConfiguration", .object([("level", .string("error"))])),
             ])
         }
-        var results: [JSONValue] = []
+        var results: [JSONDocument] = []
         for (index, check) in checks.enumerated() where !check.isMet {
             if check.findings.isEmpty { results.append(result(index, check, nil)) }
             results += check.findings.map { result(index, check, $0) }
         }
-        let run: JSONValue = .object([
+        let run: JSONDocument = .object([
             (
                 "tool",
                 .object([
@@ -42,7 +42,7 @@ extension Report {
             ("originalUriBaseIds", .object([("ROOT", .object([("uri", .string("file:///"))]))])),
             ("results", .array(results)),
         ])
-        return JSONValue.object([
+        return JSONDocument.object([
             ("$schema", .string("https://json.schemastore.org/sarif-2.1.0.json")), ("version", .string("2.1.0")),
             ("runs", .array([run])),
         ]).text
@@ -50,7 +50,7 @@ extension Report {
 
     private static func rule(_ index: Int, _ check: Check) -> String { "\(check.name)/\(index + 1)" }
 
-    private func result(_ index: Int, _ check: Check, _ finding: Finding?) -> JSONValue {
+    private func result(_ index: Int, _ check: Check, _ finding: Finding?) -> JSONDocument {
         let text = finding.map { "\($0.line) (\(check.title))" } ?? "\(check.outcome) (\(check.title))"
         return .object([
             ("ruleId", .string(Self.rule(index, check))), ("ruleIndex", .number(UInt64(index))),
@@ -59,8 +59,8 @@ extension Report {
         ])
     }
 
-    private static func location(_ finding: Finding) -> JSONValue {
-        let physical = finding.executable.map { path -> JSONValue in
+    private static func location(_ finding: Finding) -> JSONDocument {
+        let physical = finding.executable.map { path -> JSONDocument in
             .object([
                 ("artifactLocation", .object([("uri", .string(relativeURI(path))), ("uriBaseId", .string("ROOT"))])),
                 ("region", .object([("startLine", .number(1))])),

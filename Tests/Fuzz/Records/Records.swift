@@ -33,7 +33,7 @@ public func fuzzRecords(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 /// Whether the enricher alone makes an event of it.
 private func isFact(_ record: Record) -> Bool {
     switch record {
-    case .drop, .rawSocket, .unix: true
+    case .drop, .rawSocket, .unix, .violation: true
     default: false
     }
 }
@@ -59,7 +59,7 @@ private func event(for record: Record, _ tree: inout ProcessTree) -> Event? {
         }
     case .fork(let task, let time): return make(.fork, time, tree.fork(task))
     case .exit(let task, let code, let time): return make(.exit(code: code), time, tree.exit(task))
-    case .cgroup, .message, .drop, .rawSocket, .unix: return nil
+    case .cgroup, .message, .drop, .rawSocket, .unix, .violation: return nil
     case .file(let file):
         return Event(
             .file(file.operation), time: file.time, process: tree.acting(file.task), task: file.task,

@@ -29,7 +29,8 @@ enum wire_kind {
     WIRE_RAW_SOCKET = 21,
     WIRE_UNIX = 22, // a call on a UNIX socket
     WIRE_FILE = 23,
-    WIRE_KIND_COUNT = 24,
+    WIRE_VIOLATION = 24,
+    WIRE_KIND_COUNT = 25,
 };
 
 struct wire_header {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A JSON text that is made once, for a report. (Events have a faster way.)
-enum JSONValue {
+package enum JSONDocument {
     case string(String)
     case number(UInt64)
     case decimal(Double)
     case bool(Bool)
-    case array([JSONValue])
+    case array([JSONDocument])
     /// Members without a value are left out.
-    case object([(name: String, value: JSONValue?)])
+    case object([(name: String, value: JSONDocument?)])
 
     /// Indented, with a newline at the end.
-    var text: String {
+    package var text: String {
         var buffer = OutputBuffer()
         append(to: &buffer, depth: 0)
         buffer.append(UInt8(ascii: "\n"))
@@ -33,7 +33,7 @@ enum JSONValue {
     }
 
     private static func appendParts(
-        _ parts: [(name: String?, value: JSONValue)], _ open: StaticString, _ close: StaticString,
+        _ parts: [(name: String?, value: JSONDocument)], _ open: StaticString, _ close: StaticString,
         to buffer: inout OutputBuffer, depth: Int
     ) {
         buffer.append(open)

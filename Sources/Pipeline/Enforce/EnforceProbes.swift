@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import CLinux
+internal import CObjects
+internal import CWire
+internal import Policy
+
+/// The programs that hold the sockets of a cgroup to rules about the network: see bpf/enforce.bpf.c. Their records go into
+/// the ring of the processes.
+struct EnforceProbes: ~Copyable {
+    // Destroyed in this order: links first.
+    private let links: InlineArray<7, BPFLink?>
+    private let object: BPFObject
+    private let canaries: Mapping
+
+    private static let programs = [
+        "connect_ipv4", "connect_ipv6", "send_ipv4", "send_ipv6", "bind_ipv4", "bind_ipv6", "arrived",
+    ]
+
+    static let hooks =
+        "policy by \(PolicyMechanisms.connectHooks),\n       \(PolicyMechanisms.listenHooks)"
+
+    /// Loads, fills the maps, and attaches to the cgroup of this directory.
+    init(
+        _ lowering: PolicyLowering, cgroup: Int32, _ config: wire_config, _ types: KernelTypes,
+        sharing processes: borrowing BPFObject
+    ) throws(BPFError) {
+        var object = unsafe try BPFObject(embedded_enforce, types: types)
+        try object.configure(config)
+        try object.setSection(".rodata.policy", to: lowering.settings)
+        for map in ["ring", ".data.control"] { try object.share(try processes.map(named: map), map: map) }
+        try object.setCapacity(UInt32(max(1, lowering.connect.entries.count)), map: "connect_targets")
+        try object.setCapacity(UInt32(max(1, lowering.listen.entries.count)), map: "listen_targets")
+        try object.load()
+        try Self.fill(try object.map(named: "connect_targets"), lowering.connect)
+        try Self.fill(try object.map(named: "listen_targets"), lowering.listen)
+        let canaries = try object.sharedSection(".data.canaries")
+        // Only with all entries in place: nothing is decided by half of a policy.
+        var links = InlineArray<7, BPFLink?> { _ in nil }
+        for (index, program) in Self.programs.enumerated() {
+            links[index] = try object.attach(program, toCgroup: cgroup)
+        }
+        self.links = links
+        self.object = object
+        self.canaries = canaries
+    }
+
+    private static func fill(_ map: BPFMap, _ table: PolicyLowering.Table) throws(BPFError) {
+        for entry in table.entries { try map.set(entry.key, to: entry.decision) }
+    }
+
+    /// How many of the run's own attempts were refused.
+    func refusedCanaries() -> UInt64 { unsafe clinux_load_acquire_64(canaries.start) }
+
+    func statistics() -> ProgramStatistics { object.statistics() }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Enrichment
+internal import Events
+internal import Glibc
+internal import Policy
+
+/// What the probes need of a policy.
+struct Enforcement {
+    let lowering: PolicyLowering
+    /// The directory that the programs attach to.
+    let cgroup: Int32
+}
+
+/// A policy while it holds: the cgroup it holds for, and the attempts that show that it does.
+struct Enforcer: ~Copyable {
+    // Destroyed in this order: the canary has sockets in the cgroup.
+    private var canary: Canary
+    private let cgroup: EnforceCgroup
+    private let lowering: PolicyLowering
+    private let dry: Bool
+    private let lineCount: Int
+    private var tried: UInt64 = 0
+    /// Hooks that were found not to refuse, once each.
+    private var failed: Set<String> = []
+
+    private static let interval: UInt64 = 2_000_000_000
+
+    /// Refuses what can't be held here, then makes the cgroup.
+    init(_ policy: PolicyRules, dry: Bool) throws(Failure) {
+        if let refusal = PolicyCheck.refusal(policy) { throw refusal }
+        var canary = Canary()
+        let cgroup = try EnforceCgroup()
+        try canary.settle(in: cgroup)
+        var lowering = PolicyLowering(policy, dry: dry)
+        for address in canary.addresses { lowering.addCanary(address) }
+        self.canary = canary
+        self.cgroup = cgroup
+        self.lowering = lowering
+        self.dry = dry
+        lineCount = policy.rules.count + policy.defaults.count
+    }
+
+    var enforcement: Enforcement { Enforcement(lowering: lowering, cgroup: cgroup.descriptor) }
+
+    /// What events say of the rule with a number that a program has.
+    static func name(_ number: UInt32, of policy: PolicyRules) -> ViolatedRule? {
+        PolicyRuleName(number, of: policy).map {
+            ViolatedRule(text: Bytes($0.text), reference: Bytes($0.reference), operation: Bytes($0.operation))
+        }
+    }
+
+    /// Puts the program under the policy. It has not begun.
+    func take(_ program: borrowing Program) throws(Failure) { try cgroup.add(program.pid) }
+
+    /// Says that the policy holds, when that was seen.
+    mutating func begin(_ probes: borrowing TraceProbes, quiet: Bool) throws(Failure) {
+        tried = Host.boottime()
+        let failures = canary.failures { probes.refusedCanaries() }
+        guard failures.isEmpty else {
+            throw Failure(
+                .unsupported,
+                "the policy would not hold: an attempt that it is against was not refused by \(failures.joined(separator: ", "))",
+                help: "the kernel took the programs and does not call them; nothing was started")
+        }
+        guard !quiet else { return }
+        let count = lineCount
+        let rules = "\(count) line\(count == 1 ? "" : "s")"
+        note(
+            dry
+                ? "dry run of \(rules): violations are told, and nothing is stopped; seen by an attempt of our own"
+                : "enforcing \(rules) on PROGRAM and all that it starts; an attempt of our own was refused")
+        note("not held: raw and packet sockets, which need a privilege, and who leaves the cgroup \(cgroup.path)")
+    }
+
+    /// Tries again, now and then. Answers hooks that have been found not to refuse any more.
+    mutating func check(_ probes: borrowing TraceProbes) -> [String] {
+        let now = Host.boottime()
+        guard now - tried >= Self.interval else { return [] }
+        tried = now
+        let new = canary.failures { probes.refusedCanaries() }.filter { !failed.contains($0) }
+        failed.formUnion(new)
+        return new
+    }
+}

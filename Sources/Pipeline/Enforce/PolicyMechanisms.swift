@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import Enrichment
+package import Policy
+
+/// How each rule can be held on this host, by trying. `enforce` asks the same before it starts.
+package struct PolicyMechanisms: ~Copyable {
+    /// How one rule is held.
+    package struct Answer: Sendable {
+        /// The hooks; what holds it where it can be held.
+        package let hooks: String
+        /// What it compiles to.
+        package let entries: String
+        /// Why it can't be held here; `nil` where it can.
+        package let obstacle: String?
+        /// What would help.
+        package let help: String?
+    }
+
+    private var probe: FeatureProbe
+    private let policy: PolicyRules
+    /// Operations of which something is stopped or reported: to allow anything of the others needs nothing.
+    private let held: Set<PolicyOperation>
+
+    package init(_ policy: PolicyRules) {
+        self.policy = policy
+        probe = FeatureProbe(KernelTypes())
+        held = Set(
+            PolicyOperation.allCases.filter { operation in
+                policy.rules.contains { $0.operation == operation && $0.verdict != .allow }
+                    || operation.defaultClass.flatMap { policy.defaultVerdict($0) }.map { $0.verdict != .allow }
+                        ?? false
+            })
+    }
+
+    package mutating func answer(_ rule: PolicyRule) -> Answer {
+        if rule.verdict == .allow, !held.contains(rule.operation) {
+            return Answer(
+                hooks: "none", entries: "nothing: no rule and no default stops any \(rule.operation.rawValue)",
+                obstacle: nil, help: nil)
+        }
+        let scope = policy.scopes[rule.scope]
+        switch rule.operation {
+        case .connect, .listen:
+            return network(
+                rule.operation, rule.verdict, target: rule.subject, hasException: rule.exception != nil, scope: scope)
+        case .raw:
+            return module("lsm/socket_create", "a rule of its own", "about raw sockets")
+        case .ask:
+            return Answer(
+                hooks: "cgroup_skb/egress", entries: "a name in a hash", obstacle: Self.unbuilt("rules about names"),
+                help: nil)
+        case .read:
+            return module("lsm/file_open, mmap_file", "a mark on an inode", "about reading")
+        case .write:
+            return module(
+                "lsm/file_open, path_* and inode_*", "a mark on an inode or its directory", "about changes")
+        case .execute:
+            return module(
+                "lsm/bprm_check_security, mmap_file", "a mark on an inode or its directory", "about programs")
+        case .detect:
+            return Answer(
+                hooks: "none", entries: "nothing", obstacle: Self.unbuilt("detectors"), help: "leave the line out")
+        }
+    }
+
+    /// Of a default, for one of the operations of its class.
+    package mutating func answer(_ fallback: PolicyDefault, for operation: PolicyOperation) -> Answer {
+        if fallback.verdict == .allow {
+            return Answer(hooks: "none", entries: "nothing: it is allowed anyway", obstacle: nil, help: nil)
+        }
+        switch operation {
+        case .connect, .listen:
+            return network(
+                operation, operation.applied(fallback.verdict), target: nil, hasException: false, scope: PolicyScope())
+        default: return module("lsm", "what is marked otherwise", "about \(operation.rawValue)")
+        }
+    }
+
+    private static func unbuilt(_ what: String) -> String { "\(what) are not built yet" }
+
+    /// Whatever needs BPF LSM.
+    private mutating func module(_ hooks: String, _ entries: String, _ purpose: String) -> Answer {
+        let support =
+            switch probe.support(.securityModule) {
+            case .yes: "this host has BPF LSM, which they will need"
+            case .no(let reason), .unknown(let reason): "and they will need BPF LSM, which this host has not: \(reason)"
+            }
+        return Answer(
+            hooks: hooks, entries: entries, obstacle: "rules \(purpose) are not built yet; \(support)", help: nil)
+    }
+
+    // MARK: Network
+
+    package static let connectHooks = "cgroup/connect4, connect6, sendmsg4, sendmsg6"
+    package static let listenHooks = "cgroup/bind4, bind6, cgroup_skb/ingress"
+
+    private mutating func network(
+        _ operation: PolicyOperation, _ verdict: Verdict, target: PolicySubject?, hasException: Bool, scope: PolicyScope
+    ) -> Answer {
+        let hooks = operation == .listen ? Self.listenHooks : Self.connectHooks
+        var entries = "the verdict where no entry is found"
+        var obstacle: String?
+        if case .target(let target) = target {
+            switch target.host {
+            case .any: entries = "2 entries in a longest-prefix map, of IPv4 and IPv6"
+            case .network: entries = "1 entry in a longest-prefix map"
+            case .name, .below:
+                entries = "addresses of answers, in a map"
+                obstacle = Self.unbuilt("rules about names")
+            }
+        }
+        if verdict == .kill { obstacle = Self.unbuilt("kills for the network") }
+        if verdict == .drop { obstacle = Self.unbuilt("drops") }
+        if hasException { obstacle = Self.unbuilt("exceptions of rules about the network") }
+        if !scope.isEverywhere { obstacle = Self.unbuilt("scopes within a policy") }
+        if obstacle == nil { obstacle = hostObstacle() }
+        return Answer(hooks: hooks, entries: entries, obstacle: obstacle, help: nil)
+    }
+
+    private mutating func hostObstacle() -> String? {
+        if CgroupHierarchy.v2() == nil {
+            return "no cgroup hierarchy of version 2 is mounted: mount -t cgroup2 none DIR"
+        }
+        return switch probe.support(.cgroupAddresses) {
+        case .yes: nil
+        case .no(let reason), .unknown(let reason): "this host has no \(Feature.cgroupAddresses.rawValue): \(reason)"
+        }
+    }
+}

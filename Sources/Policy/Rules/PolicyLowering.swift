@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CWire
+package import Events
+
+/// The rules about addresses and ports as the kernel programs look them up: see bpf/enforce.bpf.c.
+package struct PolicyLowering: Sendable {
+    /// Keys and what they decide, of one operation.
+    package struct Table: Sendable {
+        package fileprivate(set) var entries: [(key: wire_target, decision: wire_decision)] = []
+        /// A bit for each shape that some key has.
+        package fileprivate(set) var shapes: UInt32 = 0
+    }
+
+    package private(set) var connect = Table()
+    package private(set) var listen = Table()
+    package private(set) var settings = wire_policy()
+    /// `policy` has only rules about the network that programs can hold: see `PolicyMechanisms`.
+    package init(_ policy: PolicyRules, dry: Bool) {
+        connect = Self.table(policy, .connect)
+        listen = Self.table(policy, .listen)
+        settings.dry = dry ? 1 : 0
+        settings.shapes = (connect.shapes, listen.shapes)
+        if let fallback = policy.defaultVerdict(.net), let verdict = Self.wire(fallback.verdict) {
+            let index = policy.defaults.firstIndex { $0.place == fallback.place } ?? 0
+            let decision = wire_decision(
+                verdict: verdict, rank: 0, rule: UInt32(policy.rules.count + index), unused: 0)
+            settings.fallback = (decision, decision)
+        }
+    }
+
+    /// Adds an address that is always refused, whatever is asked for there: for attempts that show that the programs run.
+    package mutating func addCanary(_ address: IPAddress) {
+        let key = Self.key(IPPrefix(address), port: nil, transport: nil)
+        let decision = wire_decision(verdict: WIRE_CANARY.rawValue, rank: .max, rule: .max, unused: 0)
+        connect.entries.append((key, decision))
+        listen.entries.append((key, decision))
+        connect.shapes |= 1
+        listen.shapes |= 1
+        settings.shapes = (connect.shapes, listen.shapes)
+    }
+
+    private struct Key: Hashable {
+        let prefix: IPPrefix
+        let port: UInt16?
+        let transport: NetTarget.Transport?
+    }
+
+    private static func table(_ policy: PolicyRules, _ operation: PolicyOperation) -> Table {
+        // `*` and 0.0.0.0/0 have the same keys, and different ranks.
+        var strictest: [Key: (number: Int, rank: Int)] = [:]
+        strictest.reserveCapacity(policy.rules.count)
+        for (number, rule) in policy.rules.enumerated() where rule.operation == operation {
+            guard case .target(let target) = rule.subject else { continue }
+            for prefix in prefixes(target.host) {
+                let key = Key(prefix: prefix, port: target.port, transport: target.transport)
+                let rank = target.rank + 1
+                guard let known = strictest[key] else {
+                    strictest[key] = (number, rank)
+                    continue
+                }
+                let isStricter = rank == known.rank && rule.verdict > policy.rules[known.number].verdict
+                if rank > known.rank || isStricter { strictest[key] = (number, rank) }
+            }
+        }
+        var table = Table()
+        table.entries.reserveCapacity(strictest.count)
+        for (key, entry) in strictest {
+            guard let verdict = wire(policy.rules[entry.number].verdict) else { continue }
+            table.shapes |= 1 << shape(key)
+            table.entries.append(
+                (
+                    Self.key(key.prefix, port: key.port, transport: key.transport),
+                    wire_decision(verdict: verdict, rank: UInt32(entry.rank), rule: UInt32(entry.number), unused: 0)
+                ))
+        }
+        return table
+    }
+
+    private static let everything = ["0.0.0.0", "::"].compactMap { IPAddress($0) }.compactMap {
+        IPPrefix($0, length: 0)
+    }
+
+    private static func prefixes(_ host: NetTarget.Host) -> [IPPrefix] {
+        switch host {
+        case .any: everything
+        case .network(let prefix): [prefix]
+        case .name, .below: []
+        }
+    }
+
+    private static func shape(_ key: Key) -> UInt32 {
+        (key.port == nil ? 0 : UInt32(WIRE_SHAPE_PORT)) | (key.transport == nil ? 0 : UInt32(WIRE_SHAPE_PROTOCOL))
+    }
+
+    private static func key(_ prefix: IPPrefix, port: UInt16?, transport: NetTarget.Transport?) -> wire_target {
+        var key = wire_target()
+        key.bits = UInt32(WIRE_TARGET_BITS) + UInt32(prefix.length)
+        key.family = UInt8(prefix.first.count == 4 ? WIRE_FAMILY_IPV4 : WIRE_FAMILY_IPV6)
+        key.port = port ?? 0
+        key.protocol =
+            switch transport {
+            case .tcp: UInt8(WIRE_PROTOCOL_TCP)
+            case .udp: UInt8(WIRE_PROTOCOL_UDP)
+            case nil: 0
+            }
+        unsafe withUnsafeMutableBytes(of: &key.address) { bytes in
+            for index in 0..<prefix.first.count { unsafe bytes[index] = prefix.first[index] }
+        }
+        return key
+    }
+
+    private static func wire(_ verdict: Verdict) -> UInt32? {
+        switch verdict {
+        case .allow: WIRE_ALLOW.rawValue
+        case .audit: WIRE_AUDIT.rawValue
+        case .deny: WIRE_DENY.rawValue
+        case .drop, .kill: nil
+        }
+    }
+}
+
+/// What events say of a rule.
+package struct PolicyRuleName: Sendable {
+    package let text: String
+    /// file:line
+    package let reference: String
+    package let operation: String
+
+    /// `number` is that of a decision: the rules have theirs in their order, the defaults follow.
+    package init?(_ number: UInt32, of policy: PolicyRules) {
+        let index = Int(number) - policy.rules.count
+        if index < 0 {
+            let rule = policy.rules[Int(number)]
+            text = policy.text(rule)
+            reference = policy.reference(rule.place)
+            operation = rule.operation.rawValue
+        } else if index < policy.defaults.count {
+            let fallback = policy.defaults[index]
+            text = policy.line(fallback.place)
+            reference = policy.reference(fallback.place)
+            operation = fallback.group.rawValue
+        } else {
+            return nil
+        }
+    }
+}

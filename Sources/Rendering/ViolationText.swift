@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+internal import Enrichment
+internal import Events
+
+extension TextRenderer {
+    package static let policyHeader = "TIME             PID PROCESS      VIOLATION"
+
+    /// Time, pid, process, container, then "DENIED tcp 10.0.0.1:443  policy:3 deny net 10.0.0.0/8"; "would deny" where
+    /// it was let be, and "audit" where that is the rule's verdict.
+    func appendViolation(_ event: Event, _ violation: ViolationRecord, _ rule: ViolatedRule?, to line: inout Line) {
+        appendWho(event, isKnown: violation.hasOwner, to: &line)
+        let start = line.buffer.count
+        if event.repeats.count > 0 { appendRepeats(event, to: &line) }
+        let isAudit = UInt32(violation.fixed.verdict) == WIRE_AUDIT.rawValue
+        line.write(violation.isEnforced ? .bad : .warning) { buffer in
+            buffer.append(violation.isEnforced ? "DENIED " : isAudit ? "audit " : "would deny ")
+        }
+        if violation.isListen { line.buffer.append("listen ") }
+        let number = violation.fixed.protocol
+        append(protocol: number == 262 ? 6 : number, to: &line.buffer)
+        line.buffer.append(" ")
+        line.write(.strong) { append(violation.endpoint.address, violation.endpoint.port, to: &$0) }
+        if let rule {
+            line.buffer.append("  ")
+            line.write(.faint) { buffer in
+                TextEscape.append(rule.reference.span, to: &buffer)
+                buffer.append(" ")
+                TextEscape.append(rule.text.span, to: &buffer)
+            }
+        }
+        line.kept = start..<line.buffer.count
+        line.front = 0.3
+        guard options.wide, let process = event.process else { return }
+        appendContext(event, process, to: &line)
+    }
+}

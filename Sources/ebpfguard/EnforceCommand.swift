@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Pipeline
+
+struct EnforceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enforce",
+        abstract: "Hold a program to a policy.",
+        usage: "ebpfguard enforce [options] POLICY... -- PROGRAM ARGS...",
+        discussion: """
+            A policy is a file of one-line rules such as "deny net 10.0.0.0/8": ebpfguard-policy(5). The most specific \
+            rule decides. A rule that this host can't enforce is an error, and nothing is started then. PROGRAM starts when \
+            the policy holds, and it is let go when ebpfguard ends, however that comes.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("Files of rules; - is standard input.", valueName: "policy"))
+    var policies: [String] = []
+
+    @Option(help: ArgumentHelp("A rule as a file would have it, such as 'deny net 10.0.0.0/8'.", valueName: "rule"))
+    var rule: [String] = []
+
+    @Flag(help: "Tell what the policy is against, and let it be.")
+    var dryRun = false
+
+    @Flag(help: "Show what each rule compiles to and whether this host can enforce it, and end.")
+    var checkPolicy = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Show which rule decides, such as of 'net api.github.com:443', and why no other one does, and end.",
+            valueName: "question"))
+    var explain: String?
+
+    @OptionGroup(title: "Conditions on events, by the fields of JSON: ebpfguard-filter(7)")
+    var conditions: FilterOptions
+
+    @OptionGroup(title: "Output")
+    var output: OutputOptions
+
+    @OptionGroup(title: "Bounds")
+    var bounds: BoundOptions
+
+    @OptionGroup(title: "Checks")
+    var checks: CheckOptions
+
+    func run() throws {
+        if output.listFields {
+            listFields()
+            return
+        }
+        if checks.check {
+            throw ExitCode(try Trace.check(.enforce, json: output.format == .json).code)
+        }
+        guard !policies.isEmpty || !rule.isEmpty else {
+            throw Failure(
+                .usage, "enforce needs a policy", help: "name a file, or write --rule 'deny net 169.254.169.254'")
+        }
+        if let explain {
+            throw ExitCode(
+                try PolicyCheck.explain(explain, policies, rules: rule, json: output.format == .json).code)
+        }
+        if checkPolicy {
+            throw ExitCode(try PolicyCheck.check(policies, rules: rule, json: output.format == .json).code)
+        }
+        var options = TraceOptions(.enforce)
+        options.policy = try PolicyFiles.read(policies, rules: rule)
+        options.dryRun = dryRun
+        try conditions.apply(to: &options)
+        try output.apply(to: &options)
+        try bounds.apply(to: &options)
+        try checks.apply(to: &options)
+        options.toolVersion = EBPFGuard.version
+        options.commandLine = Array(CommandLine.arguments.dropFirst())
+        options.program = try programArguments(of: .enforce)
+        if let refusal = PolicyCheck.refusal(of: options) { throw refusal }
+        throw ExitCode(try Trace.run(options).code)
+    }
+}

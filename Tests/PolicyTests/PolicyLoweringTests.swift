@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CWire
+import Events
+import Testing
+
+@testable import Policy
+
+struct PolicyLoweringTests {
+    private static func policy(_ text: String) throws -> PolicyRules {
+        var parser = PolicyParser { _ throws(PolicyParser.Unreadable) in throw .init("no") }
+        parser.add(file: "p", Array(text.utf8))
+        return try parser.finish()
+    }
+
+    /// What bpf/enforce.bpf.c does, with a longest-prefix map that goes through all keys.
+    private static func decide(
+        _ table: PolicyLowering.Table, _ fallback: wire_decision, _ question: PolicyQuestion
+    ) -> wire_decision {
+        let address = question.address!.unmapped
+        let bytes = (0..<address.count).map { address[$0] }
+        var best = fallback
+        for shape in 0..<UInt32(WIRE_SHAPES) where table.shapes >> shape & 1 != 0 {
+            let port = shape & UInt32(WIRE_SHAPE_PORT) != 0 ? question.port! : 0
+            let number: UInt8 = question.transport == .tcp ? 6 : 17
+            let transport = shape & UInt32(WIRE_SHAPE_PROTOCOL) != 0 ? number : 0
+            let found = table.entries.filter { key, _ in
+                guard key.family == (address.count == 4 ? 4 : 6), key.port == port, key.protocol == transport else {
+                    return false
+                }
+                let network = unsafe withUnsafeBytes(of: key.address) { unsafe Array($0) }
+                for bit in 0..<Int(key.bits) - 32 {
+                    let differences: UInt8 = bytes[bit / 8] ^ network[bit / 8]
+                    if differences & (0x80 >> UInt8(bit % 8)) != 0 { return false }
+                }
+                return true
+            }.max { $0.key.bits < $1.key.bits }
+            if let found, found.decision.rank > best.rank { best = found.decision }
+        }
+        return best
+    }
+
+    private struct Numbers {
+        var state: UInt64
+
+        mutating func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+
+        mutating func pick<T>(_ values: [T]) -> T { values[next(values.count)] }
+    }
+
+    private static let hosts = [
+        "*", "0.0.0.0/0", "[::/0]", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3", "10.1.2.2/31",
+        "[2001:db8::/32]", "[2001:db8::1]", "[2001:db8::/127]", "[::ffff:10.1.2.3]", "[::]", "[::1]",
+    ]
+    private static let addresses = [
+        "10.1.2.3", "10.1.2.2", "10.1.9.9", "10.9.9.9", "192.0.2.1", "::ffff:10.1.2.3", "2001:db8::1", "2001:db8::",
+        "2001:db8:1::", "fe80::1", "::1", "::",
+    ]
+
+    @Test(arguments: 0..<12)
+    func agreesWithEvaluator(_ seed: Int) throws {
+        var numbers = Numbers(state: UInt64(seed) &* 0x9e37_79b9_7f4a_7c15 &+ 7)
+        for _ in 0..<60 {
+            var lines = numbers.next(2) == 0 ? ["default net \(numbers.pick(["deny", "allow", "audit"]))"] : []
+            for _ in 0...numbers.next(25) {
+                let operation = numbers.pick(["net", "net listen"])
+                let port = numbers.pick(["", ":80", ":443"]) + numbers.pick(["", "/tcp", "/udp"])
+                lines.append(
+                    "\(numbers.pick(["allow", "audit", "deny"])) \(operation) \(numbers.pick(Self.hosts))\(port)")
+            }
+            let policy = try Self.policy(lines.joined(separator: "\n"))
+            let evaluator = PolicyEvaluator(policy)
+            let lowering = PolicyLowering(policy, dry: false)
+            for _ in 0..<40 {
+                var question = PolicyQuestion(numbers.pick([.connect, .listen]))
+                question.address = IPAddress(numbers.pick(Self.addresses))
+                question.port = numbers.pick([80, 443, 22])
+                question.transport = numbers.pick([.tcp, .udp])
+                let expected = evaluator.decide(question)
+                let isConnect = question.operation == .connect
+                let decision = Self.decide(
+                    isConnect ? lowering.connect : lowering.listen,
+                    isConnect ? lowering.settings.fallback.0 : lowering.settings.fallback.1, question)
+                let context: Comment = "\(question)\n\(lines.joined(separator: "\n"))"
+                #expect(Int(decision.verdict) == expected.verdict.strictness, context)
+                let place = (expected.rule.map { policy.rules[$0].place } ?? expected.fallback?.place)
+                if let place {
+                    #expect(PolicyRuleName(decision.rule, of: policy)?.reference == policy.reference(place), context)
+                }
+            }
+        }
+    }
+
+    @Test func canary() throws {
+        let address = try #require(IPAddress("127.1.2.3"))
+        var lowering = PolicyLowering(try Self.policy("allow net *:80/tcp"), dry: true)
+        lowering.addCanary(address)
+        var question = PolicyQuestion(.connect)
+        question.address = address
+        question.port = 80
+        question.transport = .tcp
+        #expect(Self.decide(lowering.connect, wire_decision(), question).verdict == WIRE_CANARY.rawValue)
+        #expect(lowering.settings.dry == 1 && lowering.settings.shapes.0 == 0b1001)
+    }
+
+    @Test func manyNetworks() throws {
+        var text = ""
+        for number in 0..<10_000 {
+            text += "allow net 10.\(number >> 16).\(number >> 8 & 255).\(number & 255):443/tcp\n"
+        }
+        let lowering = PolicyLowering(try Self.policy(text), dry: false)
+        #expect(lowering.connect.entries.count == 10_000 && lowering.connect.shapes == 0b1000)
+    }
+}
