@@ -380,7 +380,11 @@ package struct PolicyParser {
     private static func subject(_ word: PolicyWord, _ operation: PolicyOperation) throws(PolicyMistake) -> PolicySubject
     {
         switch operation {
-        case .connect: return .target(try NetTarget(word.bytes))
+        case .connect:
+            if word.isWord("listen") || word.isWord("raw") {
+                throw PolicyMistake("\(word.text) stands right behind net", help: "in quotes it is a host's name")
+            }
+            return .target(try NetTarget(word.bytes))
         case .listen:
             let target = try NetTarget(word.bytes)
             switch target.host {

@@ -64,8 +64,8 @@ package enum PolicySubject: Hashable, Sendable {
 
     var text: String? {
         switch self {
-        case .target(let target): target.text
-        case .name(let name): name.text
+        case .target(let target): policyQuoted(Array(target.text.utf8))
+        case .name(let name): policyQuoted(Array(name.text.utf8))
         case .file(let pattern): policyQuoted(pattern.text)
         case .memfd: "memfd"
         case .drift: "drift"

@@ -49,12 +49,20 @@ func policyWords(_ line: ArraySlice<UInt8>) throws(PolicyMistake) -> [PolicyWord
         var bytes: [UInt8] = []
         index += 1
         while index < line.endIndex, line[index] != UInt8(ascii: "\"") {
-            // Other backslashes belong to the pattern.
-            if line[index] == UInt8(ascii: "\\"), index + 1 < line.endIndex, line[index + 1] == UInt8(ascii: "\"") {
+            let escapes = line[index...].prefix { $0 == UInt8(ascii: "\\") }
+            guard !escapes.isEmpty else {
+                bytes.append(line[index])
+                index += 1
+                continue
+            }
+            // Two in front of a quote are one, and what is left of them escapes it. Others belong to the pattern.
+            index = escapes.endIndex
+            let isBeforeQuote = index < line.endIndex && line[index] == UInt8(ascii: "\"")
+            bytes.append(contentsOf: isBeforeQuote ? escapes.prefix(escapes.count / 2) : escapes)
+            if isBeforeQuote, escapes.count % 2 == 1 {
+                bytes.append(line[index])
                 index += 1
             }
-            bytes.append(line[index])
-            index += 1
         }
         guard index < line.endIndex else {
             throw PolicyMistake(
@@ -72,22 +80,23 @@ func policyWords(_ line: ArraySlice<UInt8>) throws(PolicyMistake) -> [PolicyWord
 /// A word as it has to be written to be read again.
 func policyQuoted(_ bytes: [UInt8]) -> String {
     let text = String(decoding: bytes, as: UTF8.self)
-    let keywords = ["unless", "memfd", "drift"]
+    let keywords = ["unless", "memfd", "drift", "listen", "raw"]
     guard
         bytes.isEmpty || bytes.contains(where: { $0 <= 0x20 || $0 == UInt8(ascii: "\"") })
             || bytes[0] == UInt8(ascii: "#") || keywords.contains(text)
     else { return text }
-    return "\"" + text.replacing("\"") + "\""
-}
-
-extension String {
-    /// With a backslash in front of each of these.
-    fileprivate func replacing(_ character: Character) -> String {
-        reduce(into: "") { result, next in
-            if next == character { result.append("\\") }
-            result.append(next)
-        }
+    let (quote, backslash) = (UInt8(ascii: "\""), UInt8(ascii: "\\"))
+    var result = [quote]
+    var backslashes = 0
+    for byte in bytes + [quote] {
+        if byte == quote { result += [UInt8](repeating: backslash, count: backslashes) }
+        backslashes = byte == backslash ? backslashes + 1 : 0
+        if byte == quote { result.append(backslash) }
+        result.append(byte)
     }
+    // The last quote is no part of the word.
+    result.remove(at: result.count - 2)
+    return String(decoding: result, as: UTF8.self)
 }
 
 /// The nearest of the words that could have been meant.
