@@ -84,16 +84,20 @@ final class Child {
         files.output = -1
     }
 
-    /// Reads until `condition` holds, the process has ended, or the time is over; whether the condition holds then.
+    /// Reads until `condition` holds, the process has ended, or the time is over; whether the condition holds then. With
+    /// `pastEnd` also what others write when it has ended.
     @discardableResult
-    func wait(milliseconds: Int, until condition: (Child) -> Bool = { $0.status != nil }) -> Bool {
+    func wait(
+        milliseconds: Int, pastEnd: Bool = false, until condition: (Child) -> Bool = { $0.status != nil }
+    ) -> Bool {
         let deadline = live_uptime() + Int64(milliseconds) * 1_000_000
         while !condition(self) {
             let left = deadline - live_uptime()
-            guard left > 0, status == nil else { return false }
+            guard left > 0, pastEnd || status == nil else { return false }
             // Not longer than a sampling interval, for conditions that look elsewhere.
             let seen = live_wait(
-                readsOutput ? files.output : -1, files.errors, pidfd, Int32(min(left / 1_000_000 + 1, 20)))
+                readsOutput ? files.output : -1, files.errors, status == nil ? pidfd : -1,
+                Int32(min(left / 1_000_000 + 1, 20)))
             if seen & 1 != 0 { read(&files.output, into: &output) }
             if seen & 2 != 0 { read(&files.errors, into: &errors) }
             if seen & 4 != 0 { collect() }

@@ -109,7 +109,7 @@ let dropTests = [
         t.equal(run.told.filter { $0.action == "drop" && $0["source"] != nil }.count, drops.count, "drops of others")
     },
 
-    Test("net: packets that go on being dropped are few events") { t in
+    Test("net: packets that go on being dropped are few events", dependsOnKernel: false) { t in
         let (run, child) = try t.dropped(by: workload("drop-stream", "3"))
         let own = run.drops(of: child).filter { $0["destination.port"] == 4100 }
         let count = lines(child.outputText).last.flatMap { Int($0.split(separator: " ").last ?? "") } ?? 0
@@ -137,7 +137,7 @@ let dropTests = [
         t.note("\(others.packets) without room")
     },
 
-    Test("net: dropped packets, only when asked for, of whom was asked for, and recorded") { t in
+    Test("net: dropped packets, only when asked for, of whom is asked for, recorded", dependsOnKernel: false) { t in
         let silent = try t.watch(["-o", "json"], command: "watch-net")
         try Child(workload("drops", "60")).wait(milliseconds: t.allow(milliseconds: 20_000))
         let quiet = try t.stop(silent)

@@ -3,7 +3,7 @@
 // More of the network than there is room for.
 
 let floodTests = [
-    Test("udp: a flood that nobody reads is counted, and costs no process") { t in
+    Test("udp: a flood that nobody reads is counted, and costs no process", dependsOnKernel: false) { t in
         let count = t.settings.isSlow ? 8000 : 20_000
         let wait = t.allow(milliseconds: 1500)
         let child = try t.start(

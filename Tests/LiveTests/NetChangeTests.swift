@@ -86,7 +86,7 @@ let netChangeTests = [
         t.expect(!text.errors.contains("WHAT"), "a header above no events: \(text.errors)")
     },
 
-    Test("files: writes outside a directory are findings") { t in
+    Test("files: writes outside a directory are findings", dependsOnKernel: false) { t in
         let place = try t.prepare()
         let report = "\(t.scratch)/report.json"
         let run = try t.changes(
@@ -117,7 +117,7 @@ let netChangeTests = [
         t.expect(!all.told.contains { $0.action == "read" }, "reads that nobody has asked for")
     },
 
-    Test("files: who wrote what is executed") { t in
+    Test("files: who wrote what is executed", dependsOnKernel: false) { t in
         let script = """
             cd "$1"
             cp "$2" tool; mv tool moved; ./moved workload exit 0
@@ -162,7 +162,7 @@ let netChangeTests = [
         t.equal(lines(text.text).count, 3, "lines with --ops exec")
     },
 
-    Test("files: hashes of what is written and executed") { t in
+    Test("files: hashes of what is written and executed", dependsOnKernel: false) { t in
         let program = try makeProgram("\(t.scratch)/program")
         let script = """
             cd "$1"

@@ -149,7 +149,8 @@ let policyTests = [
             ["--rule", "deny net 127.0.0.1:20099"], workload("policy-lasting", "127.0.0.1", "20099"), command: "enforce"
         )
         func sees(_ text: String, _ count: Int = 1) -> Bool {
-            child.wait(milliseconds: t.allow(milliseconds: 8000)) {
+            // The program that it started goes on writing.
+            child.wait(milliseconds: t.allow(milliseconds: 8000), pastEnd: true) {
                 lines($0.errorText).filter { $0 == text }.count >= count
             }
         }

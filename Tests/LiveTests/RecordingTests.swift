@@ -107,7 +107,7 @@ let recordingTests = [
         t.equal(start.of("exit").with(args: ["sleep", "9"]).count, 0, "the ends of sleep in the first half")
     },
 
-    Test("recording: losses are part of it, and --strict sees them") { t in
+    Test("recording: losses are part of it, and --strict sees them", dependsOnKernel: false) { t in
         let file = "\(t.scratch)/loss.rec"
         let options = ["-o", "json", "--strict", "--buffer-size", "64K"]
         let child = try t.start(options + ["-w", file], workload("storm", "3000"))
@@ -140,7 +140,7 @@ let recordingTests = [
         }
     },
 
-    Test("recording: a run that is killed leaves what it had") { t in
+    Test("recording: a run that is killed leaves what it had", dependsOnKernel: false) { t in
         let file = "\(t.scratch)/killed.rec"
         let child = try t.watch(["-o", "json", "-w", file])
         let program = try Child(["/bin/true", "killed"])

@@ -115,7 +115,7 @@ let unixTests = [
         }
     },
 
-    Test("net: UNIX sockets, only when asked for, and of whom was asked for") { t in
+    Test("net: UNIX sockets, only when asked for, and of whom was asked for", dependsOnKernel: false) { t in
         let silent = try t.trace([], workload("unix", t.scratch), command: "watch-net")
         t.equal(silent.told.count, 0, "events without --unix")
         t.expect(!silent.errors.contains("UNIX sockets"), "the programs are attached all the same")

@@ -283,7 +283,7 @@ int run_datagram_owners(int argc, char *const argv[])
     // Its socket stays open, and after a while it is used again.
     file = client_of('4', PORT);
     check(send(file, zeros, 10, 0) == 10, "send");
-    poll(NULL, 0, 2500);
+    poll(NULL, 0, 4000);
     check(send(file, zeros, 20, 0) == 20, "send");
     say("idle %u", port_of(file));
     close(file);
