@@ -85,7 +85,7 @@ test-live: live-tests
 	-@.ci/setup strace nft=nftables iptables dnsmasq=dnsmasq-base # without them tests are skipped
 	$(SUDO) .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE)
 
-# Every test on an old and on a new kernel; with ALL=1 every test on each.
+# Every test on one of the kernels, and with ALL=1 on each of them.
 test-guests: live-tests
 	@ALL=$(ALL) Tests/VM/run-tests $(KERNELS)
 

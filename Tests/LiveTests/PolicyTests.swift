@@ -167,6 +167,10 @@ let policyTests = [
         // Nobody is left who would remove it, but the next run.
         let cgroup = try t.require(child.cgroup, "cgroup")
         t.expect(unsafe access(cgroup, F_OK) == 0, "the cgroup is gone")
+        let deadline = live_uptime() + Int64(t.allow(milliseconds: 2000)) * 1_000_000
+        while contents(of: "\(cgroup)/cgroup.events")?.contains("populated 0") == false, live_uptime() < deadline {
+            usleep(10_000)
+        }
         _ = try t.run(["-q", "--rule", "deny net 127.0.0.1:20099"], ["/bin/true"], command: "enforce")
         t.equal(unsafe access(cgroup, F_OK), -1, "access to the cgroup after another run")
     },
