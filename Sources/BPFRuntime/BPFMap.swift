@@ -22,6 +22,25 @@ package struct BPFMap {
         }
     }
 
+    /// Sets many at once; one after the other on a kernel whose maps of this type have no such call: hashes have it from
+    /// Linux 5.6 on, longest-prefix maps from 5.14 on.
+    package func set<Key: BitwiseCopyable, Value: BitwiseCopyable>(_ keys: [Key], to values: [Value]) throws(BPFError) {
+        precondition(keys.count == values.count)
+        // A call that fails has set some of them.
+        if keys.count > 1, setAtOnce(keys, to: values) { return }
+        for (key, value) in zip(keys, values) { try set(key, to: value) }
+    }
+
+    private func setAtOnce<Key: BitwiseCopyable, Value: BitwiseCopyable>(_ keys: [Key], to values: [Value]) -> Bool {
+        var count = UInt32(keys.count)
+        let result = unsafe keys.withUnsafeBytes { keys in
+            unsafe values.withUnsafeBytes { values in
+                unsafe bpf_map_update_batch(descriptor, keys.baseAddress!, values.baseAddress!, &count, nil)
+            }
+        }
+        return result == 0 && count == UInt32(keys.count)
+    }
+
     /// Removes `key`, where it is there.
     package func remove<Key: BitwiseCopyable>(_ key: Key) {
         var key = key

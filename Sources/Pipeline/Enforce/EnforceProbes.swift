@@ -47,7 +47,7 @@ struct EnforceProbes: ~Copyable {
     }
 
     private static func fill(_ map: BPFMap, _ table: PolicyLowering.Table) throws(BPFError) {
-        for entry in table.entries { try map.set(entry.key, to: entry.decision) }
+        try map.set(table.entries.map(\.key), to: table.entries.map(\.decision))
     }
 
     /// How many of the run's own attempts were refused.

@@ -19,6 +19,8 @@ package struct PolicyMechanisms: ~Copyable {
     }
 
     private var probe: FeatureProbe
+    /// Looked for once: the list of mounts is read for it.
+    private let hasHierarchy = CgroupHierarchy.v2() != nil
     private let policy: PolicyRules
     /// Operations of which something is stopped or reported: to allow anything of the others needs nothing.
     private let held: Set<PolicyOperation>
@@ -120,7 +122,7 @@ package struct PolicyMechanisms: ~Copyable {
     }
 
     private mutating func hostObstacle() -> String? {
-        if CgroupHierarchy.v2() == nil {
+        if !hasHierarchy {
             return "no cgroup hierarchy of version 2 is mounted: mount -t cgroup2 none DIR"
         }
         return switch probe.support(.cgroupAddresses) {
