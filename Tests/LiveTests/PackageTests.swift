@@ -100,3 +100,67 @@ let packageTests = [
         t.equal(Set(removed.values), ["deleted"], "what became of it")
     }
 ]
+
+/// In a guest with apt: a package of Debian whose scripts make links by update-alternatives.
+let aptTest = Test("containers: watch-files, and what apt-get installs and purges") { t in
+    let package = "netcat-traditional"
+    let archive = "/srv/packages/\(package).deb"
+    let bookkeeping = ["/var/lib/dpkg/", "/var/lib/apt/", "/var/cache/", "/var/log/", "/tmp/", "/dev/"]
+
+    /// What a run leaves, without what apt and dpkg write down for themselves.
+    func changes(_ arguments: [String]) throws -> [String: String] {
+        let run = try t.trace(
+            ["--diff"], ["/usr/bin/apt-get", "-q", "-y"] + arguments, milliseconds: 200_000, command: "watch-files")
+        t.equal(run.surelyLost, 0, "what was lost")
+        var changes: [String: String] = [:]
+        for row in run.events where row.action == "net_change" {
+            let isOwn = bookkeeping.contains { row.path.hasPrefix($0) } && !row.path.contains("/alternatives/")
+            if !isOwn { changes[row.path] = row["ebpfguard.file.change"]?.string }
+        }
+        return changes
+    }
+    func output(_ command: [String]) throws -> [String] {
+        let child = try Child(command)
+        child.closeInput()
+        guard child.wait(milliseconds: t.allow(milliseconds: 20_000)), child.status == .code(0) else {
+            throw Stop.failed("\(command): \(child.errorText)")
+        }
+        return lines(child.outputText)
+    }
+    func exists(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0
+    }
+    // Packages may still say /bin, which is a link.
+    func resolved(_ paths: some Sequence<String>) -> Set<String> {
+        Set(paths.map { $0.hasPrefix("/bin/") ? "/usr\($0)" : $0 })
+    }
+
+    // "drwxr-xr-x root/root 0 2024-01-01 00:00 ./usr/bin/", " -> " behind a link.
+    let members = try output(["/usr/bin/dpkg-deb", "--contents", archive]).compactMap { line -> String? in
+        guard let start = line.firstRange(of: " ./")?.upperBound else { return nil }
+        let name = line[start...].prefix(upTo: line[start...].firstRange(of: " -> ")?.lowerBound ?? line.endIndex)
+        return "/" + (name.hasSuffix("/") ? name.dropLast() : name)
+    }
+    let new = resolved(members.filter { $0 != "/" && !exists($0) })
+    let installed = try changes(["install", archive])
+    let listed = resolved(try output(["/usr/bin/dpkg", "-L", package]))
+    t.expect(new.isSubset(of: listed) && new.contains("/usr/bin/nc.traditional"), "new in the package: \(new)")
+    // "Link: nc", "Slaves:", " nc.1.gz /usr/share/man/...", ...
+    let query = try output(["/usr/bin/update-alternatives", "--query", "nc"])
+    var links: Set<String> = ["/var/lib/dpkg/alternatives/nc"]
+    for line in query.prefix(while: { !$0.hasPrefix("Status:") }) {
+        let words = line.split(separator: " ").map(String.init)
+        if words.first == "Name:" { links.insert("/etc/alternatives/\(words[1])") }
+        if words.first == "Link:" { links.insert(words[1]) }
+        if line.hasPrefix(" "), exists(words[1]) { links.formUnion([words[1], "/etc/alternatives/\(words[0])"]) }
+    }
+    let expected = new.union(resolved(links))
+    t.expect(expected.contains("/usr/bin/nc"), "\(query)")
+    t.equal(Set(installed.keys), expected, "what was installed")
+    t.equal(Set(installed.values), ["created"], "what became of it")
+
+    let removed = try changes(["purge", package])
+    t.equal(Set(removed.keys), expected, "what was removed")
+    t.equal(Set(removed.values), ["deleted"], "what became of it")
+}

@@ -164,6 +164,8 @@ let policyTests = [
         let line = lines(child.errorText).first { $0.hasPrefix("workload pid ") }
         let pid = try t.require(line?.split(separator: " ").last.flatMap { Int($0) }, "pid")
         kill(pid_t(pid), SIGKILL)
+        // Killed, it goes on to end while the kernel takes its other programs down, and who runs may still want its cgroup.
+        t.expect(child.wait(milliseconds: t.allow(milliseconds: 8000)), "it has not ended")
         // Nobody is left who would remove it, but the next run.
         let cgroup = try t.require(child.cgroup, "cgroup")
         t.expect(unsafe access(cgroup, F_OK) == 0, "the cgroup is gone")

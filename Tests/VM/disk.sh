@@ -7,13 +7,17 @@ disk_wanted=(
     base-files bash coreutils dash grep mount passwd procps sed util-linux
     systemd dbus-daemon
     busybox-static containerd conmon crun docker-cli docker.io netavark podman runc uidmap
+    apt diffutils dpkg libc-bin tar
 )
+
+# One that a test installs, small and with scripts that leave something: it stays packed.
+disk_packed=netcat-traditional
 
 # Dependencies that nothing here calls: networks of containers, signatures of images, and scripts of packages.
 disk_unwanted='^(adduser|awk|containernetworking-plugins|debconf|dirmngr|gawk|gnupg.*|gpg.*|perl.*|pinentry-.*|tzdata)$'
 
 disk_packages() {
-    private_apt "$1" apt-get install -s --no-install-recommends "${disk_wanted[@]}" |
+    private_apt "$1" apt-get install -s --no-install-recommends "${disk_wanted[@]}" "$disk_packed" |
         sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -vE "$disk_unwanted" || true
 }
 
@@ -44,7 +48,13 @@ container_disk() {
 populate_disk() {
     local root=$1 debs=$2 deb
     skeleton "$root"
+    mkdir -p "$root"/var/{cache/apt/archives/partial,lib/apt/lists/partial,lib/dpkg/{info,updates,triggers,alternatives},log/apt}
     for deb in "$debs"/*.deb; do
+        if [[ ${deb##*/} == "$disk_packed"_* ]]; then
+            install -D -m 644 "$deb" "$root/srv/packages/$disk_packed.deb"
+            continue
+        fi
+        package_status "$root" "$deb"
         dpkg-deb --fsys-tarfile "$deb" |
             tar -x -C "$root" --keep-directory-symlink --exclude='./usr/share/doc' --exclude='./usr/share/man' \
                 --exclude='./usr/share/locale' --exclude='./usr/share/*-completion'
@@ -62,6 +72,16 @@ populate_disk() {
     # A machine that was booted before: systemd has no defaults to set up.
     printf '%032d\n' 1 >"$root/etc/machine-id"
     add_image "$root/srv" "$root/usr/bin/busybox"
+}
+
+# What dpkg would know of a package, but for what it depends on, which is not all there. Which files it has, nothing asks.
+package_status() { # root deb
+    local name
+    name=$(dpkg-deb -f "$2" Package)
+    dpkg-deb --show \
+        --showformat='Package: ${Package}\nStatus: install ok installed\nMaintainer: ${Maintainer}\nArchitecture: ${Architecture}\nVersion: ${Version}\nDescription: ${Package}\n\n' \
+        "$2" >>"$1/var/lib/dpkg/status"
+    : >"$1/var/lib/dpkg/info/$name.list"
 }
 
 # One image that all runtimes can load, with two names: it holds busybox, and sleeps.
