@@ -43,14 +43,20 @@ struct io_kiocb {
 
 #pragma clang attribute pop
 
-static __always_inline struct wire_file *begin_change(struct scratch *scratch, struct task_struct *task, __u32 kind,
-                                                      __u64 asked, long result)
+// A slot with a record that is begun; 0 when there is none free, which is counted.
+static __always_inline struct scratch *claim_change(struct task_struct *task, __u32 kind, __u64 asked, long result)
 {
-    struct wire_file *record = begin_file(scratch, task, kind, 0);
+    struct scratch *scratch = scratch_claim();
+    struct wire_file *record;
 
+    if (!scratch) {
+        count_loss(WIRE_LOSS_RING + WIRE_FILE);
+        return 0;
+    }
+    record = begin_file(scratch, task, kind, 0);
     record->bytes = asked;
     record->error = result < 0 ? -result : 0;
-    return record;
+    return scratch;
 }
 
 static __always_inline __u32 error_of(long result)
@@ -104,12 +110,10 @@ static __always_inline int on_changed(__u64 *context, __u32 kind, __u64 asked, l
         mark_told();
     if (!is_wanted_operation(kind, error_of(result)))
         return 0;
-    scratch = scratch_claim();
-    if (!scratch) {
-        count_loss(WIRE_LOSS_RING + WIRE_FILE);
+    scratch = claim_change(task, kind, asked, result);
+    if (!scratch)
         return 0;
-    }
-    record = begin_change(scratch, task, kind, asked, result);
+    record = (void *)scratch->record;
     dentry = BPF_CORE_READ(path, dentry);
     inode = BPF_CORE_READ(dentry, d_inode);
     if (inode)
@@ -133,12 +137,10 @@ static __always_inline int on_file_changed(struct file *file, __u32 kind, __u64 
 
     if (!task || !file || is_restarted(-result) || !is_wanted_operation(kind, error_of(result)))
         return 0;
-    scratch = scratch_claim();
-    if (!scratch) {
-        count_loss(WIRE_LOSS_RING + WIRE_FILE);
+    scratch = claim_change(task, kind, asked, result);
+    if (!scratch)
         return 0;
-    }
-    record = begin_change(scratch, task, kind, asked, result);
+    record = (void *)scratch->record;
     append_file(scratch, record, file, task, 0);
     if (is_wanted_path(scratch)) {
         if (attribute)
@@ -159,12 +161,10 @@ static __always_inline int tell_by_name(__u32 kind, const struct asked *asked, _
 
     if (!task || is_restarted(-result) || !is_wanted_operation(kind, error_of(result)))
         return 0;
-    scratch = scratch_claim();
-    if (!scratch) {
-        count_loss(WIRE_LOSS_RING + WIRE_FILE);
+    scratch = claim_change(task, kind, value, result);
+    if (!scratch)
         return 0;
-    }
-    record = begin_change(scratch, task, kind, value, result);
+    record = (void *)scratch->record;
     if (asked->name)
         append_name(scratch, record, task, asked);
     if (attribute)
@@ -303,13 +303,12 @@ static __always_inline int on_attribute(struct dentry *dentry, const void *name)
     if (!operation || !is_attribute(operation->kind) || operation->is_told)
         return 0;
     operation->is_told = 1;
-    scratch = scratch_claim();
+    scratch = claim_change(task, operation->kind, 0, 0);
     if (!scratch) {
         operation->is_unwanted = 1;
-        count_loss(WIRE_LOSS_RING + WIRE_FILE);
         return 0;
     }
-    record = begin_file(scratch, task, operation->kind, 0);
+    record = (void *)scratch->record;
     record->header.flags |= WIRE_FILE_PENDING;
     set_named_inode(record, BPF_CORE_READ(dentry, d_inode), dentry, 0);
     fs = BPF_CORE_READ(task, fs);
@@ -362,12 +361,10 @@ static __always_inline int attribute_ends(__u32 kind, const struct asked *asked,
     }
     if (!operation.is_told)
         return tell_by_name(kind, asked, 0, attribute, result);
-    scratch = scratch_claim();
-    if (!scratch) {
-        count_loss(WIRE_LOSS_RING + WIRE_FILE);
+    scratch = claim_change((void *)bpf_get_current_task(), kind, 0, result);
+    if (!scratch)
         return 0;
-    }
-    record = begin_change(scratch, (void *)bpf_get_current_task(), kind, 0, result);
+    record = (void *)scratch->record;
     record->header.flags |= WIRE_FILE_DONE;
     send_file(scratch, record);
     scratch_release(scratch);

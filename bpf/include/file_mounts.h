@@ -87,12 +87,10 @@ static __always_inline int on_mounted(__u64 *context, long result)
         mark_told();
     if (!is_wanted_operation(WIRE_FILE_MOUNT, error_of(result)))
         return 0;
-    scratch = scratch_claim();
-    if (!scratch) {
-        count_loss(WIRE_LOSS_RING + WIRE_FILE);
+    scratch = claim_change(task, WIRE_FILE_MOUNT, mount_flags(context[3]), result);
+    if (!scratch)
         return 0;
-    }
-    record = begin_change(scratch, task, WIRE_FILE_MOUNT, mount_flags(context[3]), result);
+    record = (void *)scratch->record;
     fs = BPF_CORE_READ(task, fs);
     if (fs)
         record->path_size = append_path(scratch, path, &fs->root, 0);
@@ -120,12 +118,10 @@ static __always_inline int tell_mount(__u32 kind, const struct asked *first, con
 
     if (!task || is_restarted(-result) || !is_wanted_operation(kind, error_of(result)))
         return 0;
-    scratch = scratch_claim();
-    if (!scratch) {
-        count_loss(WIRE_LOSS_RING + WIRE_FILE);
+    scratch = claim_change(task, kind, flags, result);
+    if (!scratch)
         return 0;
-    }
-    record = begin_change(scratch, task, kind, flags, result);
+    record = (void *)scratch->record;
     append_name(scratch, record, task, first);
     if (kind == WIRE_FILE_PIVOT_ROOT || is_moved) {
         if (is_moved)
@@ -176,13 +172,12 @@ static __always_inline int mount_begins(struct path *path, struct path *from, __
     operation.kind = kind;
     operation.is_told = 1;
     operation.is_unwanted = 1;
-    scratch = scratch_claim();
+    scratch = claim_change(task, kind, flags, 0);
     if (!scratch) {
-        count_loss(WIRE_LOSS_RING + WIRE_FILE);
         bpf_map_update_elem(&operations, &thread, &operation, BPF_ANY);
         return 0;
     }
-    record = begin_change(scratch, task, kind, flags, 0);
+    record = (void *)scratch->record;
     record->header.flags |= WIRE_FILE_PENDING;
     fs = BPF_CORE_READ(task, fs);
     record->path_size = append_path(scratch, path, &fs->root, 0);
@@ -253,12 +248,10 @@ static __always_inline int mount_ends(__u32 kind, const struct asked *first, con
         return result < 0 ? tell_mount(kind, first, second, 0, flags, is_moved, result) : 0;
     if (operation.is_unwanted || !is_wanted_operation(kind, error_of(result)))
         return 0;
-    scratch = scratch_claim();
-    if (!scratch) {
-        count_loss(WIRE_LOSS_RING + WIRE_FILE);
+    scratch = claim_change((void *)bpf_get_current_task(), kind, flags, result);
+    if (!scratch)
         return 0;
-    }
-    record = begin_change(scratch, (void *)bpf_get_current_task(), kind, flags, result);
+    record = (void *)scratch->record;
     record->header.flags |= WIRE_FILE_DONE;
     send_file(scratch, record);
     scratch_release(scratch);

@@ -142,13 +142,12 @@ static __always_inline int on_path(__u64 *context, __u32 kind, __u32 user, const
     return end_pending(scratch, path_wanted);
 }
 
-// security_path_rename(old directory, old dentry, new directory, new dentry, flags)
-static __always_inline int on_rename(__u64 *context, __u32 user, const int typed)
+// A file gets another name, as well or instead.
+static __always_inline int on_names(__u32 kind, __u32 user, struct path *from, struct dentry *old, struct path *to,
+                                    struct dentry *new, __u32 flags, const int typed)
 {
-    struct path *from = TYPED(path, context[0]), *to = TYPED(path, context[2]);
-    struct dentry *old = TYPED(dentry, context[1]), *new = TYPED(dentry, context[3]);
     struct task_struct *task = current_task(typed);
-    struct scratch *scratch = begin_pending(WIRE_FILE_RENAME, user, task, typed);
+    struct scratch *scratch = begin_pending(kind, user, task, typed);
     struct fs_struct *fs;
     struct inode *inode;
     struct wire_file *record;
@@ -160,10 +159,7 @@ static __always_inline int on_rename(__u64 *context, __u32 user, const int typed
     inode = old->d_inode;
     if (inode)
         set_inode(record, inode, 1);
-    if (context[4] & RENAME_EXCHANGE)
-        record->header.flags |= WIRE_FILE_EXCHANGE;
-    else if (new->d_inode)
-        record->header.flags |= WIRE_FILE_REPLACED;
+    record->header.flags |= flags;
     fs = GET(task, fs);
     record->path_size = append_path_in(scratch, new, to->mnt, &fs->root, typed);
     path_wanted = is_wanted_path(scratch);
@@ -171,29 +167,25 @@ static __always_inline int on_rename(__u64 *context, __u32 user, const int typed
     return end_pending(scratch, path_wanted || is_wanted_path(scratch));
 }
 
+// security_path_rename(old directory, old dentry, new directory, new dentry, flags)
+static __always_inline int on_rename(__u64 *context, __u32 user, const int typed)
+{
+    struct path *from = TYPED(path, context[0]), *to = TYPED(path, context[2]);
+    struct dentry *old = TYPED(dentry, context[1]), *new = TYPED(dentry, context[3]);
+    __u32 flags = new->d_inode ? WIRE_FILE_REPLACED : 0;
+
+    if (context[4] & RENAME_EXCHANGE)
+        flags = WIRE_FILE_EXCHANGE;
+    return on_names(WIRE_FILE_RENAME, user, from, old, to, new, flags, typed);
+}
+
 // security_path_link(old dentry, new directory, new dentry): both names are in one mount.
 static __always_inline int on_link(__u64 *context, __u32 user, const int typed)
 {
     struct path *to = TYPED(path, context[1]);
     struct dentry *old = TYPED(dentry, context[0]), *new = TYPED(dentry, context[2]);
-    struct task_struct *task = current_task(typed);
-    struct scratch *scratch = begin_pending(WIRE_FILE_LINK, user, task, typed);
-    struct fs_struct *fs;
-    struct inode *inode;
-    struct wire_file *record;
-    int path_wanted;
 
-    if (!scratch)
-        return 0;
-    record = (void *)scratch->record;
-    inode = old->d_inode;
-    if (inode)
-        set_inode(record, inode, 1);
-    fs = GET(task, fs);
-    record->path_size = append_path_in(scratch, new, to->mnt, &fs->root, typed);
-    path_wanted = is_wanted_path(scratch);
-    record->second_size = append_path_in(scratch, old, to->mnt, &fs->root, typed);
-    return end_pending(scratch, path_wanted || is_wanted_path(scratch));
+    return on_names(WIRE_FILE_LINK, user, to, old, to, new, 0, typed);
 }
 
 // Tells of an operation by the names that it was given. `extra` are flags of a rename.
