@@ -122,6 +122,14 @@ package final class FileRecord: Sendable {
 
     package var isRegular: Bool { fixed.mode & 0o170000 == 0o100000 }
 
+    /// Whether it is a device, a FIFO or a socket.
+    package var isSpecial: Bool {
+        switch fixed.mode & 0o170000 {
+        case 0o010000, 0o020000, 0o060000, 0o140000: true
+        default: false
+        }
+    }
+
     /// As in stat(1), in words of ECS where it has them.
     package var type: StaticString? {
         switch fixed.mode & 0o170000 {

@@ -7,17 +7,12 @@ internal import Policy
 
 /// What a run does to files, all of it taken together: what it leaves changed, and what it has written where it should not.
 struct FileTracker: ~Copyable {
-    private struct Identity: Hashable {
-        let device: UInt32
-        let inode: UInt64
-    }
-
     private(set) var difference = FileDifference()
     /// Where a file that was changed is now: what is written is told when the file is closed, and it may have another name
     /// then.
-    private var places: [Identity: FileDifference.Place] = [:]
+    private var places: [FileIdentity: FileDifference.Place] = [:]
     /// The same the other way, for a rename that does not say which file it is of.
-    private var identities: [FileDifference.Place: Identity] = [:]
+    private var identities: [FileDifference.Place: FileIdentity] = [:]
     /// Paths that are of interest; `nil` for all.
     private let paths: PathSelection?
     /// Where writing is expected; `nil` where nothing was said of it.
@@ -50,7 +45,7 @@ struct FileTracker: ~Copyable {
         if let inside, !file.isPassing { checkOutside(file, event, inside, who) }
         if let paths, !file.isSelected(by: paths) { return }
         let place = FileDifference.Place(path, event)
-        let identity = file.inode.map { Identity(device: file.device ?? 0, inode: $0) }
+        let identity = FileIdentity(file)
         switch file.operation {
         case .create, .mkdir, .mknod, .symlink, .link:
             difference.created(place, by: who)
@@ -74,7 +69,7 @@ struct FileTracker: ~Copyable {
         }
     }
 
-    private mutating func remember(_ identity: Identity?, _ place: FileDifference.Place) {
+    private mutating func remember(_ identity: FileIdentity?, _ place: FileDifference.Place) {
         guard let identity, places.count < Self.limit || places[identity] != nil else { return }
         if let old = places.updateValue(place, forKey: identity), identities[old] == identity { identities[old] = nil }
         identities[place] = identity
@@ -123,7 +118,7 @@ extension FileFact {
     fileprivate var isPassing: Bool {
         // What is changed about a device itself stays.
         let isContent = operation.aspect == nil || operation.aspect == .content
-        if isContent, let type = record.type, !["file", "dir", "symlink"].contains("\(type)") { return true }
+        if isContent, record.isSpecial { return true }
         return path.map { $0.bytes.starts(with: "/proc/".utf8) } ?? false
     }
 

@@ -6,11 +6,6 @@ internal import Events
 
 /// Who wrote which file in this run, for when it is executed.
 struct FileWriters {
-    private struct Identity: Hashable {
-        let device: UInt32
-        let inode: UInt64
-    }
-
     private struct Entry {
         var writer: FileWriter
         /// Where it is, or was last.
@@ -22,10 +17,10 @@ struct FileWriters {
         var isGone: Bool { names == 0 }
     }
 
-    private var entries: [Identity: Entry] = [:]
-    private var identities: [FileDifference.Place: Identity] = [:]
+    private var entries: [FileIdentity: Entry] = [:]
+    private var identities: [FileDifference.Place: FileIdentity] = [:]
     /// In the order in which they were first written, as a ring: the one that is overwritten next is the oldest.
-    private var order: [Identity] = []
+    private var order: [FileIdentity] = []
     private var oldest = 0
     private let limit: Int
 
@@ -47,17 +42,17 @@ struct FileWriters {
 
     private mutating func take(_ event: Event) -> FileWriter? {
         guard let file = event.file, file.error == nil, let path = file.path else { return nil }
-        let place = FileDifference.Place(path, event)
-        let identity = file.inode.map { Identity(device: file.device ?? 0, inode: $0) }
+        let identity = FileIdentity(file)
         switch file.operation {
         case .open:
             return file.record.has(WIRE_FILE_EXEC) ? mapped(identity, file) : nil
         case .execMap:
             return mapped(identity, file)
         case .create, .write:
-            guard let identity, file.record.type.map({ "\($0)" == "file" }) == true else { return nil }
-            wrote(identity, place, file, event)
+            guard let identity, file.record.isRegular else { return nil }
+            wrote(identity, FileDifference.Place(path, event), file, event)
         case .rename:
+            let place = FileDifference.Place(path, event)
             guard let source = file.originalPath.map({ FileDifference.Place($0, event) }), source != place else {
                 return nil
             }
@@ -74,8 +69,10 @@ struct FileWriters {
                 let identity = identity ?? identities[source], entries[identity] != nil
             else { return nil }
             entries[identity]!.names? += 1
-            put(identity, at: place)
-        case .unlink: lose(identity ?? identities[place], place)
+            put(identity, at: FileDifference.Place(path, event))
+        case .unlink:
+            let place = FileDifference.Place(path, event)
+            lose(identity ?? identities[place], place)
         default: break
         }
         return nil
@@ -83,7 +80,7 @@ struct FileWriters {
 
     // MARK: What is executed
 
-    private func mapped(_ identity: Identity?, _ file: FileFact) -> FileWriter? {
+    private func mapped(_ identity: FileIdentity?, _ file: FileFact) -> FileWriter? {
         guard let entry = identity.flatMap({ entries[$0] }) else { return nil }
         return entry.isGone && !file.record.has(WIRE_FILE_DELETED) ? nil : entry.writer
     }
@@ -107,20 +104,20 @@ struct FileWriters {
         return (entry.writer, Self.file(path, identity))
     }
 
-    private static func file(_ path: FilePath, _ identity: Identity) -> ExecutedFile {
+    private static func file(_ path: FilePath, _ identity: FileIdentity) -> ExecutedFile {
         ExecutedFile(path: path, inode: identity.inode, device: identity.device)
     }
 
     /// Where a file that was written in this run may be now; `nil` for one that was not.
     func places(of event: Event) -> [[UInt8]]? {
-        guard let file = event.file, let inode = file.inode else { return nil }
-        return entries[Identity(device: file.device ?? 0, inode: inode)]?.places.map(\.path)
+        guard let identity = event.file.flatMap({ FileIdentity($0) }) else { return nil }
+        return entries[identity]?.places.map(\.path)
     }
 
     // MARK: What is written
 
     private mutating func wrote(
-        _ identity: Identity, _ place: FileDifference.Place, _ file: FileFact, _ event: Event
+        _ identity: FileIdentity, _ place: FileDifference.Place, _ file: FileFact, _ event: Event
     ) {
         let writer = FileWriter(key: event.task.key, name: event.task.name, time: event.time)
         let isCreated = file.operation == .create
@@ -137,7 +134,7 @@ struct FileWriters {
         if isCreated || entries[identity]!.places.isEmpty { put(identity, at: place) }
     }
 
-    private mutating func makeRoom(for identity: Identity) {
+    private mutating func makeRoom(for identity: FileIdentity) {
         if order.count < limit {
             order.append(identity)
             return
@@ -148,12 +145,12 @@ struct FileWriters {
         oldest = (oldest + 1) % limit
     }
 
-    private mutating func forgetPlaces(of identity: Identity) {
+    private mutating func forgetPlaces(of identity: FileIdentity) {
         for place in entries[identity]?.places ?? [] where identities[place] == identity { identities[place] = nil }
         entries[identity]?.places = []
     }
 
-    private mutating func put(_ identity: Identity, at place: FileDifference.Place) {
+    private mutating func put(_ identity: FileIdentity, at place: FileDifference.Place) {
         guard entries[identity] != nil, entries[identity]!.places.count < Self.mostPlaces else { return }
         if let other = identities.updateValue(identity, forKey: place), other != identity {
             entries[other]?.places.remove(place)
@@ -165,7 +162,7 @@ struct FileWriters {
     private static let mostPlaces = 8
 
     private mutating func move(
-        _ identity: Identity?, from source: FileDifference.Place, to target: FileDifference.Place
+        _ identity: FileIdentity?, from source: FileDifference.Place, to target: FileDifference.Place
     ) {
         guard let identity, entries[identity] != nil else { return }
         if identities[source] == identity { identities[source] = nil }
@@ -174,7 +171,7 @@ struct FileWriters {
     }
 
     /// A name of it is gone. What runs without any is known by the last one.
-    private mutating func lose(_ identity: Identity?, _ place: FileDifference.Place) {
+    private mutating func lose(_ identity: FileIdentity?, _ place: FileDifference.Place) {
         guard let identity, let entry = entries[identity] else { return }
         if let names = entry.names { entries[identity]!.names = max(0, names - 1) }
         if entry.names != 1, identities[place] == identity {
