@@ -5,7 +5,7 @@ internal import Events
 internal import Pipeline
 internal import Policy
 
-struct TraceCommand: ParsableCommand {
+struct TraceCommand: WatchArguments {
     static let configuration = CommandConfiguration(
         commandName: "trace",
         abstract: "Show every program that starts and ends, live.",
@@ -17,67 +17,20 @@ struct TraceCommand: ParsableCommand {
             """
     )
 
+    static let watched = WatchCommand.trace
+
     @OptionGroup(title: "Scope (decided in the kernel; repeats are ORed, different kinds ANDed, a leading ! negates)")
     var scope: ScopeOptions
 
     @OptionGroup(title: "What to show")
     var selection: TraceSelection
 
-    @OptionGroup(title: "Conditions on events, by the fields of JSON: ebpfguard-filter(7)")
-    var conditions: FilterOptions
-
-    @OptionGroup(title: "Output")
-    var output: OutputOptions
-
-    @OptionGroup(title: "Summary")
-    var summary: SummaryArguments
-
-    @OptionGroup(title: "Containers")
-    var workloads: WorkloadOptions
-
-    @OptionGroup(title: "Record and replay")
-    var recording: RecordingOptions
-
-    @OptionGroup(title: "Bounds")
-    var bounds: BoundOptions
-
-    @OptionGroup(title: "Checks")
-    var checks: CheckOptions
-
-    func run() throws {
-        if output.listFields {
-            listFields()
-            return
-        }
-        try recording.refuse(
-            scope: scope.given,
-            [
-                ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
-                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", namesProgram),
-            ])
-        if checks.check {
-            throw ExitCode(try Trace.check(.trace, json: output.format == .json).code)
-        }
-        var options = TraceOptions()
-        options.scope = try scope.scope()
-        options.kinds = try selection.kinds()
-        try selection.apply(to: &options)
-        try workloads.apply(to: &options)
-        try conditions.apply(to: &options)
-        try output.apply(to: &options)
-        try summary.apply(to: &options)
-        try bounds.apply(to: &options)
-        try recording.apply(to: &options)
-        try checks.apply(to: &options)
-        options.program = try programArguments(of: .trace)
-        if let mistake = options.summaryMistake { throw mistake }
-        let status = try Trace.run(options)
-        throw ExitCode(status.code)
-    }
+    @OptionGroup
+    var common: WatchOptions
 }
 
 /// What `trace` shows of what it sees.
-struct TraceSelection: ParsableArguments {
+struct TraceSelection: WatchSelection {
     @Option(
         defaultAsFlag: "all", parsing: .next,
         help: ArgumentHelp(
@@ -107,6 +60,7 @@ struct TraceSelection: ParsableArguments {
     var existing = false
 
     func apply(to options: inout TraceOptions) throws {
+        options.kinds = try chosenKinds(events, of: .trace)
         options.existing = existing
         options.security = security
         do {
@@ -122,6 +76,4 @@ struct TraceSelection: ParsableArguments {
                 .usage, "--syscalls \"\(syscalls ?? "")\" leaves no system call", help: "name one, a class, or all")
         }
     }
-
-    func kinds() throws -> Set<TraceKind>? { try chosenKinds(events, of: .trace) }
 }

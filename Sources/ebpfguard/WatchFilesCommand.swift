@@ -4,7 +4,7 @@ internal import ArgumentParser
 internal import Pipeline
 internal import Policy
 
-struct WatchFilesCommand: ParsableCommand {
+struct WatchFilesCommand: WatchArguments {
     static let configuration = CommandConfiguration(
         commandName: "watch-files",
         abstract: "Show who opens, creates, changes, renames and removes which file, live.",
@@ -16,61 +16,16 @@ struct WatchFilesCommand: ParsableCommand {
             """
     )
 
+    static let watched = WatchCommand.watchFiles
+
     @OptionGroup(title: "Scope (decided in the kernel; repeats are ORed, different kinds ANDed, a leading ! negates)")
     var scope: ScopeOptions
 
     @OptionGroup(title: "What to show")
     var selection: FileSelection
 
-    @OptionGroup(title: "Conditions on events, by the fields of JSON: ebpfguard-filter(7)")
-    var conditions: FilterOptions
-
-    @OptionGroup(title: "Output")
-    var output: OutputOptions
-
-    @OptionGroup(title: "Summary")
-    var summary: SummaryArguments
-
-    @OptionGroup(title: "Containers")
-    var workloads: WorkloadOptions
-
-    @OptionGroup(title: "Record and replay")
-    var recording: RecordingOptions
-
-    @OptionGroup(title: "Bounds")
-    var bounds: BoundOptions
-
-    @OptionGroup(title: "Checks")
-    var checks: CheckOptions
-
-    func run() throws {
-        if output.listFields {
-            listFields()
-            return
-        }
-        try recording.refuse(
-            scope: scope.given,
-            [
-                ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
-                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", namesProgram),
-            ])
-        if checks.check {
-            throw ExitCode(try Trace.check(.watchFiles, json: output.format == .json).code)
-        }
-        var options = TraceOptions(.watchFiles)
-        options.scope = try scope.scope()
-        try selection.apply(to: &options)
-        try workloads.apply(to: &options)
-        try conditions.apply(to: &options)
-        try output.apply(to: &options)
-        try summary.apply(to: &options)
-        try bounds.apply(to: &options)
-        try recording.apply(to: &options)
-        try checks.apply(to: &options)
-        options.program = try programArguments(of: .watchFiles)
-        if let mistake = options.summaryMistake { throw mistake }
-        throw ExitCode(try Trace.run(options).code)
-    }
+    @OptionGroup
+    var common: WatchOptions
 }
 
 extension PathPreset: ExpressibleByArgument {}
@@ -80,7 +35,7 @@ enum HashFunction: String, CaseIterable, ExpressibleByArgument {
 }
 
 /// What `watch-files` shows of what it sees.
-struct FileSelection: ParsableArguments {
+struct FileSelection: WatchSelection {
     @Argument(
         help: ArgumentHelp(
             "Watch these: /etc (all below it), /dir/*, **/*.key. Default: every file.", valueName: "path"))
@@ -141,13 +96,8 @@ struct FileSelection: ParsableArguments {
         options.kinds = try chosenKinds(ops, of: .watchFiles, option: "--ops", word: "operation")
         options.failedOnly = failed
         options.changesOnly = !preset.isEmpty && ops.isEmpty && !preset.contains(where: \.includesReading)
-        if let interval {
-            guard let value = Quantity.nanoseconds(interval), value >= 100_000_000 else {
-                throw Failure(
-                    .usage, "--interval: \"\(interval)\" is not a time, or too short", help: "write 5s, 1m or 100ms")
-            }
-            options.interval = value
-        }
+        options.interval = try nanoseconds(
+            interval, of: "--interval", atLeast: 100_000_000, help: "write 5s, 1m or 100ms")
         guard !paths.isEmpty || !notPath.isEmpty || !preset.isEmpty else { return }
         do throws(ScopeError) {
             options.paths = try PathSelection(

@@ -3,7 +3,7 @@
 internal import ArgumentParser
 internal import Pipeline
 
-struct WatchNetCommand: ParsableCommand {
+struct WatchNetCommand: WatchArguments {
     static let configuration = CommandConfiguration(
         commandName: "watch-net",
         abstract: "Show who connects to whom, live.",
@@ -16,66 +16,20 @@ struct WatchNetCommand: ParsableCommand {
             """
     )
 
+    static let watched = WatchCommand.watchNet
+
     @OptionGroup(title: "Scope (decided in the kernel; repeats are ORed, different kinds ANDed, a leading ! negates)")
     var scope: ScopeOptions
 
     @OptionGroup(title: "What to show")
     var selection: NetworkSelection
 
-    @OptionGroup(title: "Conditions on events, by the fields of JSON: ebpfguard-filter(7)")
-    var conditions: FilterOptions
-
-    @OptionGroup(title: "Output")
-    var output: OutputOptions
-
-    @OptionGroup(title: "Summary")
-    var summary: SummaryArguments
-
-    @OptionGroup(title: "Containers")
-    var workloads: WorkloadOptions
-
-    @OptionGroup(title: "Record and replay")
-    var recording: RecordingOptions
-
-    @OptionGroup(title: "Bounds")
-    var bounds: BoundOptions
-
-    @OptionGroup(title: "Checks")
-    var checks: CheckOptions
-
-    func run() throws {
-        if output.listFields {
-            listFields()
-            return
-        }
-        try recording.refuse(
-            scope: scope.given,
-            [
-                ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
-                ("--root", workloads.root != nil), ("--check", checks.check), ("-- PROGRAM", namesProgram),
-            ])
-        if checks.check {
-            throw ExitCode(try Trace.check(.watchNet, json: output.format == .json).code)
-        }
-        var options = TraceOptions(.watchNet)
-        options.scope = try scope.scope()
-        try selection.apply(to: &options)
-        try workloads.apply(to: &options)
-        try conditions.apply(to: &options)
-        try output.apply(to: &options)
-        try summary.apply(to: &options)
-        try bounds.apply(to: &options)
-        try recording.apply(to: &options)
-        try checks.apply(to: &options)
-        options.program = try programArguments(of: .watchNet)
-        if let mistake = options.baselineMistake { throw mistake }
-        if let mistake = options.summaryMistake { throw mistake }
-        throw ExitCode(try Trace.run(options).code)
-    }
+    @OptionGroup
+    var common: WatchOptions
 }
 
 /// What `watch-net` shows of what it sees.
-struct NetworkSelection: ParsableArguments {
+struct NetworkSelection: WatchSelection {
     @Option(
         help: ArgumentHelp(
             """
