@@ -407,6 +407,9 @@ package struct Event {
         return imageRecord
     }
 
+    /// As it was asked for.
+    package var scriptPath: FilePath? { script.map { .asked(directory: $0.directory, $0.execPath) } }
+
     /// The thread that acted, when it was not the first.
     private var otherThread: UInt32? {
         if call != nil || signal != nil || isNetwork || file != nil { return task.tid == task.pid ? nil : task.tid }

@@ -33,6 +33,8 @@ struct Footer {
     var policy: String?
     /// What files were left changed; `nil` where they were not watched.
     var hashes: String?
+    /// What was written into the file of `--learn`; `nil` where none is named.
+    var learned: String?
     var files: String?
     /// Nanoseconds of CPU: until the probes were attached, and in all.
     var startCPU: UInt64 = 0
@@ -59,7 +61,7 @@ struct Footer {
             first += " (\(lost.map { "\($0.name) \(grouped($0.count))" }.joined(separator: ", ")))"
             if recording == nil { first += "; raise --buffer-size" }
         }
-        let firstLines = [first] + [policy, baseline, files, hashes].compactMap { $0 }
+        let firstLines = [first] + [policy, baseline, files, hashes, learned].compactMap { $0 }
         if let recording { return firstLines + recording + missing.map { "missing: \($0)" } }
         var lines = firstLines + ["hooks: " + hooks.joined(separator: ";\n       ")]
         for reason in missing { lines.append("missing: \(reason)") }

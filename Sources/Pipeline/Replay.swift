@@ -13,6 +13,7 @@ extension Trace {
         let name = path == "-" ? "standard input" : path
         let baseline = try options.baseline.map { path throws(Failure) in try Baseline(path: path) }
         let reports = try Reports(options)
+        var learning = try PolicyLearning(options)
         var reader: RecordingReader
         do throws(RecordingError) {
             reader = try RecordingReader(path: path)
@@ -32,7 +33,8 @@ extension Trace {
             options, header, lookups: lookups,
             state: TraceState(
                 options, host: header.host, sink: try Sink(options, host: header.host),
-                failedExecHook: header.failedExecHook, lookups: lookups, started: header.started, baseline: baseline
+                failedExecHook: header.failedExecHook, lookups: lookups, started: header.started, baseline: baseline,
+                learning: learning.take()
             )
         )
         var loop = EventLoop()
@@ -53,6 +55,7 @@ extension Trace {
         )
         footer.baseline = replay.state.baselineLine
         footer.files = replay.state.filesLine
+        footer.learned = try replay.state.learned(options)
         if !options.quiet { for line in footer.lines() { note(line) } }
         Reports.tell(replay.state.findings, options.command)
         if let end, let problem = problem(end, name, header.time(replay.last > 0 ? replay.last : header.started)) {

@@ -17,6 +17,7 @@ package enum Trace {
         let host = Host.current()
         let baseline = try options.baseline.map { path throws(Failure) in try Baseline(path: path) }
         let reports = try Reports(options)
+        var learning = try PolicyLearning(options)
         let sink = try Sink(options, host: host)
         var loop = EventLoop()
         let programPath = options.program.isEmpty ? nil : try Program.find(options.program[0])
@@ -33,7 +34,7 @@ package enum Trace {
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
             started: Host.boottime(), losses: probes.losses(), gate: try probes.gate(options.scope.workloads),
-            recorder: recorder.take(), baseline: baseline
+            recorder: recorder.take(), baseline: baseline, learning: learning.take()
         )
         try state.beginRecording(RecordingHeader(options, host, probes, started: state.started).values)
         for descriptor in probes.descriptors { loop.watchRing(descriptor) }
@@ -263,6 +264,7 @@ package enum Trace {
         footer.baseline = state.baselineLine
         footer.files = state.filesLine
         footer.hashes = state.hashLine
+        footer.learned = try state.learned(options)
         if options.policy != nil { footer.policy = state.policyLine }
         if !options.quiet { for line in footer.lines() { note(line) } }
         Reports.tell(state.findings, options.command)

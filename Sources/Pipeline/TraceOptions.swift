@@ -130,6 +130,8 @@ package struct TraceOptions: Sendable {
     /// What is enforced, and whether violations are only told.
     package var policy: PolicyRules?
     package var dryRun = false
+    /// The file that gets the policy which the run needed.
+    package var learnsTo: String?
     package var summary: SummaryOptions?
     /// Nanoseconds in which equal events are folded.
     package var dedup: UInt64?

@@ -36,6 +36,8 @@ struct TraceState: ~Copyable {
     private(set) var findings: Findings
     /// What an earlier run had; `nil` when none was named.
     private var baseline: BaselineCheck?
+    /// What the run needs of a policy; `nil` where nobody asked.
+    private var learning: PolicyLearning?
     /// Which containers are wanted; `nil` for all and the host.
     private var gate: WorkloadGate?
     /// When the probes were attached, CLOCK_BOOTTIME.
@@ -67,7 +69,7 @@ struct TraceState: ~Copyable {
     init(
         _ options: TraceOptions, host: Host, sink: consuming Sink, failedExecHook: StaticString, lookups: Lookups,
         started: UInt64, losses: [UInt64] = [], gate: WorkloadGate? = nil, recorder: consuming Recorder? = nil,
-        baseline: Baseline? = nil
+        baseline: Baseline? = nil, learning: consuming PolicyLearning? = nil
     ) {
         enricher = Enricher(
             host: host, failedExecHook: failedExecHook, lookups: lookups, keepsEnded: options.command != .trace)
@@ -78,6 +80,7 @@ struct TraceState: ~Copyable {
         self.gate = gate
         self.recorder = recorder
         self.baseline = baseline.map { BaselineCheck($0, host: host) }
+        self.learning = learning
         countLimit = options.count
         groupsByPod = options.summary?.grouping == .pod
         showsProcesses = options.command == .trace
@@ -327,6 +330,7 @@ struct TraceState: ~Copyable {
             sink.skip(event)
             return
         }
+        learning?.take(event)
         if showsDifference {
             summarised += 1
             return
@@ -396,6 +400,14 @@ struct TraceState: ~Copyable {
     var baselineLine: String? {
         switch baseline {
         case .some(let check): check.line
+        case .none: nil
+        }
+    }
+
+    /// Writes what was learned, when the run is over. Answers a line for the footer; `nil` where nobody asked.
+    func learned(_ options: TraceOptions) throws(Failure) -> String? {
+        switch learning {
+        case .some(let learning): try learning.finish(options, host: host, started: started)
         case .none: nil
         }
     }

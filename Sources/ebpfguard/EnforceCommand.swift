@@ -39,6 +39,9 @@ struct EnforceCommand: ParsableCommand {
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
+    @OptionGroup(title: "Policy")
+    var learning: LearnOptions
+
     @OptionGroup(title: "Bounds")
     var bounds: BoundOptions
 
@@ -69,6 +72,7 @@ struct EnforceCommand: ParsableCommand {
         options.dryRun = dryRun
         try conditions.apply(to: &options)
         try output.apply(to: &options)
+        try learning.apply(to: &options)
         try bounds.apply(to: &options)
         try checks.apply(to: &options)
         options.toolVersion = EBPFGuard.version

@@ -34,6 +34,9 @@ struct WatchOptions: ParsableArguments {
     @OptionGroup(title: "Record and replay")
     var recording: RecordingOptions
 
+    @OptionGroup(title: "Policy")
+    var learning: LearnOptions
+
     @OptionGroup(title: "Bounds")
     var bounds: BoundOptions
 
@@ -64,6 +67,7 @@ extension WatchArguments {
         try common.conditions.apply(to: &options)
         try common.output.apply(to: &options)
         try common.summary.apply(to: &options)
+        try common.learning.apply(to: &options)
         try common.bounds.apply(to: &options)
         try common.recording.apply(to: &options)
         try common.checks.apply(to: &options)

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+internal import Enrichment
+internal import Events
+internal import Policy
+
+extension Event {
+    /// What a policy would have to allow for this to happen. Nothing for what failed: it may be denied as well.
+    var needs: [LearnedNeed] {
+        switch action {
+        case .exec: programNeeds
+        case .connect, .udp, .listen: connection.map { connectionNeeds($0) } ?? []
+        case .rawSocket: [LearnedNeed(.raw, .all)]
+        case .violation: violationNeeds
+        case .file: file.map(Self.fileNeeds) ?? []
+        default: []
+        }
+    }
+
+    /// The program, and the script that it was started for.
+    private var programNeeds: [LearnedNeed] {
+        if marks.contains(where: { "\($0)" == "memfd" }) { return [LearnedNeed(.execute, .memfd)] }
+        let paths = [executable.map { FilePath.resolved($0) }, scriptPath].compactMap { $0 }
+        return paths.compactMap { LearnedNeed(.execute, path: $0.hostPathBytes) }
+    }
+
+    /// One that was refused was tried as well, and a program may try again elsewhere.
+    private func connectionNeeds(_ connection: ConnectionRecord) -> [LearnedNeed] {
+        let transport = connection.isUDP ? NetTarget.Transport.udp : .tcp
+        if connection.isListener || connection.isIncoming == true {
+            let local = connection.local
+            guard connection.isListener, let address = local.address, let port = local.port else { return [] }
+            return [LearnedNeed(.listen, address, port: port, transport)]
+        }
+        let asked = connection.asked
+        guard let address = asked.address, let port = asked.port else { return [] }
+        // What policies know names from.
+        if let name = names?.name, "\(name.source.word)" == "dns",
+            let need = LearnedNeed(name: Array(name.name.slice), port: port, transport)
+        {
+            return [need]
+        }
+        return [LearnedNeed(.connect, address, port: port, transport)]
+    }
+
+    private var violationNeeds: [LearnedNeed] {
+        guard case .violation(let violation, _) = fact, let address = violation.endpoint.address else { return [] }
+        let transport: NetTarget.Transport? =
+            switch UInt32(violation.fixed.protocol) {
+            case UInt32(WIRE_PROTOCOL_UDP): .udp
+            case UInt32(WIRE_PROTOCOL_TCP), 262: .tcp  // MPTCP
+            default: nil
+            }
+        let operation = violation.isListen ? PolicyOperation.listen : .connect
+        return [LearnedNeed(operation, address, port: violation.endpoint.port, transport)]
+    }
+
+    private static func fileNeeds(_ file: FileFact) -> [LearnedNeed] {
+        guard file.error == nil else { return [] }
+        let paths = [file.path, file.originalPath].compactMap { $0 }
+        func needs(_ operation: PolicyOperation) -> [LearnedNeed] {
+            paths.compactMap { LearnedNeed(operation, path: $0.hostPathBytes) }
+        }
+        switch file.operation {
+        case .open:
+            guard file.record.has(WIRE_FILE_HAS_FLAGS) else { return needs(.read) }
+            return switch file.record.fixed.open_flags & 3 {
+            case 0: needs(.read)
+            case 1: needs(.write)
+            default: needs(.read) + needs(.write)
+            }
+        case .read: return needs(.read)
+        case .execMap, .mount, .umount, .pivotRoot: return []
+        case .create, .write, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .chmod, .chown, .truncate,
+            .setxattr, .removexattr:
+            return needs(.write)
+        }
+    }
+}
