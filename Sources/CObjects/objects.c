@@ -4,6 +4,7 @@
 #if !__has_embed("generated/process.bpf.zst")
 #error "compile the BPF programs first: make bpf"
 #endif
+#include "generated/commit.h"
 
 static const uint8_t drop_bytes[] = {
 #embed "generated/drop.bpf.zst"
@@ -54,3 +55,5 @@ const struct embedded_object embedded_tcp = {"tcp", tcp_bytes, sizeof(tcp_bytes)
 const struct embedded_object embedded_udp = {"udp", udp_bytes, sizeof(udp_bytes)};
 const struct embedded_object embedded_unix = {"unix", unix_bytes, sizeof(unix_bytes)};
 const struct embedded_object embedded_uring = {"uring", uring_bytes, sizeof(uring_bytes)};
+
+const char *const embedded_commit = EBPFGUARD_COMMIT;

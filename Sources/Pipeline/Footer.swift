@@ -66,13 +66,13 @@ struct Footer {
         var lines = firstLines + ["hooks: " + hooks.joined(separator: ";\n       ")]
         for reason in missing { lines.append("missing: \(reason)") }
         if taxesSystemCalls {
-            lines.append("       (fexit is refused here; the tracepoint slows every system call a little)")
+            lines.append("       (fexit is refused here; a tracepoint slows all calls a little)")
         }
         lines.append("cost:  \(programCost())")
         let start = durationText(startCPU)
         let share = percent(ownCPU - min(ownCPU, startCPU), of: watched)
         lines.append(
-            "       ebpfguard: \(start) of CPU to start, then \(share) of a CPU; \(Self.peakMemory()) MB at most")
+            "       ebpfguard: \(start) of CPU to start, then \(share); \(Self.peakMemory()) MB at most")
         return lines
     }
 

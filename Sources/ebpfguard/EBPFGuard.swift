@@ -14,11 +14,17 @@ struct EBPFGuard: ParsableCommand {
             Attaches short-lived eBPF probes, prints what happens, and detaches everything when it ends. Needs root and \
             Linux 5.10 or newer; nothing has to be installed.
             """,
-        version: version,
+        version: versionText,
         subcommands: [TraceCommand.self, WatchNetCommand.self, WatchFilesCommand.self, EnforceCommand.self]
     )
 
     static let version = "0.1.0"
+
+    private static let versionText: String = {
+        let build = BuildFacts()
+        let commit = build.commit.map { " (\($0))" } ?? ""
+        return "ebpfguard \(version)\(commit), libbpf \(build.libbpf), for Linux 5.10 or newer on \(build.machine)"
+    }()
 
     private static let commands = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
 

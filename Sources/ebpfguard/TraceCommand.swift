@@ -19,7 +19,7 @@ struct TraceCommand: WatchArguments {
 
     static let watched = WatchCommand.trace
 
-    @OptionGroup(title: "Scope (decided in the kernel; repeats are ORed, different kinds ANDed, a leading ! negates)")
+    @OptionGroup(title: "Scope, decided in the kernel (repeats are ORed, kinds ANDed, ! negates)")
     var scope: ScopeOptions
 
     @OptionGroup(title: "What to show")

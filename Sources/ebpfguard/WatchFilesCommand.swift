@@ -18,7 +18,7 @@ struct WatchFilesCommand: WatchArguments {
 
     static let watched = WatchCommand.watchFiles
 
-    @OptionGroup(title: "Scope (decided in the kernel; repeats are ORed, different kinds ANDed, a leading ! negates)")
+    @OptionGroup(title: "Scope, decided in the kernel (repeats are ORed, kinds ANDed, ! negates)")
     var scope: ScopeOptions
 
     @OptionGroup(title: "What to show")

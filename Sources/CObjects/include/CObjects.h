@@ -26,4 +26,7 @@ extern const struct embedded_object embedded_udp;
 extern const struct embedded_object embedded_unix;
 extern const struct embedded_object embedded_uring;
 
+// What this was built from, as git calls it; empty where that is not known.
+extern const char *const embedded_commit;
+
 #endif
