@@ -154,7 +154,7 @@ package struct BPFObject: ~Copyable {
     package func attach(_ name: String) throws(BPFError) -> BPFLink {
         let program = unsafe try program(name)
         switch unsafe Hook(program) {
-        case .tracepoint, .function:
+        case .tracepoint, .function, .security:
             return unsafe try BPFLink(bpf_raw_tracepoint_open(nil, bpf_program__fd(program)), of: name)
         case .iterator:
             return unsafe try BPFLink(bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, nil), of: name)
@@ -205,6 +205,7 @@ package struct BPFObject: ~Copyable {
     private enum Hook {
         case tracepoint(String)
         case function(bpf_attach_type)
+        case security(String)
         case iterator(String)
         case other
 
@@ -212,6 +213,8 @@ package struct BPFObject: ~Copyable {
             let section = unsafe String(cString: bpf_program__section_name(program))
             if section.hasPrefix("tp_btf/") {
                 self = .tracepoint(String(section.dropFirst(7)))
+            } else if section.hasPrefix("lsm/") {
+                self = .security(String(section.dropFirst(4)))
             } else if section.hasPrefix("iter/") {
                 self = .iterator(String(section.dropFirst(5)))
             } else if section == "fentry" {
@@ -241,6 +244,7 @@ package struct BPFObject: ~Copyable {
             switch hook {
             case .tracepoint(let tracepoint): typedefNames.insert("btf_trace_\(tracepoint)")
             case .iterator(let target): functionNames.insert("bpf_iter_\(target)")
+            case .security(let hook): functionNames.insert("bpf_lsm_\(hook)")
             case .function: if let function = functions[name] { functionNames.insert(function) }
             case .other: break
             }
@@ -254,6 +258,7 @@ package struct BPFObject: ~Copyable {
             case .tracepoint(let tracepoint):
                 target = (BPF_TRACE_RAW_TP, tracepoint, typedefs["btf_trace_\(tracepoint)"])
             case .iterator(let kind): target = (BPF_TRACE_ITER, kind, functionIDs["bpf_iter_\(kind)"])
+            case .security(let hook): target = (BPF_LSM_MAC, hook, functionIDs["bpf_lsm_\(hook)"])
             case .function(let end):
                 target = (end, functions[name] ?? "", functionIDs[functions[name] ?? ""])
             case .other: continue

@@ -4,7 +4,7 @@ internal import CLibbpf
 internal import Glibc
 internal import Synchronization
 
-/// How programs that attach by the kernel's types (tp_btf, fentry, fexit, iter) are loaded: with ids that were found
+/// How programs that attach by the kernel's types (tp_btf, fentry, fexit, iter, lsm) are loaded: with ids that were found
 /// here, because libbpf would read and index all of the kernel's types for them.
 ///
 /// libbpf calls registered handlers for their sections, and lets them change a program just before it is loaded
@@ -59,7 +59,7 @@ enum TypedPrograms {
             return state.isRegistered
         }
         if wasRegistered { return }
-        for section in ["tp_btf/", "fentry", "fexit", "iter/"] {
+        for section in ["tp_btf/", "fentry", "fexit", "iter/", "lsm/"] {
             var options = libbpf_prog_handler_opts()
             options.sz = MemoryLayout<libbpf_prog_handler_opts>.size
             unsafe options.prog_prepare_load_fn = { program, options, _ in
@@ -89,7 +89,8 @@ enum TypedPrograms {
         guard let target else { return -ENOENT }
         unsafe options.pointee.expected_attach_type = target.attachType
         unsafe options.pointee.attach_btf_id = target.typeID
-        let result = unsafe bpf_program__set_type(program, BPF_PROG_TYPE_TRACING)
+        let type = target.attachType == BPF_LSM_MAC ? BPF_PROG_TYPE_LSM : BPF_PROG_TYPE_TRACING
+        let result = unsafe bpf_program__set_type(program, type)
         return result == 0 ? unsafe patch(program, functions) : result
     }
 

@@ -2,17 +2,21 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define FILEID_KERNFS 0xfe // include/linux/exportfs.h, since 5.5; not in any user-space header
@@ -44,6 +48,87 @@ void clinux_fill_standard_descriptors(void)
 int clinux_memory_file(void)
 {
     return memfd_create("ebpfguard", MFD_CLOEXEC);
+}
+
+void clinux_limit_files(int pid, unsigned long now, unsigned long most)
+{
+    struct rlimit limit = {.rlim_cur = now, .rlim_max = most};
+
+    prlimit(pid, RLIMIT_NOFILE, &limit, NULL);
+}
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10u // since 6.3, and needed where vm.memfd_noexec is 1
+#endif
+
+// A header, one segment, and code that asks for exit(0).
+struct program {
+    Elf64_Ehdr header;
+    Elf64_Phdr segment;
+    uint32_t code[4];
+};
+
+int clinux_memory_program(void)
+{
+    const uint64_t base = 0x400000;
+    struct program program = {
+        .header = {
+            .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+            .e_type = ET_EXEC,
+            .e_version = EV_CURRENT,
+            .e_entry = base + offsetof(struct program, code),
+            .e_phoff = offsetof(struct program, segment),
+            .e_ehsize = sizeof(Elf64_Ehdr),
+            .e_phentsize = sizeof(Elf64_Phdr),
+            .e_phnum = 1,
+        },
+        .segment = {
+            .p_type = PT_LOAD,
+            .p_flags = PF_R | PF_X,
+            .p_vaddr = base,
+            .p_paddr = base,
+            .p_filesz = sizeof(program),
+            .p_memsz = sizeof(program),
+            .p_align = 4096,
+        },
+#if defined(__x86_64__)
+        .header.e_machine = EM_X86_64,
+        .code = {0x3cb8ff31, 0x0f000000, 0x05}, // xor edi, edi; mov eax, 60; syscall
+#elif defined(__aarch64__)
+        .header.e_machine = EM_AARCH64,
+        .code = {0xd2800000, 0xd2800ba8, 0xd4000001}, // mov x0, 0; mov x8, 93; svc 0
+#else
+#error "add a program for this architecture"
+#endif
+    };
+    int file = memfd_create("ebpfguard", MFD_CLOEXEC | MFD_EXEC);
+
+    if (file < 0 && errno == EINVAL)
+        file = memfd_create("ebpfguard", MFD_CLOEXEC);
+    if (file >= 0 && write(file, &program, sizeof(program)) != sizeof(program)) {
+        close(file);
+        return -1;
+    }
+    return file;
+}
+
+int clinux_try_exec(int program)
+{
+    static char *const nothing[] = {NULL};
+    int status = 0;
+    // The child borrows this memory, and only executes or exits.
+    pid_t child = vfork();
+
+    if (child == 0) {
+        syscall(SYS_execveat, program, "", nothing, nothing, AT_EMPTY_PATH);
+        _exit(errno);
+    }
+    if (child < 0)
+        return -1;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return -1;
+    return status;
 }
 
 int clinux_open_beneath(int directory, const char *path)

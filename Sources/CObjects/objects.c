@@ -15,6 +15,9 @@ static const uint8_t enforce_bytes[] = {
 static const uint8_t file_bytes[] = {
 #embed "generated/file.bpf.zst"
 };
+static const uint8_t guard_bytes[] = {
+#embed "generated/guard.bpf.zst"
+};
 static const uint8_t names_bytes[] = {
 #embed "generated/names.bpf.zst"
 };
@@ -46,6 +49,7 @@ static const uint8_t uring_bytes[] = {
 const struct embedded_object embedded_drop = {"drop", drop_bytes, sizeof(drop_bytes)};
 const struct embedded_object embedded_enforce = {"enforce", enforce_bytes, sizeof(enforce_bytes)};
 const struct embedded_object embedded_file = {"file", file_bytes, sizeof(file_bytes)};
+const struct embedded_object embedded_guard = {"guard", guard_bytes, sizeof(guard_bytes)};
 const struct embedded_object embedded_names = {"names", names_bytes, sizeof(names_bytes)};
 const struct embedded_object embedded_process = {"process", process_bytes, sizeof(process_bytes)};
 const struct embedded_object embedded_raw = {"raw", raw_bytes, sizeof(raw_bytes)};

@@ -107,6 +107,10 @@ package struct Enricher {
             return event(
                 .violation, of: .violation(violation, rule), violation.hasOwner ? violation.task : nil,
                 time: violation.time, hook: Self.hook(of: violation))
+        case .guarded(let violation):
+            return event(
+                .violation, of: .guarded(violation, lookups.policyRule(violation.rule)), violation.task,
+                time: violation.time, hook: violation.hook)
         case .unix(let unix): return event(for: unix)
         case .file(let file):
             // That it begins to be written to is of use at once.

@@ -11,6 +11,8 @@ package enum NetworkFact: Sendable {
     case unix(UnixRecord)
     /// With the rule that it violates, where that is known.
     case violation(ViolationRecord, ViolatedRule?)
+    /// The same of rules about programs and files: no fact of the network, and told the same way.
+    case guarded(GuardRecord, ViolatedRule?)
 
     /// EPERM
     private static let notPermitted: Int32 = 1
@@ -22,6 +24,7 @@ package enum NetworkFact: Sendable {
         case .rawSocket(let socket): socket.error
         case .unix(let unix): unix.error
         case .violation(let violation, _): violation.isEnforced && violation.hasOwner ? Self.notPermitted : nil
+        case .guarded(let violation, _): violation.hasFailed ? Self.notPermitted : nil
         }
     }
 
@@ -31,6 +34,7 @@ package enum NetworkFact: Sendable {
         case .drop: ["info"]
         case .rawSocket(let socket): [socket.isEarlier ? "info" : "start"]
         case .violation(let violation, _): [violation.isEnforced ? "denied" : "allowed"]
+        case .guarded(let violation, _): [violation.isEnforced ? "denied" : "allowed"]
         case .unix(let unix):
             switch unix.operation {
             case WIRE_UNIX_OPEN.rawValue: ["info"]
@@ -53,6 +57,7 @@ package enum NetworkFact: Sendable {
         case .unix(let unix):
             unix.operation == WIRE_UNIX_OPEN.rawValue ? nil : unix.error == nil ? "success" : "failure"
         case .violation(let violation, _): violation.isEnforced ? "failure" : "success"
+        case .guarded(let violation, _): violation.isEnforced ? "failure" : "success"
         }
     }
 
@@ -63,6 +68,7 @@ package enum NetworkFact: Sendable {
         case .rawSocket(let socket): socket.value(of: field)
         case .unix(let unix): unix.value(of: field)
         case .violation(let violation, let rule): violation.value(of: field, rule)
+        case .guarded(let violation, let rule): violation.value(of: field, rule)
         }
     }
 }

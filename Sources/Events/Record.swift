@@ -27,6 +27,7 @@ package enum Record {
     case unix(UnixRecord)
     case file(FileRecord)
     case violation(ViolationRecord)
+    case guarded(GuardRecord)
 
     /// When a record was made, by its header; 0 when it has none.
     package static func time(of span: RawSpan) -> UInt64 { (try? span.load(wire_header.self))?.time ?? 0 }
@@ -37,7 +38,7 @@ package enum Record {
         let kinds = [
             WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE, WIRE_SOCKET,
             WIRE_MESSAGE, WIRE_UDP, WIRE_DROP, WIRE_RAW_SOCKET, WIRE_UNIX, WIRE_FILE,
-            WIRE_VIOLATION,
+            WIRE_VIOLATION, WIRE_GUARD,
         ]
         return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
@@ -91,6 +92,8 @@ package enum Record {
             self = .file(try FileRecord(decoding: span))
         case WIRE_VIOLATION.rawValue:
             self = .violation(ViolationRecord(try span.load(wire_violation.self)))
+        case WIRE_GUARD.rawValue:
+            self = .guarded(try GuardRecord(decoding: span))
         default:
             throw .unknownKind(header.kind)
         }

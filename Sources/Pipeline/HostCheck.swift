@@ -43,6 +43,16 @@ package struct HostCheck: ~Copyable {
                 .union(Self.fileFunctions))
     }
 
+    /// Whether programs can be security hooks. Where it can't be told whether they are called, an attempt will show it.
+    var hasSecurityHooks: Bool {
+        mutating get {
+            switch probe.support(.securityModule) {
+            case .yes, .unknown: true
+            case .no: false
+            }
+        }
+    }
+
     /// Every program that sees failed execs, by whatever hook.
     static let failedExecPrograms = Array(execFunctions.keys) + ["exec_exited"]
 

@@ -46,7 +46,7 @@ package enum Trace {
             let child = try Program(programPath, options.program)
             scope.pids.append(.init(UInt32(child.pid), negated: false))
             try probes.processes.mark([UInt32(child.pid)], UInt32(WIRE_TASK_STARTING))
-            try enforcer?.take(child)
+            try enforcer?.take(child, probes)
             program = consume child
         }
         state.takeExisting(try probes.processes.existing(), isScoped: false, show: false)

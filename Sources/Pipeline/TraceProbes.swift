@@ -13,6 +13,7 @@ internal import Policy
 struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object, and some those of connections.
     private let enforce: EnforceProbes?
+    private let guardian: GuardProbes?
     private let files: FileProbes?
     private let sockets: SocketProbes?
     private let udp: UDPProbes?
@@ -56,7 +57,9 @@ struct TraceProbes: ~Copyable {
         let files = options.command == .watchFiles ? check.fileHook() : nil
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
-            return try TraceProbes(options, config, types, failedExecs, hooks, files, policy)
+            return try TraceProbes(
+                options, config, types, failedExecs, hooks, files, policy,
+                hasSecurityHooks: policy?.guardPlan != nil && check.hasSecurityHooks)
         } catch {
             throw Failure(error)
         }
@@ -64,7 +67,8 @@ struct TraceProbes: ~Copyable {
 
     private init(
         _ options: TraceOptions, _ config: wire_config, _ types: KernelTypes, _ failedExecs: HostCheck.FailedExecHook,
-        _ calls: NetworkHooks?, _ fileHook: HostCheck.FileHook?, _ policy: Enforcement?
+        _ calls: NetworkHooks?, _ fileHook: HostCheck.FileHook?, _ policy: Enforcement?,
+        hasSecurityHooks: Bool
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
         let predicate = options.predicate
@@ -126,6 +130,11 @@ struct TraceProbes: ~Copyable {
             enforce = try EnforceProbes(
                 policy.lowering, cgroup: policy.cgroup, config, types, sharing: processes.object)
         }
+        var guardian: GuardProbes?
+        if let plan = policy?.guardPlan {
+            guardian = try GuardProbes(
+                plan, usesSecurityHooks: hasSecurityHooks, config, types, sharing: processes.object)
+        }
         self.missing = missing
         udpIdle = options.udpIdle
         taxesSystemCalls =
@@ -141,8 +150,10 @@ struct TraceProbes: ~Copyable {
         hooks += sockets?.hooks ?? []
         hooks += files?.hooks ?? []
         if enforce != nil { hooks.append(EnforceProbes.hooks) }
+        if let name = guardian?.name { hooks.append(name) }
         self.hooks = hooks
         self.enforce = enforce
+        self.guardian = guardian
         self.files = files
         self.sockets = sockets
         self.names = names
@@ -168,6 +179,24 @@ struct TraceProbes: ~Copyable {
 
     /// How many of the run's own attempts the policy has refused.
     func refusedCanaries() -> UInt64 { enforce?.refusedCanaries() ?? 0 }
+
+    /// The hooks of rules about programs and files, and how many of the run's own attempts each has refused.
+    var guardHooks: [wire_guard_hook] {
+        switch guardian {
+        case .some(let guardian): guardian.hooks
+        case .none: []
+        }
+    }
+    func refused(_ hook: wire_guard_hook) -> UInt64 { guardian?.refused(hook) ?? 0 }
+
+    /// Holds a process, and all that will descend from it, to rules about programs and files.
+    func hold(_ pid: pid_t) throws(Failure) {
+        do throws(BPFError) {
+            try guardian?.hold(pid)
+        } catch {
+            throw Failure(error)
+        }
+    }
 
     /// Hooks in use, for the footer.
     let hooks: [String]
@@ -377,7 +406,7 @@ struct TraceProbes: ~Copyable {
         for part in [
             syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics(),
             names?.statistics(), udp?.statistics(), sockets?.statistics(), files?.statistics(),
-            enforce?.statistics(),
+            enforce?.statistics(), guardian?.statistics(),
         ] {
             guard let part else { continue }
             sum.runs += part.runs

@@ -322,6 +322,9 @@ struct TraceState: ~Copyable {
         if case .violation(let violation, _) = event.fact {
             violations += 1
             if violation.isEnforced { stopped += 1 }
+        } else if case .guarded(let violation, _) = event.fact {
+            violations += 1
+            if violation.isEnforced { stopped += 1 }
         }
         baseline?.mark(&event)
         look(at: event)
@@ -467,6 +470,7 @@ struct TraceState: ~Copyable {
             (Int(WIRE_LOSS_SOCKET.rawValue), "owner"),
             (Int(WIRE_MESSAGE.rawValue), "message"), (Int(WIRE_DROP.rawValue), "drop"),
             (Int(WIRE_RAW_SOCKET.rawValue), "raw_socket"), (Int(WIRE_VIOLATION.rawValue), "policy_violation"),
+            (Int(WIRE_GUARD.rawValue), "policy_violation"),
             (Int(WIRE_UNIX.rawValue), "unix"),
             (Int(WIRE_FILE.rawValue), "file"),
             (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),

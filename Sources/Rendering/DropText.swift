@@ -11,6 +11,7 @@ extension TextRenderer {
         case .rawSocket(let socket): appendRawSocket(event, socket, to: &line)
         case .unix(let unix): appendUnix(event, unix, to: &line)
         case .violation(let violation, let rule): appendViolation(event, violation, rule, to: &line)
+        case .guarded(let violation, let rule): appendViolation(event, violation, rule, to: &line)
         }
     }
 

@@ -22,17 +22,44 @@ extension TextRenderer {
         append(protocol: number == 262 ? 6 : number, to: &line.buffer)
         line.buffer.append(" ")
         line.write(.strong) { append(violation.endpoint.address, violation.endpoint.port, to: &$0) }
-        if let rule {
-            line.buffer.append("  ")
-            line.write(.faint) { buffer in
-                TextEscape.append(rule.reference.span, to: &buffer)
-                buffer.append(" ")
-                TextEscape.append(rule.text.span, to: &buffer)
-            }
-        }
+        if let rule { append(rule, to: &line) }
         line.kept = start..<line.buffer.count
         line.front = 0.3
         guard options.wide, let process = event.process else { return }
         appendContext(event, process, to: &line)
+    }
+
+    /// The same, then "DENIED exec /tmp/x  policy:3 deny exec /tmp/**".
+    func appendViolation(_ event: Event, _ violation: GuardRecord, _ rule: ViolatedRule?, to line: inout Line) {
+        appendWho(event, isKnown: true, to: &line)
+        let start = line.buffer.count
+        if event.repeats.count > 0 { appendRepeats(event, to: &line) }
+        let isKill = "\(violation.verdict)" == "kill"
+        line.write(violation.isEnforced ? .bad : .warning) { buffer in
+            if violation.isEnforced {
+                buffer.append(isKill ? "KILLED " : "DENIED ")
+            } else {
+                buffer.append("\(violation.verdict)" == "audit" ? "audit " : isKill ? "would kill " : "would deny ")
+            }
+        }
+        line.buffer.append(violation.operation)
+        line.buffer.append(" ")
+        line.write(.strong) { buffer in
+            if let path = violation.path { TextEscape.append(path, to: &buffer) } else { buffer.append("?") }
+        }
+        if let rule { append(rule, to: &line) }
+        line.kept = start..<line.buffer.count
+        line.front = 0.3
+        guard options.wide, let process = event.process else { return }
+        appendContext(event, process, to: &line)
+    }
+
+    private func append(_ rule: ViolatedRule, to line: inout Line) {
+        line.buffer.append("  ")
+        line.write(.faint) { buffer in
+            TextEscape.append(rule.reference.span, to: &buffer)
+            buffer.append(" ")
+            TextEscape.append(rule.text.span, to: &buffer)
+        }
     }
 }

@@ -398,17 +398,25 @@ struct Laws {
             if !condition { violations.append("event \(sequence) (\(event.action)): \(problem)") }
         }
         let isEnforced = event["ebpfguard.enforced"] == true
-        expect(event["event.kind"] == "alert" && event["event.category"] == ["network"], "kind or category")
+        let isFile = event["file"] != nil
+        expect(event["event.kind"] == "alert", "event.kind")
+        let isExec = event["rule.category"] == "exec"
+        expect(event["event.category"] == [isFile ? isExec ? "process" : "file" : "network"], "event.category")
         expect(event["event.type"] == [isEnforced ? "denied" : "allowed"], "event.type does not fit")
         expect(event.isFailure == isEnforced, "event.outcome does not fit")
         for field in ["rule.name", "rule.reference", "rule.category", "ebpfguard.verdict", "ebpfguard.hook"] {
             expect(event[field]?.string?.isEmpty == false, "no \(field)")
         }
-        expect(event["ebpfguard.verdict"] == "deny" || !isEnforced, "enforced, but no denial")
-        expect(event["destination.ip"] != nil && event["network.type"] != nil, "no address")
+        let isStrict = event["ebpfguard.verdict"] == "deny" || event["ebpfguard.verdict"] == "kill"
+        expect(isStrict || !isEnforced, "enforced, but no denial")
+        expect(isFile || event["destination.ip"] != nil && event["network.type"] != nil, "no address")
+        expect(!isFile || event["file.inode"] != nil && event["file.device"] != nil, "no inode")
+        expect(!isFile || event["file.path"]?.string?.hasPrefix("/") == true, "no file.path")
         let isKnown = event["ebpfguard.hook"] != "cgroup_skb/ingress"
         expect((event["process.executable"] != nil) == isKnown, "process.executable")
-        expect((event["error.code"] == "EPERM") == (isEnforced && isKnown), "error.code")
+        // Where there is no hook that refuses, it is done, and its process dies.
+        let isRefused = isEnforced && isKnown && event["ebpfguard.hook"] != "tp_btf/sched_process_exec"
+        expect((event["error.code"] == "EPERM") == isRefused, "error.code")
         expect(event.pid != tool, "the tool reports itself")
     }
 

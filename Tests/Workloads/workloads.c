@@ -102,6 +102,8 @@ static const struct {
     {"policy", run_policy},
     {"policy-server", run_policy_server},
     {"policy-lasting", run_policy_lasting},
+    {"guard", run_guard},
+    {"guard-lasting", run_guard_lasting},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

@@ -33,6 +33,7 @@ typedef struct {
 } atomic_t;
 
 struct qstr {
+    __u32 len;
     const unsigned char *name;
 };
 
@@ -217,6 +218,7 @@ struct bpf_iter__task {
 struct bpf_iter__task_file {
     struct bpf_iter_meta *meta;
     struct task_struct *task;
+    __u32 fd;
     struct file *file;
 };
 

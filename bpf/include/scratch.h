@@ -9,6 +9,9 @@
 
 // Every append starts at an offset below SCRATCH_LIMIT and writes at most SCRATCH_SLACK bytes, so masking the offset is
 // all the bound that the verifier needs, and no append has a branch of its own.
+#if defined(SCRATCH_OF_GUARD) // all claim theirs
+#define SCRATCH_OF_FILES
+#endif
 #ifdef SCRATCH_OF_FILES
 // The fixed part, two paths of 4.3 KiB at most, and two names.
 #define SCRATCH_LIMIT 16384
@@ -62,7 +65,10 @@ struct scratch {
 // Who uses a slot. A program is not entered twice on a CPU: the kernel skips it then, and counts that. But tracing
 // programs may be preempted by one another (fexit always, tracepoints from 7.0 on), so each kind has its own.
 enum scratch_user {
-#ifdef SCRATCH_OF_FILES
+#if defined(SCRATCH_OF_GUARD)
+    SCRATCH_SHARED,
+    SCRATCH_USERS = SCRATCH_SHARED + SCRATCH_SHARED_COUNT,
+#elif defined(SCRATCH_OF_FILES)
     SCRATCH_OPEN,
     SCRATCH_HANDLE, // two: of compatible calls too
     SCRATCH_NAMES = SCRATCH_HANDLE + 2, // before and after each of seven operations

@@ -45,6 +45,16 @@ void clinux_fill_standard_descriptors(void);
 // memfd_create(2), closed on exec. A descriptor, or -1 with errno.
 int clinux_memory_file(void);
 
+// A program in memory that exits with 0, closed on exec. A descriptor, or -1 with errno.
+int clinux_memory_program(void);
+
+// Sets how many descriptors a process may have: now, and at most.
+void clinux_limit_files(int pid, unsigned long now, unsigned long most);
+
+// Executes it in a child; answers how that ended as wait(2) has it: 0, killed by a signal, or with the errno of the exec
+// as its exit status. -1 with errno where there was no child.
+int clinux_try_exec(int program);
+
 // openat2(2) with RESOLVE_IN_ROOT: no symbolic link in `path` leads out of `directory`. O_NONBLOCK, so that a FIFO in
 // the place of a file does not hang. Linux 5.6. A descriptor, or -1 with errno.
 int clinux_open_beneath(int directory, const char *path);

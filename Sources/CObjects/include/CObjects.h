@@ -16,6 +16,7 @@ struct embedded_object {
 extern const struct embedded_object embedded_drop;
 extern const struct embedded_object embedded_enforce;
 extern const struct embedded_object embedded_file;
+extern const struct embedded_object embedded_guard;
 extern const struct embedded_object embedded_names;
 extern const struct embedded_object embedded_process;
 extern const struct embedded_object embedded_raw;

@@ -11,6 +11,9 @@ struct EnforceCgroup: ~Copyable {
     private let parent: String
     /// Of its directory.
     let descriptor: Int32
+    /// As the kernel programs know it, and how deep it is.
+    var id: UInt64 { clinux_cgroup_id(descriptor) }
+    let level: UInt32
 
     init() throws(Failure) {
         guard let hierarchy = CgroupHierarchy.v2() else {
@@ -34,6 +37,7 @@ struct EnforceCgroup: ~Copyable {
         }
         self.path = path
         self.parent = parent
+        level = UInt32(path.dropFirst(hierarchy.mountPoint.count).split(separator: "/").count)
         self.descriptor = descriptor
     }
 

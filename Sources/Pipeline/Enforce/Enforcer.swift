@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CWire
 internal import Enrichment
 internal import Events
 internal import Glibc
@@ -10,12 +11,18 @@ struct Enforcement {
     let lowering: PolicyLowering
     /// The directory that the programs attach to.
     let cgroup: Int32
+    /// `nil` where no rule is about programs or files.
+    let guardPlan: GuardPlan?
 }
 
 /// A policy while it holds: the cgroup it holds for, and the attempts that show that it does.
 struct Enforcer: ~Copyable {
     // Destroyed in this order: the canary has sockets in the cgroup.
     private var canary: Canary
+    private let guardCanary: GuardCanary?
+    private let guardPlan: GuardPlan?
+    /// What the addresses of inodes are true by.
+    private let marks: FileMarks?
     private let cgroup: EnforceCgroup
     private let lowering: PolicyLowering
     private let dry: Bool
@@ -34,6 +41,22 @@ struct Enforcer: ~Copyable {
         try canary.settle(in: cgroup)
         var lowering = PolicyLowering(policy, dry: dry)
         for address in canary.addresses { lowering.addCanary(address) }
+        var marks: FileMarks?
+        var guardCanary: GuardCanary?
+        var plan: GuardPlan?
+        if FileLowering.operations.contains(where: { FileLowering.isHeld($0, by: policy) }) {
+            var files = FileLowering(policy, dry: dry) { FileSpelling.others(of: $0) }
+            for path in FileSpelling.mountPoints() { files.add(mountPoint: path) }
+            let found = try FileMarks(files)
+            let canary = try GuardCanary()
+            plan = GuardPlan(
+                lowering: files, found: found.found, canary: canary.file, cgroup: cgroup.id, level: cgroup.level)
+            marks = consume found
+            guardCanary = consume canary
+        }
+        self.marks = marks
+        self.guardCanary = guardCanary
+        guardPlan = plan
         self.canary = canary
         self.cgroup = cgroup
         self.lowering = lowering
@@ -41,7 +64,9 @@ struct Enforcer: ~Copyable {
         lineCount = policy.rules.count + policy.defaults.count
     }
 
-    var enforcement: Enforcement { Enforcement(lowering: lowering, cgroup: cgroup.descriptor) }
+    var enforcement: Enforcement {
+        Enforcement(lowering: lowering, cgroup: cgroup.descriptor, guardPlan: guardPlan)
+    }
 
     /// What events say of the rule with a number that a program has.
     static func name(_ number: UInt32, of policy: PolicyRules) -> ViolatedRule? {
@@ -51,12 +76,16 @@ struct Enforcer: ~Copyable {
     }
 
     /// Puts the program under the policy. It has not begun.
-    func take(_ program: borrowing Program) throws(Failure) { try cgroup.add(program.pid) }
+    func take(_ program: borrowing Program, _ probes: borrowing TraceProbes) throws(Failure) {
+        try cgroup.add(program.pid)
+        marks?.restoreLimit(of: program.pid)
+        try probes.hold(program.pid)
+    }
 
     /// Says that the policy holds, when that was seen.
     mutating func begin(_ probes: borrowing TraceProbes, quiet: Bool) throws(Failure) {
         tried = Host.boottime()
-        let failures = canary.failures { probes.refusedCanaries() }
+        let failures = failures(probes)
         guard failures.isEmpty else {
             throw Failure(
                 .unsupported,
@@ -70,6 +99,11 @@ struct Enforcer: ~Copyable {
             dry
                 ? "dry run of \(rules): violations are told, and nothing is stopped; seen by an attempt of our own"
                 : "enforcing \(rules) on PROGRAM and all that it starts; an attempt of our own was refused")
+        if probes.guardHooks.contains(WIRE_GUARD_TRACEPOINT) {
+            note(
+                "without BPF LSM programs die as they begin; not held: scripts but for their interpreters, and what is mapped"
+            )
+        }
         note("not held: raw and packet sockets, which need a privilege, and who leaves the cgroup \(cgroup.path)")
     }
 
@@ -78,8 +112,14 @@ struct Enforcer: ~Copyable {
         let now = Host.boottime()
         guard now - tried >= Self.interval else { return [] }
         tried = now
-        let new = canary.failures { probes.refusedCanaries() }.filter { !failed.contains($0) }
+        let new = failures(probes).filter { !failed.contains($0) }
         failed.formUnion(new)
         return new
+    }
+
+    /// The hooks that do not refuse what they have to.
+    private func failures(_ probes: borrowing TraceProbes) -> [String] {
+        let others = guardCanary?.failures(probes.guardHooks) { probes.refused($0) } ?? []
+        return canary.failures { probes.refusedCanaries() } + others
     }
 }

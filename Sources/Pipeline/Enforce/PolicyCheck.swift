@@ -217,6 +217,8 @@ extension PolicyCheck {
         let rest = refused.count > 21 ? ["and \(refused.count - 21) more"] : []
         return Failure(
             .unsupported, "can't be enforced here: \(first.place): \(first.rule): \(obstacle)",
-            help: (more + rest + ["nothing is enforced; --check-policy shows all rules"]).joined(separator: "\n  "))
+            help: ([first.answer.help].compactMap { $0 } + more + rest + [
+                "nothing is enforced; --check-policy shows all rules"
+            ]).joined(separator: "\n  "))
     }
 }

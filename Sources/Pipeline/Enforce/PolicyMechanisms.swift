@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import BPFRuntime
+internal import CWire
 internal import Enrichment
+internal import Events
 package import Policy
 
 /// How each rule can be held on this host, by trying. `enforce` asks the same before it starts.
@@ -59,8 +61,7 @@ package struct PolicyMechanisms: ~Copyable {
             return module(
                 "lsm/file_open, path_* and inode_*", "a mark on an inode or its directory", "about changes")
         case .execute:
-            return module(
-                "lsm/bprm_check_security, mmap_file", "a mark on an inode or its directory", "about programs")
+            return program(rule.verdict, rule.subject, hasException: rule.exception != nil, scope: scope)
         case .detect:
             return Answer(
                 hooks: "none", entries: "nothing", obstacle: Self.unbuilt("detectors"), help: "leave the line out")
@@ -76,6 +77,8 @@ package struct PolicyMechanisms: ~Copyable {
         case .connect, .listen:
             return network(
                 operation, operation.applied(fallback.verdict), target: nil, hasException: false, scope: PolicyScope())
+        case .execute:
+            return program(operation.applied(fallback.verdict), nil, hasException: false, scope: PolicyScope())
         default: return module("lsm", "what is marked otherwise", "about \(operation.rawValue)")
         }
     }
@@ -91,6 +94,61 @@ package struct PolicyMechanisms: ~Copyable {
             }
         return Answer(
             hooks: hooks, entries: entries, obstacle: "rules \(purpose) are not built yet; \(support)", help: nil)
+    }
+
+    // MARK: Programs and files
+
+    /// As events name it, without what holds for all.
+    static func name(of hook: wire_guard_hook) -> StaticString { GuardRecord.hooks[Int(hook.rawValue)] }
+
+    private static let programHooks = "lsm/bprm_check_security, mmap_file, file_mprotect"
+    private static let programTracepoint = "tp_btf/sched_process_exec and SIGKILL"
+
+    private mutating func program(
+        _ verdict: Verdict, _ subject: PolicySubject?, hasException: Bool, scope: PolicyScope
+    ) -> Answer {
+        var obstacle = common(hasException: hasException, scope: scope)
+        var help: String?
+        var hooks = Self.programHooks
+        if case .no(let reason) = probe.support(.securityModule) {
+            hooks = Self.programTracepoint
+            if obstacle == nil, verdict == .deny {
+                obstacle = "only BPF LSM can have an exec fail, which this host has not: \(reason)"
+                help = "write kill in place of deny: the program then dies before its first instruction"
+            } else if obstacle == nil {
+                obstacle = tracepointObstacle()
+            }
+        }
+        return Answer(hooks: hooks, entries: Self.entries(subject), obstacle: obstacle, help: help)
+    }
+
+    private mutating func tracepointObstacle() -> String? {
+        switch probe.support(.tracing) {
+        case .yes: nil
+        case .no(let reason), .unknown(let reason): "this host has no \(Feature.tracing.rawValue): \(reason)"
+        }
+    }
+
+    /// What rules about programs and files have in common.
+    private func common(hasException: Bool, scope: PolicyScope) -> String? {
+        if hasException { return Self.unbuilt("exceptions of rules about programs and files") }
+        if !scope.isEverywhere { return Self.unbuilt("scopes within a policy") }
+        let sizes = FileLowering.suffixSizes(policy).count
+        if sizes > Int(WIRE_GUARD_SUFFIXES) {
+            return
+                "the policy has suffixes of \(sizes) different lengths, and at most \(WIRE_GUARD_SUFFIXES) can be held"
+        }
+        return nil
+    }
+
+    private static func entries(_ subject: PolicySubject?) -> String {
+        switch subject {
+        case .file(.exact): "the inode of the file and its name in its directory, in hashes"
+        case .file(.below), .file(.directlyIn): "the inode of the directory, in a hash"
+        case .file(.named), .file(.suffixed): "a name in a hash"
+        case nil: "the verdict where no entry is found"
+        default: "a verdict by what the file is"
+        }
     }
 
     // MARK: Network

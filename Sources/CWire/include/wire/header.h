@@ -30,7 +30,8 @@ enum wire_kind {
     WIRE_UNIX = 22, // a call on a UNIX socket
     WIRE_FILE = 23,
     WIRE_VIOLATION = 24,
-    WIRE_KIND_COUNT = 25,
+    WIRE_GUARD = 25, // a rule about programs and files is violated
+    WIRE_KIND_COUNT = 26,
 };
 
 struct wire_header {

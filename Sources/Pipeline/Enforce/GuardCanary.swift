@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import CWire
+internal import Events
+internal import Glibc
+
+/// A file that only this run knows, and that the programs refuse to all: as long as attempts to use it are refused, they
+/// run. Attaching them shows nothing: what is attached may never be called.
+struct GuardCanary: ~Copyable {
+    /// A program in memory.
+    let file: Int32
+
+    init() throws(Failure) {
+        file = clinux_memory_program()
+        guard file >= 0 else {
+            throw Failure(
+                .unsupported, "can't make a program in memory: \(unsafe String(cString: strerror(errno)))",
+                help: "without it it can't be seen whether the policy holds; sysctl vm.memfd_noexec=0")
+        }
+    }
+
+    deinit { close(file) }
+
+    /// Tries what these hooks are against; answers those that did not refuse. `refused` counts what a hook has refused.
+    func failures(_ hooks: [wire_guard_hook], _ refused: (wire_guard_hook) -> UInt64) -> [String] {
+        hooks.filter { hook in
+            let before = refused(hook)
+            // Something else may refuse too, so that the error alone shows nothing.
+            return !isRefused(hook) || refused(hook) == before
+        }.map { "\(GuardRecord.hooks[Int($0.rawValue)])" }
+    }
+
+    private func isRefused(_ hook: wire_guard_hook) -> Bool {
+        switch hook {
+        case WIRE_GUARD_BPRM:
+            let status = clinux_try_exec(file)
+            return status >= 0 && status & 0x7f == 0 && status >> 8 == EPERM
+        case WIRE_GUARD_TRACEPOINT:
+            let status = clinux_try_exec(file)
+            return status >= 0 && status & 0x7f == SIGKILL
+        case WIRE_GUARD_MMAP:
+            return unsafe map(PROT_READ | PROT_EXEC) { _ in false }
+        case WIRE_GUARD_MPROTECT:
+            return unsafe !map(PROT_READ) { unsafe mprotect($0, 4096, PROT_READ | PROT_EXEC) == 0 || errno != EPERM }
+        default:
+            return false
+        }
+    }
+
+    /// Whether it is refused, or else what `body` says of the mapping.
+    private func map(_ protection: Int32, _ body: (UnsafeMutableRawPointer) -> Bool) -> Bool {
+        let start = unsafe mmap(nil, 4096, protection, MAP_PRIVATE, file, 0)
+        guard let start = unsafe start, unsafe start != UnsafeMutableRawPointer(bitPattern: -1) else {
+            return errno == EPERM
+        }
+        defer { unsafe munmap(start, 4096) }
+        return unsafe body(start)
+    }
+}

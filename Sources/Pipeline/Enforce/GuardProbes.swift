@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import CLinux
+internal import CObjects
+internal import CWire
+internal import Glibc
+internal import Policy
+
+/// What the programs need of rules about programs and files.
+struct GuardPlan {
+    var lowering: FileLowering
+    /// Descriptors of the places that are there.
+    let found: [(descriptor: Int32, place: Int)]
+    /// Of the file that all are refused.
+    let canary: Int32
+    /// That of the program's cgroup, and how deep it is.
+    let cgroup: UInt64
+    let level: UInt32
+}
+
+/// The programs that hold processes to rules about programs and files: see bpf/guard.bpf.c. Their records go into the ring
+/// of the processes.
+struct GuardProbes: ~Copyable {
+    // Destroyed in this order: links first.
+    private let links: InlineArray<32, BPFLink?>
+    private let object: BPFObject
+    private let state: Mapping
+    private let firstMember: Mapping
+    private let hasMembers: Bool
+
+    /// Those in use.
+    let hooks: [wire_guard_hook]
+
+    /// For the footer.
+    var name: String {
+        "policy by " + hooks.map { "\(PolicyMechanisms.name(of: $0))" }.joined(separator: ", ")
+    }
+
+    private static let programs: [(name: String, hook: wire_guard_hook, operations: UInt32)] = [
+        ("program_executed", WIRE_GUARD_BPRM, 1), ("program_mapped", WIRE_GUARD_MMAP, 1),
+        ("program_protected", WIRE_GUARD_MPROTECT, 1),
+    ]
+    private static let tracepoints = ["program_begins", "program_begins_2", "program_begins_3"]
+    /// How many tasks can be held at a time: more are not made.
+    private static let memberCapacity: UInt32 = 65536
+
+    /// Loads, fills the maps, and attaches.
+    init(
+        _ plan: GuardPlan, usesSecurityHooks: Bool, _ config: wire_config, _ types: KernelTypes,
+        sharing processes: borrowing BPFObject
+    ) throws(BPFError) {
+        var settings = plan.lowering.settings
+        settings.cgroup_id = plan.cgroup
+        settings.cgroup_level = plan.level
+        var object = unsafe try BPFObject(embedded_guard, types: types)
+        try object.configure(config)
+        try object.setSection(".rodata.guard", to: settings)
+        try object.joinRing(of: processes)
+        var wanted: [(name: String, hook: wire_guard_hook?)] = []
+        if usesSecurityHooks {
+            wanted = Self.programs.filter { $0.operations & settings.operations != 0 }.map { ($0.name, $0.hook) }
+            wanted += [("member_made", nil), ("member_gone", nil)]
+        } else {
+            wanted = Self.tracepoints.prefix(config.repeated != 0 ? 3 : 1).map { ($0, WIRE_GUARD_TRACEPOINT) }
+        }
+        for name in Self.programs.map(\.name) + Self.tracepoints + ["member_made", "member_gone"] {
+            try object.setEnabled(wanted.contains { $0.name == name }, program: name)
+        }
+        let capacity = UInt32(plan.lowering.capacity)
+        try object.setCapacity(UInt32(plan.found.count), map: "marks")
+        for map in ["nodes", "names"] { try object.setCapacity(capacity, map: map) }
+        if usesSecurityHooks { try object.setCapacity(Self.memberCapacity, map: "members") }
+        try object.setCapacity(1 + ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
+        try object.setCapacity(ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "claimed")
+        try object.load()
+
+        let inodes = Self.inodes(try object.runIterator("inodes_held"))
+        let state = try object.sharedSection(".data.guard")
+        let firstMember = try object.sharedSection(".data.first")
+        guard let canary = inodes[plan.canary] else { throw BPFError(step: "find the inode of a file", code: ENOENT) }
+        unsafe state.start.storeBytes(of: canary, as: UInt64.self)
+        try Self.fill(object, plan, inodes)
+        // Only with all entries in place: nothing is decided by half of a policy.
+        var links = InlineArray<32, BPFLink?> { _ in nil }
+        for (index, program) in wanted.enumerated() { links[index] = try object.attach(program.name) }
+        var hooks: [wire_guard_hook] = []
+        for hook in wanted.compactMap(\.hook) where !hooks.contains(hook) { hooks.append(hook) }
+        self.hooks = hooks
+        self.links = links
+        self.object = object
+        self.state = state
+        self.firstMember = firstMember
+        hasMembers = usesSecurityHooks
+    }
+
+    /// SCRATCH_SHARED_COUNT in bpf/include/scratch.h.
+    private static let scratchSlots: UInt32 = 3
+
+    /// Addresses of inodes by descriptor.
+    private static func inodes(_ records: [UInt8]) -> [Int32: UInt64] {
+        var inodes: [Int32: UInt64] = [:]
+        let size = MemoryLayout<wire_guard_inode>.stride
+        for start in stride(from: 0, to: records.count / size * size, by: size) {
+            let record = unsafe records.span.bytes.unsafeLoadUnaligned(
+                fromByteOffset: start, as: wire_guard_inode.self)
+            inodes[Int32(bitPattern: record.descriptor)] = record.address
+        }
+        return inodes
+    }
+
+    private static func fill(
+        _ object: borrowing BPFObject, _ plan: GuardPlan, _ inodes: [Int32: UInt64]
+    ) throws(BPFError) {
+        var lowering = plan.lowering
+        var places: [UInt64: Int] = [:]
+        for (descriptor, place) in plan.found {
+            guard let inode = inodes[descriptor] else {
+                throw BPFError(step: "find the inode of a place of the policy", code: ENOENT)
+            }
+            if let known = places[inode] { lowering.unify(known, place) } else { places[inode] = place }
+        }
+        let tables = lowering.tables()
+        let nodes = try object.map(named: "nodes")
+        for (number, node) in tables.nodes.enumerated() { try nodes.set(UInt32(number), to: node) }
+        let names = try object.map(named: "names")
+        for (key, node) in tables.names { try names.set(key, to: node) }
+        let marks = try object.map(named: "marks")
+        for (inode, place) in places { try marks.set(inode, to: UInt32(lowering.representative(of: place))) }
+    }
+
+    /// Holds a process, which has only one thread and no children yet, and all that will descend from it.
+    func hold(_ pid: pid_t) throws(BPFError) {
+        guard hasMembers else { return }
+        unsafe clinux_store_full_32(firstMember.start, UInt32(pid))
+        _ = try object.runIterator("members_begin")
+        unsafe clinux_store_full_32(firstMember.start, 0)
+    }
+
+    /// How many of the run's own attempts a hook has refused.
+    func refused(_ hook: wire_guard_hook) -> UInt64 {
+        unsafe clinux_load_acquire_64(state.start + 8 + Int(hook.rawValue) * 8)
+    }
+
+    func statistics() -> ProgramStatistics { object.statistics() }
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import CWire
+
+/// The rules about programs and files as the kernel programs look them up: see bpf/include/places.h.
+///
+/// A tree of the places that patterns name, one a component. User space gives inodes to those that are there.
+package struct FileLowering: Sendable {
+    /// A file or directory that a pattern names, or a directory on the way there.
+    package struct Place: Sendable {
+        package let name: [UInt8]
+        package fileprivate(set) var children: [[UInt8]: Int] = [:]
+        /// Of the directories that it is in: one, unless several places turned out to be the same.
+        fileprivate var parents: [Int]
+        /// The strictest of the rules that are about it, what is directly in it, and all below it; by operation.
+        fileprivate var exact: Decisions = [0, 0, 0]
+        fileprivate var direct: Decisions = [0, 0, 0]
+        fileprivate var below: Decisions = [0, 0, 0]
+    }
+
+    fileprivate typealias Decisions = InlineArray<3, UInt32>
+
+    /// The first is the root.
+    package private(set) var places: [Place] = [Place(name: [], parents: [])]
+    /// Which place stands for one that turned out to be the same.
+    private var same: [Int]
+    private var names: [[UInt8]: Decisions] = [:]
+    private var suffixes: [[UInt8]: Decisions] = [:]
+    package private(set) var settings = wire_guard_policy()
+
+    package static let operations: [PolicyOperation] = [.execute, .read, .write]
+
+    /// `policy` has only rules that programs can hold: see `PolicyMechanisms`. `spellings` answers what else a path is
+    /// called, where links lead to it.
+    package init(_ policy: PolicyRules, dry: Bool, spellings: ([UInt8]) -> [[UInt8]]) {
+        same = [0]
+        settings.dry = dry ? 1 : 0
+        for (number, rule) in policy.rules.enumerated() {
+            guard let slot = Self.operations.firstIndex(of: rule.operation) else { continue }
+            add(rule.subject, slot, Self.decision(rule.verdict, UInt32(number)), spellings)
+        }
+        settings.suffix_count = UInt32(Self.suffixSizes(policy).count)
+        for (index, size) in Self.suffixSizes(policy).prefix(Int(WIRE_GUARD_SUFFIXES)).enumerated() {
+            unsafe withUnsafeMutableBytes(of: &settings.suffix_sizes) {
+                unsafe $0.storeBytes(of: UInt32(size), toByteOffset: 4 * index, as: UInt32.self)
+            }
+        }
+        settings.has_names = names.isEmpty ? 0 : 1
+        for (slot, operation) in Self.operations.enumerated() {
+            var fallback: UInt32 = 0
+            if let group = operation.defaultClass, let line = policy.defaultVerdict(group) {
+                let index = policy.defaults.firstIndex { $0.place == line.place } ?? 0
+                fallback = Self.decision(operation.applied(line.verdict), UInt32(policy.rules.count + index))
+            }
+            Self.set(&settings.fallback, slot, fallback)
+            Self.set(&settings.unknown, slot, strictest(slot, fallback))
+            if Self.isHeld(operation, by: policy) { settings.operations |= 1 << UInt32(slot) }
+        }
+    }
+
+    /// Whether anything of an operation is stopped or told.
+    package static func isHeld(_ operation: PolicyOperation, by policy: PolicyRules) -> Bool {
+        policy.rules.contains { $0.operation == operation && $0.verdict != .allow }
+            || operation.defaultClass.flatMap { policy.defaultVerdict($0) }.map { $0.verdict != .allow } ?? false
+    }
+
+    /// The lengths that ends of names have in a policy, longest first. More than WIRE_GUARD_SUFFIXES can't be held.
+    package static func suffixSizes(_ policy: PolicyRules) -> [Int] {
+        Set(
+            policy.rules.compactMap { rule -> Int? in
+                guard operations.contains(rule.operation), case .file(.suffixed(let suffix)) = rule.subject else {
+                    return nil
+                }
+                return suffix.count
+            }
+        ).sorted(by: >)
+    }
+
+    private static func decision(_ verdict: Verdict, _ number: UInt32) -> UInt32 {
+        let verdict =
+            switch verdict {
+            case .allow: WIRE_GUARD_ALLOW
+            case .audit: WIRE_GUARD_AUDIT
+            case .deny, .drop: WIRE_GUARD_DENY
+            case .kill: WIRE_GUARD_KILL
+            }
+        return number << 3 | verdict.rawValue
+    }
+
+    /// `stricter` in bpf/include/places.h.
+    private static func stricter(_ a: UInt32, _ b: UInt32) -> UInt32 {
+        if a & 7 != b & 7 { return a & 7 > b & 7 ? a : b }
+        return min(a, b)
+    }
+
+    private static func set(_ slots: inout (UInt32, UInt32, UInt32, UInt32), _ slot: Int, _ value: UInt32) {
+        switch slot {
+        case 0: slots.0 = value
+        case 1: slots.1 = value
+        default: slots.2 = value
+        }
+    }
+
+    // MARK: The tree
+
+    private mutating func add(
+        _ subject: PolicySubject, _ slot: Int, _ decision: UInt32, _ spellings: ([UInt8]) -> [[UInt8]]
+    ) {
+        func note(_ decisions: inout Decisions) { decisions[slot] = Self.stricter(decisions[slot], decision) }
+        switch subject {
+        case .memfd: settings.memfd = Self.stricter(settings.memfd, decision)
+        case .drift: settings.drift = Self.stricter(settings.drift, decision)
+        case .file(.named(let name)): note(&names[name, default: [0, 0, 0]])
+        case .file(.suffixed(let suffix)): note(&suffixes[suffix, default: [0, 0, 0]])
+        case .file(.exact(let path)):
+            for place in Set(([path] + spellings(path)).map { insert($0) }) { note(&places[place].exact) }
+        case .file(.directlyIn(let path)):
+            for place in Set(([path] + spellings(path)).map { insert($0) }) { note(&places[place].direct) }
+        case .file(.below(let path)):
+            for place in Set(([path] + spellings(path)).map { insert($0) }) { note(&places[place].below) }
+        case .target, .name, .detector, .all: break
+        }
+    }
+
+    /// The place of a path; the root directory is empty.
+    private mutating func insert(_ path: [UInt8]) -> Int {
+        path.split(separator: UInt8(ascii: "/")).reduce(0) { child(of: $0, Array($1)) }
+    }
+
+    private mutating func child(of place: Int, _ name: [UInt8]) -> Int {
+        if let known = places[place].children[name] { return known }
+        places.append(Place(name: name, parents: [place]))
+        same.append(places.count - 1)
+        places[place].children[name] = places.count - 1
+        return places.count - 1
+    }
+
+    /// Makes a place of a directory that something is mounted on, where a rule is about all below one above it: whoever
+    /// comes down to its inode knows what holds there, by whichever mount.
+    package mutating func add(mountPoint path: [UInt8]) {
+        var place = 0
+        var isHeld = Self.isSet(places[0].below)
+        let names = path.split(separator: UInt8(ascii: "/")).map(Array.init)
+        for name in names {
+            guard let next = places[place].children[name] else { break }
+            place = next
+            isHeld = isHeld || Self.isSet(places[place].below) || Self.isSet(places[place].direct)
+        }
+        if isHeld { _ = insert(path) }
+    }
+
+    private static func isSet(_ decisions: Decisions) -> Bool {
+        decisions[0] != 0 || decisions[1] != 0 || decisions[2] != 0
+    }
+
+    /// The place that stands for one.
+    package func representative(of place: Int) -> Int {
+        var place = place
+        while same[place] != place { place = same[place] }
+        return place
+    }
+
+    /// Two places have turned out to be one file or directory: what holds for either holds for it.
+    package mutating func unify(_ a: Int, _ b: Int) {
+        let (kept, other) = (representative(of: a), representative(of: b))
+        guard kept != other else { return }
+        same[other] = kept
+        let place = places[other]
+        for slot in 0..<3 {
+            places[kept].exact[slot] = Self.stricter(places[kept].exact[slot], place.exact[slot])
+            places[kept].direct[slot] = Self.stricter(places[kept].direct[slot], place.direct[slot])
+            places[kept].below[slot] = Self.stricter(places[kept].below[slot], place.below[slot])
+        }
+        places[kept].parents += place.parents
+        for (name, child) in place.children {
+            if let known = places[kept].children[name] {
+                unify(known, child)
+            } else {
+                places[kept].children[name] = child
+            }
+        }
+    }
+
+    // MARK: Tables
+
+    /// What is written to the kernel's maps.
+    package struct Tables: Sendable {
+        package fileprivate(set) var nodes: [wire_guard_node] = []
+        package fileprivate(set) var names: [(key: wire_guard_name, node: UInt32)] = []
+    }
+
+    /// More than `tables` has of each.
+    package var capacity: Int { places.count + names.count + suffixes.count + 1 }
+
+    /// The number of a node is that of its place; names alone follow.
+    package func tables() -> Tables {
+        var tables = Tables()
+        var inherited = [Decisions?](repeating: nil, count: places.count)
+        for index in places.indices {
+            let place = places[representative(of: index)]
+            var node = wire_guard_node()
+            node.has_children = place.children.isEmpty ? 0 : 1
+            let below = below(representative(of: index), &inherited, [])
+            for slot in 0..<3 {
+                Self.set(&node.exact, slot, place.exact[slot])
+                Self.set(&node.direct, slot, place.direct[slot])
+                Self.set(&node.below, slot, below[slot])
+                var own: UInt32 = 0
+                for parent in place.parents.map({ representative(of: $0) }) {
+                    let decision = places[parent].direct[slot]
+                    let parentBelow = self.below(parent, &inherited, [])[slot]
+                    own = Self.stricter(own, decision != 0 ? decision : parentBelow)
+                }
+                Self.set(&node.own, slot, own)
+            }
+            tables.nodes.append(node)
+        }
+        for (index, place) in places.enumerated() where same[index] == index {
+            for (name, child) in place.children where name.count < Int(WIRE_GUARD_NAME_SIZE) {
+                tables.names.append((Self.key(UInt32(index), name), UInt32(representative(of: child))))
+            }
+        }
+        for (kind, table) in [(UInt32(WIRE_GUARD_ANYWHERE), names), (UInt32(WIRE_GUARD_SUFFIX), suffixes)] {
+            for (name, decisions) in table where name.count < Int(WIRE_GUARD_NAME_SIZE) {
+                var node = wire_guard_node()
+                for slot in 0..<3 { Self.set(&node.exact, slot, decisions[slot]) }
+                tables.names.append((Self.key(kind, name), UInt32(tables.nodes.count)))
+                tables.nodes.append(node)
+            }
+        }
+        return tables
+    }
+
+    /// What holds below a place: by its own rules, else by those of the directories that it is in. A directory that is
+    /// mounted below itself is in itself.
+    private func below(_ place: Int, _ known: inout [Decisions?], _ visited: Set<Int>) -> Decisions {
+        if let decisions = known[place] { return decisions }
+        var decisions = places[place].below
+        let parents = place == 0 ? [] : places[place].parents.map { representative(of: $0) }
+        for parent in parents where parent != place && !visited.contains(parent) {
+            let above = below(parent, &known, visited.union([place]))
+            for slot in 0..<3 where places[place].below[slot] == 0 {
+                decisions[slot] = Self.stricter(decisions[slot], above[slot])
+            }
+        }
+        if visited.isEmpty { known[place] = decisions }
+        return decisions
+    }
+
+    private static func key(_ directory: UInt32, _ name: [UInt8]) -> wire_guard_name {
+        var key = wire_guard_name()
+        key.directory = directory
+        unsafe withUnsafeMutableBytes(of: &key.name) { unsafe $0.copyBytes(from: name) }
+        return key
+    }
+
+    /// What a file is held to where it can't be seen which rules are about it.
+    private func strictest(_ slot: Int, _ fallback: UInt32) -> UInt32 {
+        var decision = fallback
+        for place in places {
+            for next in [place.exact[slot], place.direct[slot], place.below[slot]] {
+                decision = Self.stricter(decision, next)
+            }
+        }
+        for next in Array(names.values) + suffixes.values { decision = Self.stricter(decision, next[slot]) }
+        return decision & 7 >= WIRE_GUARD_DENY.rawValue ? decision : 0
+    }
+}
