@@ -51,7 +51,7 @@ setup:
 	@./.ci/setup
 
 bpf: setup
-	@$(MAKE) --no-print-directory $(OBJECTS)
+	@$(MAKE) --no-print-directory $(OBJECTS) $(GENERATED)/pages.zst
 	@printf '#define EBPFGUARD_COMMIT "%s"\n' "$$(git describe --always --dirty --exclude '*' 2>/dev/null || :)" \
 	  >$(GENERATED)/commit.h.new
 	@cmp -s $(GENERATED)/commit.h.new $(GENERATED)/commit.h || cp $(GENERATED)/commit.h.new $(GENERATED)/commit.h
@@ -64,6 +64,13 @@ $(GENERATED)/%.bpf.o: bpf/%.bpf.c Makefile
 
 # A tenth of the size, for half a millisecond at start.
 $(GENERATED)/%.bpf.zst: $(GENERATED)/%.bpf.o
+	zstd -q -f -19 $< -o $@
+
+# What ebpfguard help shows: each page behind a form feed and its name, without overstrikes.
+$(GENERATED)/pages: $(wildcard man/*) Makefile
+	for page in man/*; do printf '\f%s\n' "$${page#man/}"; mandoc -T ascii -O width=78 "$$page" | sed 's/.\x08//g'; done >$@
+
+$(GENERATED)/pages.zst: $(GENERATED)/pages
 	zstd -q -f -19 $< -o $@
 
 .SECONDARY: $(OBJECTS:.zst=.o)

@@ -3,7 +3,6 @@
 internal import CLibbpf
 internal import CLinux
 package import CObjects
-internal import CZstd
 internal import Glibc
 
 /// A BPF object file from memory: opened, set up, then loaded once.
@@ -24,7 +23,7 @@ package struct BPFObject: ~Copyable {
     package init(_ embedded: embedded_object, types: KernelTypes) throws(BPFError) {
         try TypedPrograms.register()
         let name = unsafe String(cString: embedded.name)
-        guard let image = unsafe Self.decompress(embedded) else {
+        guard let image = unsafe embedded.decompressed() else {
             throw BPFError(step: "decompress object \(name)", code: EINVAL)
         }
         // Opened twice: what the object wants to know of the kernel's types is in the object, but where to find them
@@ -39,18 +38,6 @@ package struct BPFObject: ~Copyable {
         self.file = file
         self.name = name
         self.types = types
-    }
-
-    private static func decompress(_ embedded: embedded_object) -> [UInt8]? {
-        let size = unsafe ZSTD_getFrameContentSize(embedded.bytes, embedded.size)
-        guard size < 16 << 20 else { return nil }  // the values for errors are larger
-        var isWhole = false
-        let image = unsafe [UInt8](unsafeUninitializedCapacity: Int(size)) { buffer, count in
-            count = unsafe ZSTD_decompress(buffer.baseAddress, buffer.count, embedded.bytes, embedded.size)
-            isWhole = ZSTD_isError(count) == 0
-            if !isWhole { count = 0 }
-        }
-        return isWhole ? image : nil
     }
 
     /// `image` is only read here: libbpf copies what it wants of it.

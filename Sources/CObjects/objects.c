@@ -21,6 +21,9 @@ static const uint8_t guard_bytes[] = {
 static const uint8_t names_bytes[] = {
 #embed "generated/names.bpf.zst"
 };
+static const uint8_t pages_bytes[] = {
+#embed "generated/pages.zst"
+};
 static const uint8_t process_bytes[] = {
 #embed "generated/process.bpf.zst"
 };
@@ -51,6 +54,7 @@ const struct embedded_object embedded_enforce = {"enforce", enforce_bytes, sizeo
 const struct embedded_object embedded_file = {"file", file_bytes, sizeof(file_bytes)};
 const struct embedded_object embedded_guard = {"guard", guard_bytes, sizeof(guard_bytes)};
 const struct embedded_object embedded_names = {"names", names_bytes, sizeof(names_bytes)};
+const struct embedded_object embedded_pages = {"pages", pages_bytes, sizeof(pages_bytes)};
 const struct embedded_object embedded_process = {"process", process_bytes, sizeof(process_bytes)};
 const struct embedded_object embedded_raw = {"raw", raw_bytes, sizeof(raw_bytes)};
 const struct embedded_object embedded_signal = {"signal", signal_bytes, sizeof(signal_bytes)};

@@ -28,8 +28,29 @@ struct EBPFGuard: ParsableCommand {
 
     private static let commands = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
 
+    /// The page of what is named; without any, what there is.
+    private static func help(_ words: [String]) throws {
+        let pages = ManualPages()
+        guard let topic = words.first, !["-h", "--help"].contains(topic) else {
+            print(helpMessage())
+            print("PAGES OF THE MANUAL:")
+            print("  " + pages.topics.joined(separator: ", "))
+            print("\n  ebpfguard help PAGE shows one, ebpfguard COMMAND --help the options alone.")
+            return
+        }
+        guard words.count == 1, pages.show(topic) else {
+            throw Failure(
+                .usage, words.count == 1 ? "there is no page \"\(topic)\"" : "help shows one page",
+                help: "pages: \(pages.topics.joined(separator: ", "))")
+        }
+    }
+
     static func main() {
         do {
+            if CommandLine.arguments.dropFirst().first == "help" {
+                try help(Array(CommandLine.arguments.dropFirst(2)))
+                return
+            }
             // What is behind `--` is the program's, however it is spelled.
             var command = try parseAsRoot(Array(CommandLine.arguments.dropFirst().prefix { $0 != "--" }))
             try command.run()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The compiled BPF programs, in this executable.
+// What is in this executable beside code: the compiled BPF programs, and the manual.
 #ifndef COBJECTS_H
 #define COBJECTS_H
 
@@ -26,6 +26,9 @@ extern const struct embedded_object embedded_tcp;
 extern const struct embedded_object embedded_udp;
 extern const struct embedded_object embedded_unix;
 extern const struct embedded_object embedded_uring;
+
+// The manual: behind a form feed the name of each page, and then its lines.
+extern const struct embedded_object embedded_pages;
 
 // What this was built from, as git calls it; empty where that is not known.
 extern const char *const embedded_commit;
