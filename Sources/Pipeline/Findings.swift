@@ -28,13 +28,27 @@ struct Findings: ~Copyable {
     private var outsideCount: UInt64 = 0
     /// `--expect-no-writes-outside` with what it allows; empty where it was not given.
     private let outsideText: String
+    /// What the policy was against, by rule in the order of their first times; `nil` where there is none.
+    private var violations: [Violation]?
+    private var violationIndices: [String: Int] = [:]
+    private let keepsViolations: Bool
     /// Events that an expression of `--fail-on` matched.
     private(set) var matched: UInt64 = 0
+
+    /// A rule that was violated.
+    private struct Violation {
+        /// With its place.
+        let rule: String
+        var count: UInt64 = 0
+        var kept: [Report.Finding] = []
+    }
 
     /// More of them are only counted.
     static let namesMost = 10
     /// Of files that are written where they should not be.
     static let outsideMost = 100
+    /// Rules that are told apart.
+    static let rulesMost = 1000
     /// In a report, of each expression.
     static let keptMost = 1000
 
@@ -43,6 +57,8 @@ struct Findings: ~Copyable {
         let expect = options.expect
         self.host = host
         outsideText = options.writesInside == nil ? "" : options.writesInsideText
+        violations = options.policy == nil ? nil : []
+        keepsViolations = !options.reports.isEmpty
         matches = Array(repeating: 0, count: failOn.count)
         kept = options.reports.isEmpty ? nil : Array(repeating: [], count: failOn.count)
         renderer = TextRenderer(
@@ -59,6 +75,7 @@ struct Findings: ~Copyable {
         for index in open.indices where open[index] {
             if expect[index].matches({ event.value(of: $0) }) { open[index] = false }
         }
+        if event.action == .violation { addViolation(event) }
         var isNew = true
         for index in failOn.indices where failOn[index].matches({ event.value(of: $0) }) {
             matches[index] += 1
@@ -82,6 +99,35 @@ struct Findings: ~Copyable {
         }
     }
 
+    private mutating func addViolation(_ event: Event) {
+        let words = [Field.ruleName, .ruleReference].map { field in
+            if case .text(let text) = event.value(of: field) { escaped(Array(text.slice)) } else { "?" }
+        }
+        var rule = "\(words[0]) (\(words[1]))"
+        if violationIndices[rule] == nil, violationIndices.count >= Self.rulesMost { rule = "other rules" }
+        if violationIndices[rule] == nil {
+            violationIndices[rule] = violations?.count
+            violations?.append(Violation(rule: rule))
+        }
+        guard let index = violationIndices[rule] else { return }
+        violations?[index].count += 1
+        guard keepsViolations, violations?[index].kept.count ?? 0 < Self.keptMost else { return }
+        let finding = finding(event)
+        violations?[index].kept.append(finding)
+    }
+
+    /// A policy that nothing was against is one check that is met.
+    private var policyChecks: [Report.Check] {
+        guard let violations else { return [] }
+        if violations.isEmpty { return [Report.Check("policy", "", isMet: true, outcome: "nothing was against it")] }
+        return violations.map { violation in
+            Report.Check(
+                "policy", violation.rule, isMet: false,
+                outcome: "\(grouped(violation.count)) violation\(violation.count == 1 ? "" : "s")",
+                findings: violation.kept)
+        }
+    }
+
     private mutating func finding(_ event: Event) -> Report.Finding {
         var buffer = OutputBuffer()
         renderer.append(event, to: &buffer)
@@ -95,7 +141,7 @@ struct Findings: ~Copyable {
 
     /// What came of each condition, for reports.
     var checks: [Report.Check] {
-        conditions + (outsideText.isEmpty ? [] : [outsideCheck])
+        policyChecks + conditions + (outsideText.isEmpty ? [] : [outsideCheck])
     }
 
     private var outsideCheck: Report.Check {
@@ -132,11 +178,14 @@ struct Findings: ~Copyable {
     }
 
     /// Whether there is anything to report.
-    var isEmpty: Bool { matched == 0 && !open.contains(true) && outsideCount == 0 }
+    var isEmpty: Bool { matched == 0 && !open.contains(true) && outsideCount == 0 && violations?.isEmpty != false }
 
     /// For standard error, also where nothing else is wanted there: a status alone explains nothing.
     func lines() -> [String] {
-        var lines = names
+        var lines = (violations ?? []).map { violation in
+            "finding: \(grouped(violation.count)) violation\(violation.count == 1 ? "" : "s") of \(violation.rule)"
+        }
+        lines += names
         if matched > UInt64(names.count) {
             lines.append("finding: \(grouped(matched - UInt64(names.count))) more events (--fail-on)")
         }

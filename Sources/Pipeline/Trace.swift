@@ -279,7 +279,7 @@ package enum Trace {
     ) -> ExitStatus {
         if state.isUnheld { return .incomplete }
         // What was found is certain, however much else was missed.
-        if !state.findings.isEmpty || state.violations > 0 { return .finding }
+        if !state.findings.isEmpty { return .finding }
         if options.strict && !footer.isComplete { return .incomplete }
         return programStatus.map { .program($0) } ?? .success
     }

@@ -51,6 +51,28 @@ let reportTests = [
         t.expect(alone.contains("<testcase name=\"run\""), "no case 'run' in \(alone)")
     },
 
+    Test("report: of a policy, by rule", dependsOnKernel: false) { t in
+        let paths = ["md", "json", "xml", "sarif"].map { "\(t.scratch)/report.\($0)" }
+        let rules = ["deny net 127.0.0.1:20099", "audit net 127.0.0.1:20098", "deny net 127.0.0.1:20097"]
+        let attempts = ["tcp 127.0.0.1 20099", "tcp 127.0.0.1 20098", "udp 127.0.0.1 20099"]
+        let run = try t.run(
+            paths.flatMap { ["--report", $0] } + rules.flatMap { ["--rule", $0] }, workload("policy") + attempts,
+            environment: ["GITHUB_ACTIONS=true"], milliseconds: 40_000, command: "enforce")
+        t.equal(run.status, .code(3), "the exit status")
+        let denied = "2 violations of deny net 127.0.0.1:20099 (--rule:1)"
+        t.expect(lines(run.errors).contains("finding: \(denied)"), "findings in \(run.errors)")
+        t.expect(
+            lines(run.errors).contains("::error title=ebpfguard enforce::finding: \(denied)"), "annotations")
+        let report = try JSON(parsing: try t.require(bytes(of: paths[1]), "report"))
+        t.equal(report["passed"], .bool(false), "passed")
+        t.equal(report["checks"]?.array?.map { $0["findings"]?.array?.count }, [2, 1], "findings of each rule")
+        let sarif = try JSON(parsing: try t.require(bytes(of: paths[3]), "report"))
+        let results = sarif["runs"]?.array?.first?["results"]?.array ?? []
+        t.equal(results.map { $0["ruleId"]?.string ?? "" }, ["policy/1", "policy/1", "policy/2"], "rules of results")
+        let markdown = try t.require(contents(of: paths[0]), "report")
+        t.expect(markdown.hasPrefix("## ebpfguard enforce: 2 of 2 checks failed\n"), "the title of \(markdown)")
+    },
+
     Test("report: of a recording, and in files that can't be", dependsOnKernel: false) { t in
         let recording = "\(t.scratch)/run.rec"
         let path = "\(t.scratch)/report.json"

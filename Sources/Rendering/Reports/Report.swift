@@ -20,7 +20,7 @@ package struct Report: Sendable {
 
     /// One thing that was asked for.
     package struct Check: Sendable {
-        /// The option: fail-on, expect or strict.
+        /// The option: fail-on, expect or strict; or "policy".
         package let name: String
         /// What behind it; empty where nothing is.
         package let condition: String
@@ -39,7 +39,10 @@ package struct Report: Sendable {
         }
 
         /// As on the command line.
-        package var title: String { condition.isEmpty ? "--\(name)" : "--\(name) \(condition)" }
+        package var title: String {
+            let name = name == "policy" ? name : "--\(name)"
+            return condition.isEmpty ? name : "\(name) \(condition)"
+        }
     }
 
     /// An event that a check does not allow.
