@@ -23,6 +23,19 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define EAGAIN 11
 #define SIGKILL 9
 #define PROT_EXEC 4
+#define FMODE_READ 1
+#define FMODE_WRITE 2
+#define FMODE_CREATED 0x100000
+#define FMODE_EXEC 0x20 // in the flags of an open
+#define O_TMPFILE_ONLY 020000000
+#define O_TRUNC 01000
+#define ATTR_MODE 1
+#define ATTR_UID 2
+#define ATTR_GID 4
+#define ATTR_SIZE 8
+#define ATTR_ATIME 16
+#define ATTR_MTIME 32
+#define MAX_ERRNO 4095
 
 volatile struct wire_guard_state state SEC(".data.guard");
 
@@ -42,6 +55,23 @@ struct linux_binprm___file {
 
 struct vm_area_struct {
     struct file *vm_file;
+};
+
+struct file___open {
+    unsigned int f_flags;
+    unsigned int f_mode;
+};
+
+struct mount___owner {
+    void *mnt_ns;
+};
+
+struct vfsmount___file_system {
+    struct super_block *mnt_sb;
+};
+
+struct iattr {
+    unsigned int ia_valid;
 };
 
 struct task_struct___exec {
@@ -126,6 +156,11 @@ static __always_inline int is_canary(struct inode *inode, __u32 hook)
         return 0;
     state.refused[hook] = state.refused[hook] + 1;
     return 1;
+}
+
+static __always_inline int is_asked(__u32 operation)
+{
+    return guard.operations >> operation & 1;
 }
 
 // Whether it is stopped.
@@ -217,6 +252,8 @@ int program_protected(__u64 *context)
     file = BPF_CORE_READ(area, vm_file);
     return file ? on_exec_of(file, WIRE_GUARD_MPROTECT) : 0;
 }
+
+#include "files_held.h"
 
 // Where there are no security hooks: it dies before its first instruction.
 static __always_inline int on_executed(__u64 *context)

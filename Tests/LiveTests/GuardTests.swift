@@ -170,6 +170,104 @@ let guardTests = [
             ], hook: "")
     },
 
+    Test("guard: what is read, by every way there") { t in
+        try t.requireSecurityHooks()
+        let root = t.scratch
+        for directory in ["secret", "secret/deep", "open", "mount"] { try makeDirectory("\(root)/\(directory)") }
+        for file in [
+            "secret/a", "secret/deep/b", "secret/public", "exact", "free", "open/id_key", "open/x.pem", "audited",
+        ] {
+            try write("content\n", to: "\(root)/\(file)")
+        }
+        try makeProgram("\(root)/program")
+        guard unsafe symlink("\(root)/exact", "\(root)/symbolic") == 0,
+            unsafe link("\(root)/exact", "\(root)/hard") == 0
+        else { throw Stop.failed("links: \(describe(errno: errno))") }
+        try t.hold(
+            [
+                "deny file read \(root)/secret/**", "allow file read \(root)/secret/public",
+                "deny file read \(root)/exact", "deny file read **/id_key", "kill file read **/*.pem",
+                "audit file read \(root)/audited", "deny file read \(root)/program", "deny file read \(root)/later",
+            ],
+            [
+                Attempt("read \(root)/free", 0), Attempt("read \(root)/secret/a", 1, 1),
+                Attempt("read \(root)/secret", 0), Attempt("read \(root)/secret/deep", 1, 1),
+                Attempt("read \(root)/secret/public", 0), Attempt("write \(root)/secret/a", 0),
+                Attempt("update \(root)/secret/a", 1, 1), Attempt("read \(root)/exact", 1, 3),
+                Attempt("read \(root)/hard", 1, 3), Attempt("read \(root)/symbolic", 1, 3, path: "\(root)/exact"),
+                Attempt("read \(root)/open/id_key", 1, 4), Attempt("read \(root)/open/x.pem", -9, 5),
+                Attempt("read \(root)/audited", 0, 6), Attempt("exec \(root)/program", 0),
+                Attempt("chroot \(root)/secret , read /deep/b", 1, 1, path: "/deep/b"),
+                Attempt("own-mounts , bind \(root)/secret/deep \(root)/mount , read \(root)/mount/b", 1, 1),
+                Attempt("own-mounts , bind \(root)/secret/a \(root)/free , read \(root)/free", 1, 1),
+                Attempt("enter \(root)/secret/deep , read ./b", 1, 1, path: "/b"),
+                // Out of the rule: by another name, or elsewhere.
+                Attempt("link \(root)/secret/a \(root)/out", 1, 1, path: "\(root)/secret/a"),
+                Attempt("rename \(root)/secret/a \(root)/out", 1, 1, path: "\(root)/secret/a"),
+                Attempt("rename \(root)/secret/deep \(root)/out", 1, 1, path: "\(root)/secret/deep"),
+                Attempt("rename \(root)/secret \(root)/renamed , read \(root)/renamed/a", 1, 1),
+                Attempt("rename \(root)/renamed \(root)/secret", 0),
+                Attempt("copy \(root)/free \(root)/later , read \(root)/later", 1, 8),
+                Attempt("fork , new-user , fork , read \(root)/exact", 1, 3),
+            ])
+    },
+
+    Test("guard: what is changed about files, by every way there") { t in
+        try t.requireSecurityHooks()
+        let root = t.scratch
+        for directory in ["held", "held/deep", "free", "mount"] { try makeDirectory("\(root)/\(directory)") }
+        for file in ["held/a", "held/b", "held/deep/c", "held/open", "free/f", "exact"] {
+            try write("content\n", to: "\(root)/\(file)")
+        }
+        let held = "\(root)/held/a"
+        // Times of the directory's contents, its names, and sizes and modes of what is in it.
+        func state() -> [String] {
+            ["", "/a", "/b", "/deep", "/deep/c", "/open"].map { name in
+                var facts = stat()
+                guard unsafe stat("\(root)/held\(name)", &facts) == 0 else { return "\(name) is gone" }
+                return
+                    "\(name) \(facts.st_size) \(facts.st_mode) \(facts.st_uid) \(facts.st_nlink) \(facts.st_ctim.tv_nsec)"
+            }
+        }
+        let before = state()
+        try t.hold(
+            [
+                "deny file write \(root)/held/**", "audit file write \(root)/held/open",
+                "deny file write \(root)/exact",
+                "deny file write \(root)/new/name", "kill file write **/*.lock",
+            ],
+            [
+                Attempt("read \(held)", 0), Attempt("write \(root)/free/f", 0),
+                Attempt("write \(held)", 1, 1), Attempt("append \(held)", 1, 1), Attempt("update \(held)", 1, 1),
+                Attempt("empty \(held)", 1, 1), Attempt("create \(root)/held/n", 1, 1),
+                Attempt("mkdir \(root)/held/n", 1, 1), Attempt("mknod \(root)/held/n", 1, 1),
+                Attempt("symlink x \(root)/held/n", 1, 1), Attempt("link \(root)/free/f \(root)/held/n", 1, 1),
+                Attempt("link \(held) \(root)/free/n", 1, 1, path: held), Attempt("unlink \(held)", 1, 1),
+                Attempt("rmdir \(root)/held/deep", 1, 1),
+                Attempt("rename \(held) \(root)/free/n", 1, 1, path: held),
+                Attempt("rename \(root)/free/f \(held)", 1, 1), Attempt("swap \(root)/free/f \(held)", 1, 1),
+                Attempt("chmod \(held)", 1, 1), Attempt("chown \(held)", 1, 1), Attempt("truncate \(held)", 1, 1),
+                Attempt("times \(held)", 1, 1), Attempt("trusted \(held)", 1, 1), Attempt("untrusted \(held)", 1, 1),
+                Attempt("unnamed \(root)/free \(root)/held/n", 1, 1), Attempt("write \(root)/held/open", 0, 2),
+                Attempt("own-mounts , bind \(root)/held/deep \(root)/mount , write \(root)/mount/c", 1, 1),
+                Attempt(
+                    "own-mounts , bind \(root)/held/deep \(root)/mount , times \(root)/mount/c", 1, 1,
+                    path: "\(root)/held/deep/c"),
+                Attempt("chroot \(root)/held , unlink /deep/c", 1, 1, path: "/deep/c"),
+                Attempt("enter \(root)/held/deep , write ./c", 1, 1, path: "/c"),
+                Attempt("chmod \(root)/exact", 1, 3),
+                Attempt("rename \(root)/exact \(root)/x", 1, 3, path: "\(root)/exact"),
+                // A name in a directory that is not there yet.
+                Attempt("mkdir \(root)/new , create \(root)/new/other", 0), Attempt("create \(root)/new/name", 1, 4),
+                Attempt("symlink x \(root)/new/name", 1, 4), Attempt("rename \(root)/new/other \(root)/new/name", 1, 4),
+                Attempt("create \(root)/free/x.lock", -9, 5),
+            ])
+        t.equal(state(), before, "what is there")
+        for name in ["held/n", "free/n", "free/x.lock", "new/name"] {
+            t.equal(unsafe access("\(root)/\(name)", F_OK), -1, "access to \(name)")
+        }
+    },
+
     Test("guard: switched off behind its back, it says so") { t in
         try t.requireSecurityHooks()
         let switchFile = "/proc/sys/kernel/ftrace_enabled"

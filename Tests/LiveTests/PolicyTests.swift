@@ -183,7 +183,7 @@ let policyTextTests = [
         for (rule, reason) in [
             ("deny net github.com:443", "rules about names are not built yet"),
             ("deny exec /tmp/** unless user root", "exceptions of rules about programs and files are not built yet"),
-            ("deny file read /etc/**", "rules about reading are not built yet"),
+            ("kill file write /etc/** unless exe /bin/dpkg", "exceptions of rules about programs and files"),
             ("kill net 10.0.0.1", "kills for the network are not built yet"),
             ("drop net *:3333/tcp", "drops are not built yet"),
             ("deny net * unless user root", "exceptions of rules about the network are not built yet"),
@@ -209,7 +209,7 @@ let policyTextTests = [
             t.expect(wrong.errors.contains(part), "no \"\(part)\" in \(wrong.errors)")
         }
         let check = try t.run(
-            ["--check-policy", "-o", "json", "--rule", "deny net 10.0.0.0/8", "--rule", "deny file read /etc/**"],
+            ["--check-policy", "-o", "json", "--rule", "deny net 10.0.0.0/8", "--rule", "drop net 10.0.0.1"],
             command: "enforce")
         t.equal(check.status, .code(5), "the exit status of --check-policy")
         let json = try JSON(parsing: check.child.output[...])

@@ -55,6 +55,14 @@ void clinux_limit_files(int pid, unsigned long now, unsigned long most);
 // as its exit status. -1 with errno where there was no child.
 int clinux_try_exec(int program);
 
+// A directory in a file system of its own that is mounted nowhere, with a file "f" and a directory "d" in it. A descriptor,
+// or -1 with errno. Linux 5.2.
+int clinux_private_directory(void);
+
+// Tries something on a file that is open to be read and written, or on names in such a directory; answers the errno, 0
+// where it is done. `what` is the name of a security hook.
+int clinux_attempt(const char *what, int file, int directory);
+
 // openat2(2) with RESOLVE_IN_ROOT: no symbolic link in `path` leads out of `directory`. O_NONBLOCK, so that a FIFO in
 // the place of a file does not hang. Linux 5.6. A descriptor, or -1 with errno.
 int clinux_open_beneath(int directory, const char *path);

@@ -50,7 +50,8 @@ struct Enforcer: ~Copyable {
             let found = try FileMarks(files)
             let canary = try GuardCanary()
             plan = GuardPlan(
-                lowering: files, found: found.found, canary: canary.file, cgroup: cgroup.id, level: cgroup.level)
+                lowering: files, found: found.found, canary: canary.file, canaryDirectory: canary.directory,
+                cgroup: cgroup.id, level: cgroup.level)
             marks = consume found
             guardCanary = consume canary
         }

@@ -10,17 +10,20 @@ internal import Glibc
 struct GuardCanary: ~Copyable {
     /// A program in memory.
     let file: Int32
+    /// A directory that is nowhere mounted.
+    let directory: Int32
 
     init() throws(Failure) {
+        directory = clinux_private_directory()
         file = clinux_memory_program()
-        guard file >= 0 else {
+        guard file >= 0, directory >= 0 else {
             throw Failure(
-                .unsupported, "can't make a program in memory: \(unsafe String(cString: strerror(errno)))",
+                .unsupported, "can't make a file to try the policy by: \(unsafe String(cString: strerror(errno)))",
                 help: "without it it can't be seen whether the policy holds; sysctl vm.memfd_noexec=0")
         }
     }
 
-    deinit { close(file) }
+    deinit { for descriptor in [file, directory] where descriptor >= 0 { close(descriptor) } }
 
     /// Tries what these hooks are against; answers those that did not refuse. `refused` counts what a hook has refused.
     func failures(_ hooks: [wire_guard_hook], _ refused: (wire_guard_hook) -> UInt64) -> [String] {
@@ -39,22 +42,9 @@ struct GuardCanary: ~Copyable {
         case WIRE_GUARD_TRACEPOINT:
             let status = clinux_try_exec(file)
             return status >= 0 && status & 0x7f == SIGKILL
-        case WIRE_GUARD_MMAP:
-            return unsafe map(PROT_READ | PROT_EXEC) { _ in false }
-        case WIRE_GUARD_MPROTECT:
-            return unsafe !map(PROT_READ) { unsafe mprotect($0, 4096, PROT_READ | PROT_EXEC) == 0 || errno != EPERM }
         default:
-            return false
+            let name = "\(GuardRecord.hooks[Int(hook.rawValue)])".split(separator: "/").last.map(String.init) ?? ""
+            return unsafe clinux_attempt(name, file, directory) == EPERM
         }
-    }
-
-    /// Whether it is refused, or else what `body` says of the mapping.
-    private func map(_ protection: Int32, _ body: (UnsafeMutableRawPointer) -> Bool) -> Bool {
-        let start = unsafe mmap(nil, 4096, protection, MAP_PRIVATE, file, 0)
-        guard let start = unsafe start, unsafe start != UnsafeMutableRawPointer(bitPattern: -1) else {
-            return errno == EPERM
-        }
-        defer { unsafe munmap(start, 4096) }
-        return unsafe body(start)
     }
 }

@@ -4,6 +4,7 @@ internal import BPFRuntime
 internal import CLinux
 internal import CObjects
 internal import CWire
+internal import Events
 internal import Glibc
 internal import Policy
 
@@ -14,6 +15,7 @@ struct GuardPlan {
     let found: [(descriptor: Int32, place: Int)]
     /// Of the file that all are refused.
     let canary: Int32
+    let canaryDirectory: Int32
     /// That of the program's cgroup, and how deep it is.
     let cgroup: UInt64
     let level: UInt32
@@ -32,15 +34,53 @@ struct GuardProbes: ~Copyable {
     /// Those in use.
     let hooks: [wire_guard_hook]
 
-    /// For the footer.
+    /// For the footer, in lines.
     var name: String {
-        "policy by " + hooks.map { "\(PolicyMechanisms.name(of: $0))" }.joined(separator: ", ")
+        var lines = ["policy by"]
+        for (index, hook) in hooks.enumerated() {
+            let whole = "\(PolicyMechanisms.name(of: hook))"
+            let name = index > 0 && whole.hasPrefix("lsm/") ? String(whole.dropFirst(4)) : whole
+            if lines[lines.count - 1].count + name.count > 68 { lines.append("      ") }
+            lines[lines.count - 1] += " " + name + (index + 1 < hooks.count ? "," : "")
+        }
+        return lines.joined(separator: "\n")
     }
 
+    /// With a bit for each operation that they are for.
     private static let programs: [(name: String, hook: wire_guard_hook, operations: UInt32)] = [
         ("program_executed", WIRE_GUARD_BPRM, 1), ("program_mapped", WIRE_GUARD_MMAP, 1),
-        ("program_protected", WIRE_GUARD_MPROTECT, 1),
+        ("program_protected", WIRE_GUARD_MPROTECT, 1), ("file_opened", WIRE_GUARD_OPEN, 6),
+        ("file_received", WIRE_GUARD_RECEIVE, 6), ("name_added", WIRE_GUARD_LINK, 7),
+        ("name_changed", WIRE_GUARD_RENAME, 6), ("name_removed", WIRE_GUARD_UNLINK, 4),
+        ("directory_removed", WIRE_GUARD_RMDIR, 4), ("directory_made", WIRE_GUARD_MKDIR, 4),
+        ("file_made", WIRE_GUARD_MKNOD, 4), ("link_made", WIRE_GUARD_SYMLINK, 4),
+        ("file_truncated", WIRE_GUARD_TRUNCATE, 4), ("mode_changed", WIRE_GUARD_CHMOD, 4),
+        ("owner_changed", WIRE_GUARD_CHOWN, 4), ("open_file_truncated", WIRE_GUARD_FILE_TRUNCATE, 4),
+        ("attributes_changed", WIRE_GUARD_SETATTR, 4), ("attribute_set", WIRE_GUARD_SETXATTR, 4),
+        ("attribute_removed", WIRE_GUARD_REMOVEXATTR, 4), ("acl_set", WIRE_GUARD_SET_ACL, 4),
+        ("acl_removed", WIRE_GUARD_REMOVE_ACL, 4),
     ]
+    /// Those that came with 6.2, and one that takes structures by value, to which programs can attach since 6.1: what they
+    /// see other hooks see before.
+    private static let later = [
+        WIRE_GUARD_FILE_TRUNCATE, WIRE_GUARD_SET_ACL, WIRE_GUARD_REMOVE_ACL, WIRE_GUARD_CHOWN,
+    ]
+
+    /// The hooks that an operation is held by.
+    static func hooks(of operation: PolicyOperation) -> [wire_guard_hook] {
+        let bit = FileLowering.operations.firstIndex(of: operation).map { UInt32(1) << UInt32($0) } ?? 0
+        return programs.filter { $0.operations & bit != 0 }.map(\.hook)
+    }
+
+    /// Those of them that a kernel must have.
+    static func requiredHooks(of operation: PolicyOperation) -> [wire_guard_hook] {
+        hooks(of: operation).filter { !later.contains($0) }
+    }
+
+    /// What the kernel attaches programs of a hook to.
+    static func function(of hook: wire_guard_hook) -> String {
+        "bpf_lsm_" + "\(GuardRecord.hooks[Int(hook.rawValue)])".dropFirst(4)
+    }
     private static let tracepoints = ["program_begins", "program_begins_2", "program_begins_3"]
     /// How many tasks can be held at a time: more are not made.
     private static let memberCapacity: UInt32 = 65536
@@ -53,13 +93,20 @@ struct GuardProbes: ~Copyable {
         var settings = plan.lowering.settings
         settings.cgroup_id = plan.cgroup
         settings.cgroup_level = plan.level
+        let takesStructures = kernelVersion() >= (major: 6, minor: 1)
+        settings.owners_by_setattr = takesStructures ? 0 : 1
+        settings.dentry_second = Self.dentrySecond(types)
         var object = unsafe try BPFObject(embedded_guard, types: types)
         try object.configure(config)
         try object.setSection(".rodata.guard", to: settings)
         try object.joinRing(of: processes)
         var wanted: [(name: String, hook: wire_guard_hook?)] = []
         if usesSecurityHooks {
-            wanted = Self.programs.filter { $0.operations & settings.operations != 0 }.map { ($0.name, $0.hook) }
+            let known = types.functions(Set(Self.programs.map { Self.function(of: $0.hook) }))
+            wanted = Self.programs.filter {
+                $0.operations & settings.operations != 0 && known[Self.function(of: $0.hook)] != nil
+                    && ($0.hook != WIRE_GUARD_CHOWN || takesStructures)
+            }.map { ($0.name, $0.hook) }
             wanted += [("member_made", nil), ("member_gone", nil)]
         } else {
             wanted = Self.tracepoints.prefix(config.repeated != 0 ? 3 : 1).map { ($0, WIRE_GUARD_TRACEPOINT) }
@@ -78,8 +125,11 @@ struct GuardProbes: ~Copyable {
         let inodes = Self.inodes(try object.runIterator("inodes_held"))
         let state = try object.sharedSection(".data.guard")
         let firstMember = try object.sharedSection(".data.first")
-        guard let canary = inodes[plan.canary] else { throw BPFError(step: "find the inode of a file", code: ENOENT) }
+        guard let canary = inodes[plan.canary], let directory = inodes[plan.canaryDirectory] else {
+            throw BPFError(step: "find the inode of a file", code: ENOENT)
+        }
         unsafe state.start.storeBytes(of: canary, as: UInt64.self)
+        unsafe state.start.storeBytes(of: directory, toByteOffset: 8, as: UInt64.self)
         try Self.fill(object, plan, inodes)
         // Only with all entries in place: nothing is decided by half of a policy.
         var links = InlineArray<32, BPFLink?> { _ in nil }
@@ -96,6 +146,17 @@ struct GuardProbes: ~Copyable {
 
     /// SCRATCH_SHARED_COUNT in bpf/include/scratch.h.
     private static let scratchSlots: UInt32 = 3
+
+    /// Hooks that hand on something else in front of the dentry: 5.12 and later, or 6.3 and later.
+    private static func dentrySecond(_ types: KernelTypes) -> UInt32 {
+        let hooks = [
+            WIRE_GUARD_SETATTR, WIRE_GUARD_SETXATTR, WIRE_GUARD_REMOVEXATTR, WIRE_GUARD_SET_ACL, WIRE_GUARD_REMOVE_ACL,
+        ]
+        let parameters = types.parameterStructures(of: Set(hooks.map { function(of: $0) }))
+        return hooks.reduce(0) { bits, hook in
+            parameters[function(of: hook)]?.firstIndex(of: "dentry") == 1 ? bits | 1 << hook.rawValue : bits
+        }
+    }
 
     /// Addresses of inodes by descriptor.
     private static func inodes(_ records: [UInt8]) -> [Int32: UInt64] {
@@ -139,7 +200,7 @@ struct GuardProbes: ~Copyable {
 
     /// How many of the run's own attempts a hook has refused.
     func refused(_ hook: wire_guard_hook) -> UInt64 {
-        unsafe clinux_load_acquire_64(state.start + 8 + Int(hook.rawValue) * 8)
+        unsafe clinux_load_acquire_64(state.start + 16 + Int(hook.rawValue) * 8)
     }
 
     func statistics() -> ProgramStatistics { object.statistics() }

@@ -29,7 +29,8 @@ package struct PolicyMechanisms: ~Copyable {
 
     package init(_ policy: PolicyRules) {
         self.policy = policy
-        probe = FeatureProbe(KernelTypes())
+        let hooks = FileLowering.operations.flatMap { GuardProbes.requiredHooks(of: $0) }
+        probe = FeatureProbe(KernelTypes(), functions: Set(hooks.map { GuardProbes.function(of: $0) }))
         held = Set(
             PolicyOperation.allCases.filter { operation in
                 policy.rules.contains { $0.operation == operation && $0.verdict != .allow }
@@ -55,11 +56,8 @@ package struct PolicyMechanisms: ~Copyable {
             return Answer(
                 hooks: "cgroup_skb/egress", entries: "a name in a hash", obstacle: Self.unbuilt("rules about names"),
                 help: nil)
-        case .read:
-            return module("lsm/file_open, mmap_file", "a mark on an inode", "about reading")
-        case .write:
-            return module(
-                "lsm/file_open, path_* and inode_*", "a mark on an inode or its directory", "about changes")
+        case .read, .write:
+            return file(rule.operation, rule.subject, hasException: rule.exception != nil, scope: scope)
         case .execute:
             return program(rule.verdict, rule.subject, hasException: rule.exception != nil, scope: scope)
         case .detect:
@@ -79,7 +77,8 @@ package struct PolicyMechanisms: ~Copyable {
                 operation, operation.applied(fallback.verdict), target: nil, hasException: false, scope: PolicyScope())
         case .execute:
             return program(operation.applied(fallback.verdict), nil, hasException: false, scope: PolicyScope())
-        default: return module("lsm", "what is marked otherwise", "about \(operation.rawValue)")
+        case .read, .write: return file(operation, nil, hasException: false, scope: PolicyScope())
+        case .raw, .ask, .detect: return module("lsm", "nothing", "about \(operation.rawValue)")
         }
     }
 
@@ -101,7 +100,11 @@ package struct PolicyMechanisms: ~Copyable {
     /// As events name it, without what holds for all.
     static func name(of hook: wire_guard_hook) -> StaticString { GuardRecord.hooks[Int(hook.rawValue)] }
 
-    private static let programHooks = "lsm/bprm_check_security, mmap_file, file_mprotect"
+    private static func hooks(of operation: PolicyOperation) -> String {
+        "lsm/"
+            + GuardProbes.hooks(of: operation).map { GuardProbes.function(of: $0).dropFirst(8) }.joined(separator: ", ")
+    }
+
     private static let programTracepoint = "tp_btf/sched_process_exec and SIGKILL"
 
     private mutating func program(
@@ -109,7 +112,7 @@ package struct PolicyMechanisms: ~Copyable {
     ) -> Answer {
         var obstacle = common(hasException: hasException, scope: scope)
         var help: String?
-        var hooks = Self.programHooks
+        var hooks = Self.hooks(of: .execute)
         if case .no(let reason) = probe.support(.securityModule) {
             hooks = Self.programTracepoint
             if obstacle == nil, verdict == .deny {
@@ -120,6 +123,21 @@ package struct PolicyMechanisms: ~Copyable {
             }
         }
         return Answer(hooks: hooks, entries: Self.entries(subject), obstacle: obstacle, help: help)
+    }
+
+    private mutating func file(
+        _ operation: PolicyOperation, _ subject: PolicySubject?, hasException: Bool, scope: PolicyScope
+    ) -> Answer {
+        var obstacle = common(hasException: hasException, scope: scope)
+        if case .no(let reason) = probe.support(.securityModule) {
+            obstacle = obstacle ?? "only BPF LSM can hold what is done to files, which this host has not: \(reason)"
+        }
+        let absent = GuardProbes.requiredHooks(of: operation).map { GuardProbes.function(of: $0) }
+            .filter { !probe.hasFunction($0) }
+        if obstacle == nil, !absent.isEmpty {
+            obstacle = "this kernel has no \(absent.joined(separator: ", ")): it was built without CONFIG_SECURITY_PATH"
+        }
+        return Answer(hooks: Self.hooks(of: operation), entries: Self.entries(subject), obstacle: obstacle, help: nil)
     }
 
     private mutating func tracepointObstacle() -> String? {

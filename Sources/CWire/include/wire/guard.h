@@ -67,24 +67,45 @@ struct wire_guard_policy {
     uint32_t has_names;                  // there are rules about names wherever they are
     uint32_t suffix_count;
     uint32_t suffix_sizes[WIRE_GUARD_SUFFIXES]; // the longest first
-    uint32_t unused;
+    uint32_t dentry_second; // bit n: hook n gets the dentry as its second argument, not as its first
     uint32_t cgroup_level; // of the program, where there are no security hooks
     uint64_t cgroup_id;
+    uint32_t owners_by_setattr; // no hook is told the path of a file whose owner is changed
+    uint32_t unused;
 };
 
-_Static_assert(sizeof(struct wire_guard_policy) == 136, "layout of wire_guard_policy");
+_Static_assert(sizeof(struct wire_guard_policy) == 144, "layout of wire_guard_policy");
 
 enum wire_guard_hook {
     WIRE_GUARD_BPRM = 0,
     WIRE_GUARD_MMAP = 1,
     WIRE_GUARD_MPROTECT = 2,
     WIRE_GUARD_TRACEPOINT = 3,
+    WIRE_GUARD_OPEN = 4,
+    WIRE_GUARD_RECEIVE = 5,
+    WIRE_GUARD_LINK = 6,
+    WIRE_GUARD_RENAME = 7,
+    WIRE_GUARD_UNLINK = 8,
+    WIRE_GUARD_RMDIR = 9,
+    WIRE_GUARD_MKDIR = 10,
+    WIRE_GUARD_MKNOD = 11,
+    WIRE_GUARD_SYMLINK = 12,
+    WIRE_GUARD_TRUNCATE = 13,
+    WIRE_GUARD_CHMOD = 14,
+    WIRE_GUARD_CHOWN = 15,
+    WIRE_GUARD_FILE_TRUNCATE = 16,
+    WIRE_GUARD_SETATTR = 17,
+    WIRE_GUARD_SETXATTR = 18,
+    WIRE_GUARD_REMOVEXATTR = 19,
+    WIRE_GUARD_SET_ACL = 20,
+    WIRE_GUARD_REMOVE_ACL = 21,
     WIRE_GUARD_HOOKS = 32,
 };
 
 // Section .data.guard, shared memory while running.
 struct wire_guard_state {
     uint64_t canary;                    // the inode that all are refused, which only the run itself knows
+    uint64_t canary_directory;          // the same of a directory: nothing is done to names in it
     uint64_t refused[WIRE_GUARD_HOOKS]; // its attempts
 };
 
