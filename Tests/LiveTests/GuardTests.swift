@@ -141,14 +141,16 @@ let guardTests = [
         let root = t.scratch
         for directory in ["in", "in/deep"] { try makeDirectory("\(root)/\(directory)") }
         for program in ["in/a", "in/deep/b", "out", "killed"] { try makeProgram("\(root)/\(program)") }
+        try write("content\n", to: "\(root)/secret")
         let rules = [
             "default exec deny", "allow exec \(root)/in/*", "kill exec \(root)/killed",
             // The workload itself, which is what the tool starts.
-            "allow exec \(ownPath)",
+            "allow exec \(ownPath)", "deny file read \(root)/secret",
         ]
         let attempts = [
             Attempt("exec \(root)/in/a", 0), Attempt("exec \(root)/in/deep/b", 1, 1), Attempt("exec \(root)/out", 1, 1),
             Attempt("exec \(root)/killed", -9, 3), Attempt("exec-copy \(root)/in/a", 1, 1, path: "/memfd:copy"),
+            Attempt("read \(root)/secret", 1, 5),
         ]
         try t.hold(rules, attempts)
         try t.hold(rules, attempts, options: ["--dry-run"], enforces: false)

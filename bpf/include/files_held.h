@@ -44,7 +44,8 @@ static __always_inline int on_file(struct file *file, __u32 hook)
     __u32 asked;
     int stops = 0, is_told = 1;
 
-    if (is_canary(BPF_CORE_READ(file, f_inode), hook))
+    // The attempt to execute it opens it first, and is for another hook to refuse.
+    if (!(flags & FMODE_EXEC) && is_canary(BPF_CORE_READ(file, f_inode), hook))
         return refuse(EPERM);
     if (!is_member())
         return 0;
