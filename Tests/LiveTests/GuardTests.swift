@@ -78,7 +78,7 @@ let guardTests = [
     Test("guard: programs, by every way there") { t in
         try t.requireSecurityHooks()
         let root = t.scratch
-        for directory in ["denied", "denied/deep", "other", "mount", "names", "root", "moved"] {
+        for directory in ["denied", "denied/deep", "other", "mount", "names", "root", "moved", "layers"] {
             try makeDirectory("\(root)/\(directory)")
         }
         for program in [
@@ -96,6 +96,7 @@ let guardTests = [
             "deny exec \(root)/denied/**", "allow exec \(root)/denied/allowed", "deny exec \(root)/exact",
             "audit exec \(root)/audited", "deny exec **/tool", "deny exec **/*.exe", "deny exec memfd",
             "kill exec \(root)/killed", "deny exec \(root)/later/new", "deny exec \(root)/moved/p",
+            "deny exec drift",
         ]
         try t.hold(
             rules,
@@ -129,6 +130,11 @@ let guardTests = [
                 // What takes a protected name, in a directory that was not there.
                 Attempt("mkdir \(root)/later , copy \(root)/free \(root)/later/new , exec \(root)/later/new", 1, 9),
                 Attempt("replace \(root)/free \(root)/moved/p , exec \(root)/moved/p", 1, 10),
+                // Of an image, and not.
+                Attempt("own-mounts , layers \(root)/layers \(root)/free , exec \(root)/layers/merged/image", 0),
+                Attempt(
+                    "own-mounts , layers \(root)/layers \(root)/free , copy \(root)/free \(root)/layers/merged/new , "
+                        + "exec \(root)/layers/merged/new", 1, 11),
                 // Whoever they become.
                 Attempt("fork , exec \(root)/exact", 1, 3),
                 Attempt("leave \(cgroups)/cgroup.procs , fork , exec \(root)/exact", 1, 3),

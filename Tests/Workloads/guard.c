@@ -110,6 +110,25 @@ static int own_mounts(void)
     return unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ? errno : 0;
 }
 
+// An overlay over a program, at merged in a directory.
+static int layers(const char *directory, const char *program)
+{
+    static const char *const names[] = {"lower", "upper", "work", "merged"};
+    char options[1024], path[512];
+
+    if (mount("none", directory, "tmpfs", 0, NULL) || chdir(directory))
+        return errno;
+    for (int i = 0; i < 4; i++)
+        if (mkdir(names[i], 0755))
+            return errno;
+    snprintf(path, sizeof path, "%s/lower/image", directory);
+    snprintf(options, sizeof options, "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", directory, directory,
+             directory);
+    int error = copy_to(program, path);
+
+    return error ? error : mount("none", "merged", "overlay", 0, options) ? errno : 0;
+}
+
 // Goes on in a grandchild that nobody waits for but its parent.
 static int fork_again(void)
 {
@@ -226,6 +245,8 @@ static int step(int count, char *const word[])
         return DONE(chroot(a)) ? errno : DONE(chdir("/"));
     if (IS("own-mounts"))
         return own_mounts();
+    if (IS("layers"))
+        return layers(a, b);
     if (IS("bind"))
         return DONE(mount(a, b, NULL, MS_BIND, NULL));
     if (IS("tmpfs"))
