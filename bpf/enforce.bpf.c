@@ -1,44 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// Rules about addresses and ports, for the sockets of a cgroup. Shares ring and settings with process.bpf.c.
+// Rules about addresses, ports and names, for the sockets of a cgroup. Shares ring and settings with process.bpf.c.
 //
 // Cgroup programs decide: they are never skipped, go on when ftrace is switched off, and see what io_uring, MPTCP and TCP
 // Fast Open do. What is decided never depends on room in the ring.
 
 #include "common.h"
 
-#include "net.h"
-#include "ring.h"
-#include "task.h"
-
-#include "wire/enforce.h"
+#include "policy_dns.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define IPPROTO_MPTCP 262
-#define IPPROTO_UDPLITE 136
+#define TCP_SYN_SENT 2
 #define TCP_LISTEN 10
 
-#define DENY 0
-#define PASS 1
-
-const volatile struct wire_policy policy SEC(".rodata.policy");
-
-// How many of the run's own attempts were refused. One thread makes them, and nobody else
-// knows the addresses.
-volatile __u64 canaries SEC(".data.canaries");
-
-// Sized by user space.
-struct targets {
-    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
-    __uint(max_entries, 1);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __type(key, struct wire_target);
-    __type(value, struct wire_decision);
-};
-
-struct targets connect_targets SEC(".maps");
-struct targets listen_targets SEC(".maps");
+// What egress programs answer: with the second bit the sender is not told, without it the call fails with EPERM.
+#define LOSE 2
 
 // Where it was told that somebody listens.
 struct {
@@ -48,105 +25,94 @@ struct {
     __type(value, __u32);
 } told SEC(".maps");
 
-// All protocols that a rule can name.
-static __always_inline __u8 named_protocol(__u32 protocol)
-{
-    if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
-        return IPPROTO_TCP;
-    if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE)
-        return IPPROTO_UDP;
-    return 0;
-}
+// Sockets that are connected to where nothing gets through, by their cookies. What has no room here is denied.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 65536);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, __u64);
+    __type(value, __u32);
+} lost SEC(".maps");
 
-static __always_inline void set_ipv4(struct wire_target *target, __u32 address)
-{
-    target->family = WIRE_FAMILY_IPV4;
-    target->bits = WIRE_TARGET_BITS + 32;
-    __builtin_memcpy(target->address, &address, 4);
-}
+// Which questions of connections were told: what is lost is sent again.
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1024);
+    __type(key, struct question_key);
+    __type(value, __u32);
+} told_questions SEC(".maps");
 
-// IPv4 in the form that IPv6 carries it in is IPv4: UDP calls the hooks of IPv4 for it, TCP those of IPv6.
-static __always_inline void set_ipv6(struct wire_target *target, __u32 a, __u32 b, __u32 c, __u32 d)
+// In the ring's own memory: with its name a record has no room on the stack.
+static __always_inline void tell(const struct wire_decision *decision, const struct wire_target *target,
+                                 const struct naming *naming, const int operation, __u32 protocol, __u16 flags,
+                                 struct task_struct *task)
 {
-    __u32 address[4] = {a, b, c, d};
+    struct wire_violation *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+    struct name *name;
 
-    if (!a && !b && c == bpf_htonl(0xffff)) {
-        set_ipv4(target, d);
+    if (!record) {
+        count_loss(WIRE_LOSS_RING + WIRE_VIOLATION);
         return;
     }
-    target->family = WIRE_FAMILY_IPV6;
-    target->bits = WIRE_TARGET_BITS + 128;
-    __builtin_memcpy(target->address, address, 16);
-}
-
-// Finds what holds for the address in `target`, with at most one look-up for each shape of keys that there is, however
-// many keys there are. `target->bits` is that of a whole address.
-static __always_inline struct wire_decision decide(void *map, struct wire_target *target, const int operation)
-{
-    struct wire_decision best = {
-        .verdict = policy.fallback[operation].verdict,
-        .rule = policy.fallback[operation].rule,
-    };
-    __u16 port = target->port;
-    __u8 protocol = target->protocol;
-
-#pragma unroll
-    for (__u32 shape = 0; shape < WIRE_SHAPES; shape++) {
-        struct wire_decision *found;
-
-        if (!(policy.shapes[operation] & 1u << shape))
-            continue;
-        target->port = shape & WIRE_SHAPE_PORT ? port : 0;
-        target->protocol = shape & WIRE_SHAPE_PROTOCOL ? protocol : 0;
-        found = bpf_map_lookup_elem(map, target);
-        // What is found has a rank above that of the fallback.
-        if (found && found->rank > best.rank)
-            best = *found;
-    }
-    target->port = port;
-    target->protocol = protocol;
-    return best;
-}
-
-static __always_inline void fill_address(struct wire_address *address, const struct wire_target *target)
-{
-    if (target->family == WIRE_FAMILY_IPV4) {
-        address->bytes[10] = address->bytes[11] = 0xff;
-        __builtin_memcpy(address->bytes + 12, target->address, 4);
-    } else {
-        __builtin_memcpy(address->bytes, target->address, 16);
-    }
-    address->port = target->port;
-}
-
-static __always_inline void tell(const struct wire_decision *decision, const struct wire_target *target,
-                                 const int operation, __u32 protocol, __u16 flags, struct task_struct *task)
-{
-    struct wire_violation record = {};
-
-    fill_header(&record.header, sizeof(record), WIRE_VIOLATION);
+    __builtin_memset(record, 0, sizeof(*record));
+    fill_header(&record->header, sizeof(*record), WIRE_VIOLATION);
     if (task)
-        fill_task(&record.task, task, 0);
+        fill_task(&record->task, task, 0);
     else
         flags |= WIRE_VIOLATION_NO_TASK;
-    if (decision->verdict == WIRE_DENY && !policy.dry)
+    if (stops(decision) && !policy.dry)
         flags |= WIRE_VIOLATION_ENFORCED;
-    record.header.flags = flags;
-    fill_address(&record.address, target);
-    record.rule = decision->rule;
-    record.verdict = decision->verdict;
-    record.operation = operation;
-    record.protocol = protocol;
-    emit(&record, sizeof(record), WIRE_VIOLATION);
+    record->header.flags = flags;
+    set_mapped(record->address.bytes, target);
+    record->address.port = target->port;
+    record->rule = decision->rule;
+    record->verdict = decision->verdict;
+    record->operation = operation;
+    record->protocol = protocol;
+    name = naming && naming->count ? bpf_map_lookup_elem(&names, &naming->name) : 0;
+    if (name) {
+        record->name_size = name->size;
+        record->others = naming->count - 1;
+        __builtin_memcpy(record->name, name->text, sizeof(record->name));
+    }
+    submit(record, decision->verdict == WIRE_KILL);
+}
+
+static __always_inline int loses(const struct wire_decision *decision)
+{
+    return decision->verdict == WIRE_LOSE && !policy.dry;
+}
+
+// A connection that is made succeeds as far as it can without packets. What can't be told by them later is denied.
+static __always_inline int lose(struct bpf_sock_addr *context, __u32 protocol, __u16 flags)
+{
+    __u64 socket = bpf_get_socket_cookie(context);
+    __u32 yes = 1;
+
+    if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+        return DENY;
+    if (flags & WIRE_VIOLATION_SENT) {
+        // To elsewhere than where it is connected to.
+        return context->sk && context->sk->dst_port ? DENY : PASS;
+    }
+    return bpf_map_update_elem(&lost, &socket, &yes, BPF_ANY) ? DENY : PASS;
 }
 
 // Decided first, told second.
-static __always_inline int judge(void *map, struct wire_target *target, const int operation, __u32 protocol,
-                                 __u16 flags)
+static __always_inline int judge(struct bpf_sock_addr *context, void *map, struct wire_target *target,
+                                 const int operation, __u32 protocol, __u16 flags)
 {
     struct wire_decision decision = decide(map, target, operation);
+    struct naming naming = {};
     __u32 yes = 1;
 
+    if (operation == WIRE_POLICY_CONNECT && policy.names)
+        decide_by_names(&decision, target, &naming);
+    if (operation == WIRE_POLICY_CONNECT && policy.drops && !loses(&decision) && !(flags & WIRE_VIOLATION_SENT)) {
+        __u64 socket = bpf_get_socket_cookie(context);
+
+        bpf_map_delete_elem(&lost, &socket);
+    }
     if (decision.verdict == WIRE_ALLOW)
         return PASS;
     if (decision.verdict == WIRE_CANARY) {
@@ -155,8 +121,10 @@ static __always_inline int judge(void *map, struct wire_target *target, const in
     }
     if (operation == WIRE_POLICY_LISTEN)
         bpf_map_update_elem(&told, target, &yes, BPF_ANY);
-    tell(&decision, target, operation, protocol, flags, (void *)bpf_get_current_task());
-    return decision.verdict == WIRE_DENY && !policy.dry ? DENY : PASS;
+    tell(&decision, target, &naming, operation, protocol, flags, (void *)bpf_get_current_task());
+    if (operation == WIRE_POLICY_CONNECT && policy.drops && loses(&decision))
+        return lose(context, protocol, flags);
+    return stops(&decision) && !policy.dry ? DENY : PASS;
 }
 
 static __always_inline int judge4(struct bpf_sock_addr *context, void *map, const int operation, __u16 flags)
@@ -166,7 +134,7 @@ static __always_inline int judge4(struct bpf_sock_addr *context, void *map, cons
 
     target.protocol = named_protocol(protocol);
     set_ipv4(&target, context->user_ip4);
-    return judge(map, &target, operation, protocol, flags);
+    return judge(context, map, &target, operation, protocol, flags);
 }
 
 static __always_inline int judge6(struct bpf_sock_addr *context, void *map, const int operation, __u16 flags)
@@ -176,7 +144,7 @@ static __always_inline int judge6(struct bpf_sock_addr *context, void *map, cons
 
     target.protocol = named_protocol(protocol);
     set_ipv6(&target, context->user_ip6[0], context->user_ip6[1], context->user_ip6[2], context->user_ip6[3]);
-    return judge(map, &target, operation, protocol, flags);
+    return judge(context, map, &target, operation, protocol, flags);
 }
 
 SEC("cgroup/connect4")
@@ -219,21 +187,12 @@ int bind_ipv6(struct bpf_sock_addr *context)
 
 // listen(2) without bind(2) is no hook's business. So it succeeds, and nobody gets through to the port that the kernel has
 // chosen where a rule is against it.
-SEC("cgroup_skb/ingress")
-int arrived(struct __sk_buff *packet)
+static __always_inline int judge_listener(struct bpf_sock *sk)
 {
-    struct wire_target target = {};
+    struct wire_target target = {.port = sk->src_port, .protocol = IPPROTO_TCP};
     struct wire_decision decision;
-    struct bpf_sock *sk = packet->sk;
     __u32 yes = 1;
 
-    if (!sk || sk->state != TCP_LISTEN)
-        return PASS;
-    sk = bpf_sk_fullsock(sk);
-    if (!sk)
-        return PASS;
-    target.port = sk->src_port;
-    target.protocol = IPPROTO_TCP;
     if (sk->family == AF_INET) {
         set_ipv4(&target, sk->src_ip4);
     } else {
@@ -245,6 +204,218 @@ int arrived(struct __sk_buff *packet)
     if (decision.verdict == WIRE_CANARY)
         return DENY;
     if (!bpf_map_update_elem(&told, &target, &yes, BPF_NOEXIST))
-        tell(&decision, &target, WIRE_POLICY_LISTEN, IPPROTO_TCP, 0, 0);
-    return decision.verdict == WIRE_DENY && !policy.dry ? DENY : PASS;
+        tell(&decision, &target, 0, WIRE_POLICY_LISTEN, IPPROTO_TCP, 0, 0);
+    return stops(&decision) && !policy.dry ? DENY : PASS;
+}
+
+static __always_inline int is_lost(struct __sk_buff *packet)
+{
+    __u64 socket = bpf_get_socket_cookie(packet);
+
+    return bpf_map_lookup_elem(&lost, &socket) != 0;
+}
+
+// Answers are taken up here, before their socket has them: whoever reads one may connect at once.
+static __always_inline int judge_answer(struct __sk_buff *packet, struct bpf_sock *sk)
+{
+    int isConnected = sk->dst_port != 0;
+    struct message message = {};
+    __u32 offset;
+
+    if (policy.drops && isConnected && sk->protocol == IPPROTO_UDP && is_lost(packet))
+        return DENY;
+
+    if (isConnected && sk->dst_port != bpf_htons(PORT_DNS))
+        return PASS;
+    if (!isConnected && sk->protocol != IPPROTO_UDP)
+        return PASS;
+    if (!find_message(packet, &message))
+        return PASS;
+    if (policy.canary && *(__u32 *)(message.source + 12) == policy.canary && message.source[10] == 0xff) {
+        canaries = canaries + 1;
+        return DENY;
+    }
+    if (!policy.names || message.source_port != PORT_DNS || message.offset >= packet->len)
+        return PASS;
+    offset = message.offset;
+    for (__u32 i = 0; i < QUESTIONS_AT_ONCE; i++) {
+        __u16 length = 0;
+
+        BARRIER(i); // no flag instead of a counter
+
+        if (message.protocol == IPPROTO_TCP) {
+            if (bpf_skb_load_bytes(packet, offset, &length, sizeof(length)))
+                break;
+            offset += sizeof(length);
+        }
+        take_answer(packet, &message, offset, isConnected);
+        if (message.protocol == IPPROTO_UDP)
+            break;
+        offset += bpf_ntohs(length);
+    }
+    return PASS;
+}
+
+SEC("cgroup_skb/ingress")
+int arrives(struct __sk_buff *packet)
+{
+    struct bpf_sock *sk = packet->sk;
+    int isListener;
+
+    if (!sk)
+        return PASS;
+    isListener = sk->state == TCP_LISTEN;
+    if (!isListener && !policy.names && !policy.drops)
+        return PASS;
+    sk = bpf_sk_fullsock(sk);
+    if (!sk)
+        return PASS;
+    return isListener ? judge_listener(sk) : judge_answer(packet, sk);
+}
+
+// A function for the room on the stack.
+static __attribute__((noinline)) int refuse(struct __sk_buff *packet, const struct wire_decision *decision,
+                                            const struct message *message, const struct naming *naming)
+{
+    struct task_struct *task = (void *)bpf_get_current_task();
+    struct wire_target target = {.port = message->destination_port};
+    const __u32 *address = (const __u32 *)message->destination;
+    struct question_key key = {};
+    __u32 yes = 1;
+
+    if (decision->verdict == WIRE_ALLOW)
+        return PASS;
+    if (decision->verdict == WIRE_CANARY) {
+        canaries = canaries + 1;
+        return DENY;
+    }
+    set_ipv6(&target, address[0], address[1], address[2], address[3]);
+    // What a connection sends may go in anybody's time.
+    if (unified_cgroup_of(task, 0) != bpf_skb_cgroup_id(packet))
+        task = 0;
+    key.socket = bpf_get_socket_cookie(packet);
+    key.id = naming->name;
+    if (message->protocol == IPPROTO_UDP || !bpf_map_update_elem(&told_questions, &key, &yes, BPF_NOEXIST))
+        tell(decision, &target, naming, WIRE_POLICY_ASK, message->protocol, 0, task);
+    if (!stops(decision) || policy.dry)
+        return PASS;
+    return decision->verdict == WIRE_LOSE ? LOSE : DENY;
+}
+
+static __attribute__((noinline)) void expect_answer(struct __sk_buff *packet, const struct message *message, __u16 id,
+                                                     __u64 name, __u32 pattern)
+{
+    struct question_key key = {.socket = bpf_get_socket_cookie(packet), .id = id};
+    struct question question = {.name = name, .pattern = pattern};
+
+    __builtin_memcpy(question.server, message->destination, 16);
+    bpf_map_update_elem(&questions, &key, &question, BPF_ANY);
+}
+
+// A question, which goes if the policy lets it; then an answer to it will be believed.
+static __always_inline int judge_question(struct __sk_buff *packet, const struct message *message, __u32 offset)
+{
+    struct wire_decision decision = policy.unreadable;
+    struct naming naming = {};
+    struct message_head head;
+    struct name *name = 0;
+    __u32 pattern = 0;
+    int result;
+
+    if (bpf_skb_load_bytes(packet, offset, &head, sizeof(head)))
+        return refuse(packet, &decision, message, &naming);
+    if (head.flags & bpf_htons(RESPONSE))
+        return PASS;
+    if (head.questions == bpf_htons(1))
+        naming.name = name_of_question(packet, offset + sizeof(head), 1);
+    if (naming.name)
+        name = bpf_map_lookup_elem(&names, &naming.name);
+    if (name) {
+        struct wire_name_rule rule = {.pattern = name->pattern, .operation = WIRE_POLICY_ASK};
+        struct wire_decision *found = policy.asks ? bpf_map_lookup_elem(&name_rules, &rule) : 0;
+
+        decision = found ? *found : policy.fallback[WIRE_POLICY_ASK];
+        pattern = rule.pattern;
+        naming.count = 1;
+    }
+    result = refuse(packet, &decision, message, &naming);
+    if (result == PASS && name && policy.names)
+        expect_answer(packet, message, head.id, naming.name, pattern);
+    return result;
+}
+
+// Of a socket that is not connected each datagram is decided for itself.
+static __attribute__((noinline)) int loses_datagram(const struct message *message)
+{
+    const __u32 *address = (const __u32 *)message->destination;
+    struct wire_target target = {.port = message->destination_port, .protocol = IPPROTO_UDP};
+    struct wire_decision decision;
+    struct naming naming = {};
+
+    set_ipv6(&target, address[0], address[1], address[2], address[3]);
+    decision = decide(&connect_targets, &target, WIRE_POLICY_CONNECT);
+    if (policy.names)
+        decide_by_names(&decision, &target, &naming);
+    return loses(&decision);
+}
+
+// Linux 5.9. Only where packets are lost.
+SEC("cgroup/sock_release")
+int released(struct bpf_sock *sk)
+{
+    __u64 socket = bpf_get_socket_cookie(sk);
+
+    bpf_map_delete_elem(&lost, &socket);
+    return PASS;
+}
+
+SEC("cgroup_skb/egress")
+int leaves(struct __sk_buff *packet)
+{
+    struct bpf_sock *sk = packet->sk;
+    struct message message = {};
+    struct wire_decision decision;
+    struct naming naming = {};
+    __u32 offset, isDNS;
+
+    if (!sk)
+        return PASS;
+    sk = bpf_sk_fullsock(sk);
+    if (!sk)
+        return PASS;
+    if (policy.drops && (sk->protocol == IPPROTO_UDP ? sk->dst_port != 0 : sk->state == TCP_SYN_SENT) &&
+        is_lost(packet))
+        return LOSE;
+    isDNS = sk->dst_port == bpf_htons(PORT_DNS);
+    if (!isDNS && sk->protocol != IPPROTO_UDP)
+        return PASS;
+    // Another may be sent to than a datagram socket is connected to.
+    if (!find_message(packet, &message))
+        return PASS;
+    // It was told when it was sent.
+    if (policy.drops && !sk->dst_port && loses_datagram(&message))
+        return LOSE;
+    if (!(isDNS || message.destination_port == PORT_DNS) || message.offset >= packet->len)
+        return PASS;
+    offset = message.offset;
+    for (__u32 i = 0; i < QUESTIONS_AT_ONCE; i++) {
+        __u16 length = 0;
+
+        BARRIER(i); // no flag instead of a counter
+        int result;
+
+        if (message.protocol == IPPROTO_TCP) {
+            if (bpf_skb_load_bytes(packet, offset, &length, sizeof(length)))
+                break;
+            offset += sizeof(length);
+        }
+        result = judge_question(packet, &message, offset);
+        offset += bpf_ntohs(length);
+        if (message.protocol == IPPROTO_UDP || result != PASS || offset == packet->len)
+            return result;
+        if (offset > packet->len) // the rest follows
+            break;
+    }
+    decision = policy.unreadable;
+    return refuse(packet, &decision, &message, &naming);
 }

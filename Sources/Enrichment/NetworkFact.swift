@@ -23,7 +23,7 @@ package enum NetworkFact: Sendable {
         case .drop: nil
         case .rawSocket(let socket): socket.error
         case .unix(let unix): unix.error
-        case .violation(let violation, _): violation.isEnforced && violation.hasOwner ? Self.notPermitted : nil
+        case .violation(let violation, _): violation.fails ? Self.notPermitted : nil
         case .guarded(let violation, _): violation.hasFailed ? Self.notPermitted : nil
         }
     }
@@ -118,6 +118,11 @@ extension ViolationRecord {
         case .networkTransport:
             fixed.protocol == 262 ? .word("tcp") : protocolName(fixed.protocol).map { .word($0) } ?? .absent
         case .networkDirection: .word(isListen ? "ingress" : "egress")
+        case .destinationDomain: isQuestion ? .absent : .init(name)
+        case .ebpfguardNameSource: isQuestion || name == nil ? .absent : .word("dns")
+        case .ebpfguardNameShared: fixed.others == 0 ? .absent : .integer(Int64(fixed.others))
+        case .dnsQuestionName: isQuestion ? .init(name) : .absent
+        case .networkProtocol: isQuestion ? .word("dns") : .absent
         case .ruleName: .init(rule?.text)
         case .ruleCategory: .init(rule?.operation)
         case .ruleReference: .init(rule?.reference)

@@ -48,6 +48,10 @@ package enum Record {
         (try? span.load(wire_header.self))?.kind == UInt16(WIRE_CGROUP.rawValue)
     }
 
+    package static func isViolation(_ span: RawSpan) -> Bool {
+        (try? span.load(wire_header.self))?.kind == UInt16(WIRE_VIOLATION.rawValue)
+    }
+
     /// Decodes a whole record. The bytes are copied once, because what a process was started with is wanted again when
     /// it ends.
     package init(decoding span: RawSpan) throws(DecodeError) {

@@ -26,7 +26,9 @@ package enum Trace {
         if let path = options.recordsTo { recorder = try Recorder(path: path, lookups: lookups) }
 
         var enforcer: Enforcer?
-        if let policy = options.policy { enforcer = try Enforcer(policy, dry: options.dryRun) }
+        if let policy = options.policy {
+            enforcer = try Enforcer(policy, dry: options.dryRun, grace: options.nameGrace)
+        }
         let probes = try TraceProbes.attach(options, policy: enforcer?.enforcement)
         lookups.dropReasons = probes.dropReasons
         if let policy = options.policy { lookups.policyRule = { Enforcer.name($0, of: policy) } }
@@ -103,6 +105,17 @@ package enum Trace {
         }
     }
 
+    private static func take(_ record: RawSpan, _ options: TraceOptions, _ state: inout TraceState) -> Bool {
+        if options.policy != nil { Executioner.look(at: record) }
+        return state.take(record)
+    }
+
+    /// Who is to be killed is not spared by a slow reader of our output.
+    private static func foresee(_ record: RawSpan, _ options: TraceOptions, _ state: inout TraceState) {
+        if options.policy != nil { Executioner.look(at: record) }
+        state.foresee(record)
+    }
+
     /// The loop. Gives the status of the program behind `--` when it ended.
     private static func watch(
         _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: inout EventLoop,
@@ -120,9 +133,9 @@ package enum Trace {
         var ahead: UInt64 = 0
         while true {
             // Events can wait for a slow reader, files that name a container can't.
-            if waits { probes.processes.ring.lookAhead(from: &ahead) { state.foresee($0) } }
+            if waits { probes.processes.ring.lookAhead(from: &ahead) { foresee($0, options, &state) } }
             let isHeld = waits && (state.sink.isFull || state.isComplete)
-            let count = isHeld ? 0 : probes.drain { state.take($0) }
+            let count = isHeld ? 0 : probes.drain { take($0, options, &state) }
             // Full buffers stopped it: what is left in the ring is not waited for.
             let isFull = state.isFull
             state.checkLosses(probes)

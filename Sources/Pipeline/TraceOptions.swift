@@ -132,6 +132,8 @@ package struct TraceOptions: Sendable {
     package var dryRun = false
     /// The file that gets the policy which the run needed.
     package var learnsTo: String?
+    /// Seconds that an address counts for its name beyond its time to live.
+    package var nameGrace: UInt32 = 120
     package var summary: SummaryOptions?
     /// Nanoseconds in which equal events are folded.
     package var dedup: UInt64?

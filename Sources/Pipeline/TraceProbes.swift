@@ -149,7 +149,7 @@ struct TraceProbes: ~Copyable {
         if names != nil { hooks.append(NameProbes.hooks) }
         hooks += sockets?.hooks ?? []
         hooks += files?.hooks ?? []
-        if enforce != nil { hooks.append(EnforceProbes.hooks) }
+        if let policy = enforce?.hooks { hooks.append(policy) }
         if let name = guardian?.name { hooks.append(name) }
         self.hooks = hooks
         self.enforce = enforce

@@ -13,15 +13,23 @@ extension TextRenderer {
         appendWho(event, isKnown: violation.hasOwner, to: &line)
         let start = line.buffer.count
         if event.repeats.count > 0 { appendRepeats(event, to: &line) }
-        let isAudit = UInt32(violation.fixed.verdict) == WIRE_AUDIT.rawValue
-        line.write(violation.isEnforced ? .bad : .warning) { buffer in
-            buffer.append(violation.isEnforced ? "DENIED " : isAudit ? "audit " : "would deny ")
-        }
+        line.write(violation.isEnforced ? .bad : .warning) { $0.append(Self.deed(violation)) }
         if violation.isListen { line.buffer.append("listen ") }
+        if violation.isQuestion {
+            line.buffer.append("dns ")
+            line.write(.strong) { buffer in
+                if let name = violation.name { TextEscape.append(name.span, to: &buffer) } else { buffer.append("?") }
+            }
+            line.buffer.append(" by ")
+        }
         let number = violation.fixed.protocol
         append(protocol: number == 262 ? 6 : number, to: &line.buffer)
         line.buffer.append(" ")
         line.write(.strong) { append(violation.endpoint.address, violation.endpoint.port, to: &$0) }
+        if !violation.isQuestion, let name = violation.name {
+            line.buffer.append(" ")
+            TextEscape.append(name.span, to: &line.buffer)
+        }
         if let rule { append(rule, to: &line) }
         line.kept = start..<line.buffer.count
         line.front = 0.3
@@ -60,6 +68,18 @@ extension TextRenderer {
             TextEscape.append(rule.reference.span, to: &buffer)
             buffer.append(" ")
             TextEscape.append(rule.text.span, to: &buffer)
+        }
+    }
+
+    private static func deed(_ violation: ViolationRecord) -> StaticString {
+        switch (UInt32(violation.fixed.verdict), violation.isEnforced) {
+        case (WIRE_AUDIT.rawValue, _): "audit "
+        case (WIRE_LOSE.rawValue, true): "DROPPED "
+        case (WIRE_LOSE.rawValue, false): "would drop "
+        case (WIRE_KILL.rawValue, true): "KILLED "
+        case (WIRE_KILL.rawValue, false): "would kill "
+        case (_, true): "DENIED "
+        case (_, false): "would deny "
         }
     }
 }

@@ -24,6 +24,11 @@ struct EnforceCommand: ParsableCommand {
     @Flag(help: "Tell what the policy is against, and let it be.")
     var dryRun = false
 
+    @Option(
+        help: ArgumentHelp(
+            "How long an address counts for the name that led to it beyond what the answer said.", valueName: "time"))
+    var nameGrace: String?
+
     @Flag(help: "Show what each rule compiles to and whether this host can enforce it, and end.")
     var checkPolicy = false
 
@@ -70,6 +75,9 @@ struct EnforceCommand: ParsableCommand {
         var options = TraceOptions(.enforce)
         options.policy = try PolicyFiles.read(policies, rules: rule)
         options.dryRun = dryRun
+        if let grace = try nanoseconds(nameGrace, of: "--name-grace", help: "write 30s or 2m; without it 2m") {
+            options.nameGrace = UInt32(clamping: grace / 1_000_000_000)
+        }
         try conditions.apply(to: &options)
         try output.apply(to: &options)
         try learning.apply(to: &options)

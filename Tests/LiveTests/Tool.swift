@@ -407,16 +407,18 @@ struct Laws {
         for field in ["rule.name", "rule.reference", "rule.category", "ebpfguard.verdict", "ebpfguard.hook"] {
             expect(event[field]?.string?.isEmpty == false, "no \(field)")
         }
-        let isStrict = event["ebpfguard.verdict"] == "deny" || event["ebpfguard.verdict"] == "kill"
-        expect(isStrict || !isEnforced, "enforced, but no denial")
+        let verdict = event["ebpfguard.verdict"]
+        expect(!isEnforced || ["deny", "drop", "kill"].contains(verdict), "enforced, but no denial")
         expect(isFile || event["destination.ip"] != nil && event["network.type"] != nil, "no address")
         expect(!isFile || event["file.inode"] != nil && event["file.device"] != nil, "no inode")
         expect(!isFile || event["file.path"]?.string?.hasPrefix("/") == true, "no file.path")
         let isKnown = event["ebpfguard.hook"] != "cgroup_skb/ingress"
         expect((event["process.executable"] != nil) == isKnown, "process.executable")
-        // Where there is no hook that refuses, it is done, and its process dies.
-        let isRefused = isEnforced && isKnown && event["ebpfguard.hook"] != "tp_btf/sched_process_exec"
-        expect((event["error.code"] == "EPERM") == isRefused, "error.code")
+        // Where there is no hook that refuses, it is done, and its process dies. What is lost, and what a connection sends,
+        // is no error.
+        let isDone = event["ebpfguard.hook"] == "tp_btf/sched_process_exec"
+        let isSilent = verdict == "drop" || event["dns.question.name"] != nil && event["network.transport"] == "tcp"
+        expect((event["error.code"] == "EPERM") == (isEnforced && isKnown && !isDone && !isSilent), "error.code")
         expect(event.pid != tool, "the tool reports itself")
     }
 

@@ -94,6 +94,126 @@ struct PolicyLoweringTests {
         }
     }
 
+    /// The number of the most specific pattern that a name matches, as bpf/include/policy_dns.h finds it.
+    private static func match(_ name: [UInt8], _ lowering: PolicyLowering) -> UInt32? {
+        func number(_ name: [UInt8], _ kind: Int32) -> UInt32? {
+            let hash = PolicyNameLowering.hash(name, lowering.settings.secret)
+            return lowering.names.patterns.first {
+                $0.key.hash.a == hash.a && $0.key.hash.b == hash.b && $0.key.kind == UInt32(kind)
+            }?.number
+        }
+        if let exact = number(name, WIRE_NAME_EXACT) { return exact }
+        for dot in name.indices where name[dot] == UInt8(ascii: ".") {
+            if let below = number(Array(name[(dot + 1)...]), WIRE_NAME_BELOW) { return below }
+        }
+        return nil
+    }
+
+    /// What bpf/include/policy_names.h does for the names that an address has.
+    private static func decide(
+        _ lowering: PolicyLowering, _ first: wire_decision, _ question: PolicyQuestion
+    ) -> wire_decision {
+        let names = lowering.names
+        var best = first
+        for name in question.names {
+            guard let pattern = match(name, lowering) else { continue }
+            for shape in 0..<UInt32(WIRE_SHAPES) where names.shapes >> shape & 1 != 0 {
+                let port = shape & UInt32(WIRE_SHAPE_PORT) != 0 ? question.port! : 0
+                let number: UInt8 = question.transport == .tcp ? 6 : 17
+                let transport = shape & UInt32(WIRE_SHAPE_PROTOCOL) != 0 ? number : 0
+                let found = names.rules.first { key, _ in
+                    key.pattern == pattern && key.port == port && key.protocol == transport
+                        && UInt32(key.operation) == WIRE_POLICY_CONNECT.rawValue
+                }?.decision
+                guard let found else { continue }
+                let isEqual = found.rank == best.rank
+                if found.rank > best.rank || isEqual && found.verdict > best.verdict
+                    || isEqual && found.verdict == best.verdict && found.rule < best.rule
+                {
+                    best = found
+                }
+            }
+        }
+        return best
+    }
+
+    private static let patterns = [
+        "example.com", "*.example.com", "a.example.com", "*.a.example.com", "*.com", "b.org", "*.b.org",
+        "x.a.example.com",
+    ]
+    private static let names = [
+        "example.com", "a.example.com", "x.a.example.com", "y.x.a.example.com", "com", "b.org", "c.b.org", "other.net",
+        "notexample.com",
+    ]
+
+    @Test(arguments: 0..<12)
+    func namesAgreeWithEvaluator(_ seed: Int) throws {
+        var numbers = Numbers(state: UInt64(seed) &* 0x9e37_79b9_7f4a_7c15 &+ 11)
+        for _ in 0..<60 {
+            var lines = numbers.next(2) == 0 ? ["default net \(numbers.pick(["deny", "allow", "drop"]))"] : []
+            for _ in 0...numbers.next(25) {
+                let port = numbers.pick(["", ":80", ":443"]) + numbers.pick(["", "/tcp", "/udp"])
+                let verdict = numbers.pick(["allow", "audit", "deny", "drop", "kill"])
+                switch numbers.next(4) {
+                case 0: lines.append("\(verdict) net \(numbers.pick(Self.hosts))\(port)")
+                case 1: lines.append("\(verdict) dns \(numbers.pick(Self.patterns + ["*"]))")
+                default: lines.append("\(verdict) net \(numbers.pick(Self.patterns))\(port)")
+                }
+            }
+            let policy = try Self.policy(lines.joined(separator: "\n"))
+            let evaluator = PolicyEvaluator(policy)
+            let lowering = PolicyLowering(policy, dry: false)
+            for _ in 0..<40 {
+                var question = PolicyQuestion(numbers.pick([.connect, .ask]))
+                let isConnect = question.operation == .connect
+                question.names = (0..<(isConnect ? numbers.next(4) : 1)).map { _ in Array(numbers.pick(Self.names).utf8)
+                }
+                question.address = IPAddress(numbers.pick(Self.addresses))
+                question.port = numbers.pick([80, 443, 22])
+                question.transport = numbers.pick([.tcp, .udp])
+                let expected = evaluator.decide(question)
+                var decision = lowering.names.anyQuestion
+                if isConnect {
+                    let byAddress = Self.decide(lowering.connect, lowering.settings.fallback.0, question)
+                    decision = Self.decide(lowering, byAddress, question)
+                } else if let pattern = Self.match(question.names[0], lowering) {
+                    let found = lowering.names.rules.first { key, _ in
+                        key.pattern == pattern && UInt32(key.operation) == WIRE_POLICY_ASK.rawValue
+                    }
+                    decision = found?.decision ?? decision
+                }
+                let context: Comment = "\(question)\n\(lines.joined(separator: "\n"))"
+                #expect(Int(decision.verdict) == expected.verdict.strictness, context)
+                guard let place = expected.rule.map({ policy.rules[$0].place }) ?? expected.fallback?.place else {
+                    continue
+                }
+                #expect(PolicyRuleName(decision.rule, of: policy)?.reference == policy.reference(place), context)
+            }
+        }
+    }
+
+    @Test func questionsThatCanNotBeRead() throws {
+        func verdict(_ text: String) throws -> UInt32 {
+            PolicyLowering(try Self.policy(text), dry: false).settings.unreadable.verdict
+        }
+        #expect(try verdict("audit dns *\nallow dns a.b") == WIRE_ALLOW.rawValue)
+        #expect(try verdict("audit dns *\ndeny dns a.b\ndrop dns *.c") == WIRE_LOSE.rawValue)
+    }
+
+    @Test func nameCanary() throws {
+        var lowering = PolicyLowering(try Self.policy("deny net example.com"), dry: true)
+        #expect(lowering.readsPackets && lowering.settings.asks == 0)
+        lowering.addCanary(Array("canary.test".utf8), server: try #require(IPAddress("127.1.2.3")))
+        let pattern = Self.match(Array("canary.test".utf8), lowering)
+        let decision = lowering.names.rules.first { $0.key.pattern == pattern }?.decision
+        #expect(decision?.verdict == WIRE_CANARY.rawValue && lowering.settings.asks == 1)
+        #expect(!PolicyLowering(try Self.policy("deny net 10.0.0.1"), dry: true).readsPackets)
+        for text in ["drop net 10.0.0.1", "default net drop", "drop net example.com:80"] {
+            #expect(PolicyLowering(try Self.policy(text), dry: true).losesPackets, "\(text)")
+        }
+        #expect(!PolicyLowering(try Self.policy("drop dns a.b"), dry: true).losesPackets)
+    }
+
     @Test func canary() throws {
         let address = try #require(IPAddress("127.1.2.3"))
         var lowering = PolicyLowering(try Self.policy("allow net *:80/tcp"), dry: true)
@@ -113,5 +233,13 @@ struct PolicyLoweringTests {
         }
         let lowering = PolicyLowering(try Self.policy(text), dry: false)
         #expect(lowering.connect.entries.count == 10_000 && lowering.connect.shapes == 0b1000)
+    }
+
+    @Test func manyNames() throws {
+        var text = "allow net *.example.com:80\n"
+        for number in 0..<10_000 { text += "allow net n\(number).example.com:443/tcp\n" }
+        let names = PolicyLowering(try Self.policy(text), dry: false).names
+        // Each has the rule of the suffix too.
+        #expect(names.patterns.count == 10_001 && names.rules.count == 20_001)
     }
 }

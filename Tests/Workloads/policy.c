@@ -61,6 +61,23 @@ static int reach_unbound(int family)
     return poll(&wait, 1, 700) == 1 ? 0 : ETIMEDOUT;
 }
 
+// The errno of a connection that is waited for, or ETIMEDOUT.
+static int connect_soon(int sock, const struct sockaddr *address, socklen_t size)
+{
+    struct pollfd wait = {.fd = sock, .events = POLLOUT};
+    int error = 0;
+    socklen_t length = sizeof error;
+
+    if (connect(sock, address, size) == 0)
+        return 0;
+    if (errno != EINPROGRESS)
+        return errno;
+    if (poll(&wait, 1, 1500) != 1)
+        return ETIMEDOUT;
+    getsockopt(sock, SOL_SOCKET, SO_ERROR, &error, &length);
+    return error;
+}
+
 static int attempt(struct attempt *a)
 {
     const struct sockaddr *address = (const struct sockaddr *)&a->storage;
@@ -70,15 +87,23 @@ static int attempt(struct attempt *a)
         .msg_hdr = {.msg_name = &a->storage, .msg_namelen = a->size, .msg_iov = &part, .msg_iovlen = 1}};
 
 #define WAY(name) (strcmp(a->way, name) == 0)
-    int type = WAY("udp") || WAY("send") || WAY("msg") || WAY("mmsg") || WAY("bindu") ? SOCK_DGRAM : SOCK_STREAM;
+    int type = WAY("udp") || WAY("send") || WAY("msg") || WAY("mmsg") || WAY("bindu") || WAY("talk") ? SOCK_DGRAM : SOCK_STREAM;
     if (WAY("unbound"))
         return reach_unbound(family);
-    int sock = socket(family, type | SOCK_CLOEXEC | (WAY("nonblock") ? SOCK_NONBLOCK : 0),
+    int sock = socket(family, type | SOCK_CLOEXEC | (WAY("nonblock") || WAY("timed") ? SOCK_NONBLOCK : 0),
                       WAY("mptcp") ? IPPROTO_MPTCP : 0);
     if (sock < 0)
         return errno;
     ssize_t result;
-    if (WAY("send"))
+    if (WAY("timed")) {
+        int error = connect_soon(sock, address, a->size);
+
+        close(sock);
+        return error;
+    }
+    if (WAY("talk"))
+        result = connect(sock, address, a->size) ? -1 : send(sock, "x", 1, 0);
+    else if (WAY("send"))
         result = sendto(sock, "x", 1, 0, address, a->size);
     else if (WAY("msg"))
         result = sendmsg(sock, &message.msg_hdr, 0);
@@ -95,15 +120,19 @@ static int attempt(struct attempt *a)
     return error;
 }
 
+int attempt_of(const char *text)
+{
+    struct attempt a = {};
+
+    parse(&a, text);
+    return attempt(&a);
+}
+
 // policy ["WAY ADDRESS PORT" ...]: says each with its errno; 0 is success.
 int run_policy(int argc, char *const argv[])
 {
-    for (int i = 0; i < argc; i++) {
-        struct attempt a = {};
-
-        parse(&a, argv[i]);
-        say("%s: %d", argv[i], attempt(&a));
-    }
+    for (int i = 0; i < argc; i++)
+        say("%s: %d", argv[i], attempt_of(argv[i]));
     return 0;
 }
 
@@ -150,10 +179,8 @@ int run_policy_lasting(int argc, char *const argv[])
     say("workload pid %d", (int)getpid());
     snprintf(text, sizeof text, "tcp %s %s", argv[0], argv[1]);
     for (;;) {
-        struct attempt a = {};
+        int error = attempt_of(text);
 
-        parse(&a, text);
-        int error = attempt(&a);
         if (error != last)
             say("now %d", error);
         last = error;

@@ -102,6 +102,7 @@ static const struct {
     {"policy", run_policy},
     {"policy-server", run_policy_server},
     {"policy-lasting", run_policy_lasting},
+    {"policy-names", run_policy_names},
     {"guard", run_guard},
     {"guard-lasting", run_guard_lasting},
 };

@@ -16,6 +16,12 @@ static __always_inline struct cgroup *v1_cgroup(struct task_struct *task)
     return BPF_CORE_READ(state, cgroup);
 }
 
+// In the hierarchy of version 2.
+static __always_inline __u64 unified_cgroup_of(struct task_struct *task, const int typed)
+{
+    return GET(task, cgroups, dfl_cgrp, kn, id);
+}
+
 // The id that stands for a task's cgroup. Where a v1 hierarchy has the containers, that is the task's cgroup there, unless
 // it is the root: ids of two hierarchies may be equal, so those of v1 carry a mark.
 static __always_inline __u64 cgroup_of(struct task_struct *task, const int typed)
@@ -26,7 +32,7 @@ static __always_inline __u64 cgroup_of(struct task_struct *task, const int typed
         if (BPF_CORE_READ(cgroup, level) > 0)
             return BPF_CORE_READ(cgroup, kn, id) | WIRE_CGROUP_V1;
     }
-    return GET(task, cgroups, dfl_cgrp, kn, id);
+    return unified_cgroup_of(task, typed);
 }
 
 #endif

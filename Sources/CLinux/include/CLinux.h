@@ -97,6 +97,9 @@ pid_t clinux_fork_waiting(const char *path, char *const arguments[], int output,
 // Lets the child go; 0 when it runs the program, else the errno of its exec.
 int clinux_release_child(int gate[2]);
 
+// Kills the process with this number if it began at that time, in ticks of 10 ms; whether it did.
+bool clinux_kill(pid_t pid, uint64_t ticks);
+
 // Makes six sockets, TCP, UDP and TCP of IPv4, then of IPv6, in the cgroup whose cgroup.procs is open as `processes`; -1
 // for a protocol that this host does not have. 0, or -1 with errno.
 int clinux_cgroup_sockets(int processes, int sockets[6]);

@@ -14,6 +14,15 @@ struct Canary: ~Copyable {
     /// By the hook that refuses them, -1 where the host has no such protocol.
     private var sockets: [Int32] = []
 
+    /// A name server of this host's loopback that is none, and a name. The policy lets one ask the server, and nobody get
+    /// through.
+    var server: IPAddress { servers[0] }
+    private let servers: [IPAddress]
+    let name: [UInt8]
+    /// Whether questions are looked at, and answers.
+    var asks = false
+    var isAnswered = false
+
     static let hooks = [
         "cgroup/connect4", "cgroup/sendmsg4", "cgroup/bind4", "cgroup/connect6", "cgroup/sendmsg6", "cgroup/bind6",
     ]
@@ -25,6 +34,11 @@ struct Canary: ~Copyable {
         for _ in 0..<3 { ipv4.append(UInt8.random(in: 1...254, using: &random)) }
         for _ in 0..<15 { ipv6.append(UInt8.random(in: 0...255, using: &random)) }
         addresses = [ipv4, ipv6].compactMap { IPAddress($0.span) }
+        var server: [UInt8] = [127]
+        for _ in 0..<3 { server.append(UInt8.random(in: 1...254, using: &random)) }
+        // Not by ??: its second operand reads a value that is not whole yet, which the optimizer of Swift 6.3 gets wrong.
+        servers = [server].compactMap { IPAddress($0.span) }
+        name = Array("\(UInt64.random(in: 0 ... .max, using: &random)).ebpfguard".utf8)
     }
 
     /// Makes the sockets, by a process of its own that goes into the cgroup and shares its descriptors with this one: a
@@ -52,6 +66,12 @@ struct Canary: ~Copyable {
             let error = attempt(index, socket)
             if error != EPERM || refused() == before { failures.append(Self.hooks[index]) }
         }
+        // The datagram socket of IPv4 has a port by now.
+        if asks, sockets[1] >= 0 {
+            let before = refused()
+            if ask(by: sockets[1]) != EPERM || refused() == before { failures.append(Self.packetHooks[0]) }
+        }
+        if isAnswered, sockets[1] >= 0, !answer(to: sockets[1], refused) { failures.append(Self.packetHooks[1]) }
         return failures
     }
 

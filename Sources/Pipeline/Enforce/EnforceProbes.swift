@@ -10,16 +10,17 @@ internal import Policy
 /// the ring of the processes.
 struct EnforceProbes: ~Copyable {
     // Destroyed in this order: links first.
-    private let links: InlineArray<7, BPFLink?>
+    private let links: InlineArray<9, BPFLink?>
     private let object: BPFObject
     private let canaries: Mapping
 
     private static let programs = [
-        "connect_ipv4", "connect_ipv6", "send_ipv4", "send_ipv6", "bind_ipv4", "bind_ipv6", "arrived",
+        "connect_ipv4", "connect_ipv6", "send_ipv4", "send_ipv6", "bind_ipv4", "bind_ipv6", "arrives", "leaves",
+        "released",
     ]
 
-    static let hooks =
-        "policy by \(PolicyMechanisms.connectHooks),\n       \(PolicyMechanisms.listenHooks)"
+    /// For the footer.
+    let hooks: String
 
     /// Loads, fills the maps, and attaches to the cgroup of this directory.
     init(
@@ -32,18 +33,30 @@ struct EnforceProbes: ~Copyable {
         for map in ["ring", ".data.control"] { try object.share(try processes.map(named: map), map: map) }
         try object.setCapacity(UInt32(max(1, lowering.connect.entries.count)), map: "connect_targets")
         try object.setCapacity(UInt32(max(1, lowering.listen.entries.count)), map: "listen_targets")
+        let names = lowering.names
+        try object.setCapacity(UInt32(max(1, names.patterns.count)), map: "patterns")
+        try object.setCapacity(UInt32(max(1, names.rules.count)), map: "name_rules")
+        // What packets cost under a policy that is about none is nothing.
+        let unused = (lowering.readsPackets ? [] : ["leaves"]) + (lowering.losesPackets ? [] : ["released"])
+        for program in unused { try object.setEnabled(false, program: program) }
         try object.load()
         try Self.fill(try object.map(named: "connect_targets"), lowering.connect)
         try Self.fill(try object.map(named: "listen_targets"), lowering.listen)
+        try object.map(named: "patterns").set(names.patterns.map(\.key), to: names.patterns.map(\.number))
+        try object.map(named: "name_rules").set(names.rules.map(\.key), to: names.rules.map(\.decision))
         let canaries = try object.sharedSection(".data.canaries")
         // Only with all entries in place: nothing is decided by half of a policy.
-        var links = InlineArray<7, BPFLink?> { _ in nil }
-        for (index, program) in Self.programs.enumerated() {
+        var links = InlineArray<9, BPFLink?> { _ in nil }
+        for (index, program) in Self.programs.enumerated() where !unused.contains(program) {
             links[index] = try object.attach(program, toCgroup: cgroup)
         }
         self.links = links
         self.object = object
         self.canaries = canaries
+        hooks =
+            "policy by \(PolicyMechanisms.connectHooks),\n       \(PolicyMechanisms.listenHooks)"
+            + (lowering.readsPackets ? ", \(PolicyMechanisms.askHook)" : "")
+            + (lowering.losesPackets ? ", cgroup/sock_release" : "")
     }
 
     private static func fill(_ map: BPFMap, _ table: PolicyLowering.Table) throws(BPFError) {

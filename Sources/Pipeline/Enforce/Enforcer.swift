@@ -34,13 +34,18 @@ struct Enforcer: ~Copyable {
     private static let interval: UInt64 = 2_000_000_000
 
     /// Refuses what can't be held here, then makes the cgroup.
-    init(_ policy: PolicyRules, dry: Bool) throws(Failure) {
+    init(_ policy: PolicyRules, dry: Bool, grace: UInt32) throws(Failure) {
         if let refusal = PolicyCheck.refusal(policy) { throw refusal }
         var canary = Canary()
         let cgroup = try EnforceCgroup()
         try canary.settle(in: cgroup)
-        var lowering = PolicyLowering(policy, dry: dry)
+        var lowering = PolicyLowering(policy, dry: dry, grace: grace)
         for address in canary.addresses { lowering.addCanary(address) }
+        if lowering.readsPackets {
+            canary.asks = true
+            canary.isAnswered = lowering.names.hasConnections || lowering.losesPackets
+            lowering.addCanary(canary.name, server: canary.server)
+        }
         var marks: FileMarks?
         var guardCanary: GuardCanary?
         var plan: GuardPlan?

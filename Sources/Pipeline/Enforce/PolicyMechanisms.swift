@@ -53,9 +53,7 @@ package struct PolicyMechanisms: ~Copyable {
         case .raw:
             return module("lsm/socket_create", "a rule of its own", "about raw sockets")
         case .ask:
-            return Answer(
-                hooks: "cgroup_skb/egress", entries: "a name in a hash", obstacle: Self.unbuilt("rules about names"),
-                help: nil)
+            return question(rule, scope)
         case .read, .write:
             return file(rule.operation, rule.subject, hasException: rule.exception != nil, scope: scope)
         case .execute:
@@ -177,7 +175,7 @@ package struct PolicyMechanisms: ~Copyable {
     private mutating func network(
         _ operation: PolicyOperation, _ verdict: Verdict, target: PolicySubject?, hasException: Bool, scope: PolicyScope
     ) -> Answer {
-        let hooks = operation == .listen ? Self.listenHooks : Self.connectHooks
+        var hooks = operation == .listen ? Self.listenHooks : Self.connectHooks
         var entries = "the verdict where no entry is found"
         var obstacle: String?
         if case .target(let target) = target {
@@ -185,16 +183,30 @@ package struct PolicyMechanisms: ~Copyable {
             case .any: entries = "2 entries in a longest-prefix map, of IPv4 and IPv6"
             case .network: entries = "1 entry in a longest-prefix map"
             case .name, .below:
-                entries = "addresses of answers, in a map"
-                obstacle = Self.unbuilt("rules about names")
+                hooks += ", cgroup_skb/ingress, \(Self.askHook)"
+                entries = "a pattern in a hash, and 1 entry in another; addresses of answers as they come"
             }
         }
-        if verdict == .kill { obstacle = Self.unbuilt("kills for the network") }
-        if verdict == .drop { obstacle = Self.unbuilt("drops") }
+        if verdict == .drop, operation == .connect { hooks = "\(Self.connectHooks), \(Self.dropHooks)" }
+        if verdict == .kill { hooks += ", SIGKILL" }
         if hasException { obstacle = Self.unbuilt("exceptions of rules about the network") }
         if !scope.isEverywhere { obstacle = Self.unbuilt("scopes within a policy") }
         if obstacle == nil { obstacle = hostObstacle() }
         return Answer(hooks: hooks, entries: entries, obstacle: obstacle, help: nil)
+    }
+
+    package static let dropHooks = "cgroup/sock_release, cgroup_skb/ingress, cgroup_skb/egress"
+    package static let askHook = "cgroup_skb/egress"
+
+    private mutating func question(_ rule: PolicyRule, _ scope: PolicyScope) -> Answer {
+        var obstacle: String?
+        if rule.exception != nil { obstacle = Self.unbuilt("exceptions of rules about the network") }
+        if !scope.isEverywhere { obstacle = Self.unbuilt("scopes within a policy") }
+        return Answer(
+            hooks: Self.askHook,
+            entries: rule.subject == .name(.any)
+                ? "the verdict where no entry is found" : "a pattern in a hash, and 1 entry in another",
+            obstacle: obstacle ?? hostObstacle(), help: nil)
     }
 
     private mutating func hostObstacle() -> String? {

@@ -3,7 +3,7 @@
 package import CWire
 package import Events
 
-/// The rules about addresses and ports as the kernel programs look them up: see bpf/enforce.bpf.c.
+/// The rules about addresses, ports and names as the kernel programs look them up: see bpf/enforce.bpf.c.
 package struct PolicyLowering: Sendable {
     /// Keys and what they decide, of one operation.
     package struct Table: Sendable {
@@ -14,20 +14,42 @@ package struct PolicyLowering: Sendable {
 
     package private(set) var connect = Table()
     package private(set) var listen = Table()
+    package private(set) var names: PolicyNameLowering
     package private(set) var settings = wire_policy()
-    /// `policy` has only rules about the network that programs can hold: see `PolicyMechanisms`.
-    package init(_ policy: PolicyRules, dry: Bool) {
+
+    /// `policy` has only rules about the network that programs can hold: see `PolicyMechanisms`. An address that a name led
+    /// to counts for `grace` seconds beyond its time to live.
+    package init(_ policy: PolicyRules, dry: Bool, grace: UInt32 = 120) {
         connect = Self.table(policy, .connect)
         listen = Self.table(policy, .listen)
+        settings.secret = wire_name_hash(a: .random(in: 0 ... .max), b: .random(in: 0 ... .max))
+        names = PolicyNameLowering(policy, secret: settings.secret)
         settings.dry = dry ? 1 : 0
-        settings.shapes = (connect.shapes, listen.shapes)
-        if let fallback = policy.defaultVerdict(.net), let verdict = Self.wire(fallback.verdict) {
+        settings.shapes = (connect.shapes, listen.shapes, 0)
+        settings.names = names.hasConnections ? 1 : 0
+        settings.asks = names.hasQuestions ? 1 : 0
+        settings.suffixes = names.suffixes
+        settings.name_shapes = names.shapes
+        settings.unreadable = names.unreadable
+        settings.grace = grace
+        let drops = policy.rules.contains { $0.operation == .connect && $0.verdict == .drop }
+        settings.drops = drops || policy.defaultVerdict(.net)?.verdict == .drop ? 1 : 0
+        settings.fallback.2 = names.anyQuestion
+        if let fallback = policy.defaultVerdict(.net) {
             let index = policy.defaults.firstIndex { $0.place == fallback.place } ?? 0
-            let decision = wire_decision(
-                verdict: verdict, rank: 0, rule: UInt32(policy.rules.count + index), unused: 0)
-            settings.fallback = (decision, decision)
+            func decision(_ operation: PolicyOperation) -> wire_decision {
+                wire_decision(
+                    verdict: Self.wire(operation.applied(fallback.verdict)), rank: 0,
+                    rule: UInt32(policy.rules.count + index), unused: 0)
+            }
+            settings.fallback.0 = decision(.connect)
+            settings.fallback.1 = decision(.listen)
         }
     }
+
+    /// Whether packets that leave are looked at.
+    package var readsPackets: Bool { names.hasConnections || names.hasQuestions || losesPackets }
+    package var losesPackets: Bool { settings.drops != 0 }
 
     /// Adds an address that is always refused, whatever is asked for there: for attempts that show that the programs run.
     package mutating func addCanary(_ address: IPAddress) {
@@ -37,7 +59,24 @@ package struct PolicyLowering: Sendable {
         listen.entries.append((key, decision))
         connect.shapes |= 1
         listen.shapes |= 1
-        settings.shapes = (connect.shapes, listen.shapes)
+        settings.shapes = (connect.shapes, listen.shapes, 0)
+    }
+
+    /// Adds a name that nobody can ask for, and the address, of this host's loopback, of a name server for attempts to.
+    package mutating func addCanary(_ name: [UInt8], server: IPAddress) {
+        let port = UInt16(53)
+        connect.entries.append(
+            (
+                Self.key(IPPrefix(server), port: port, transport: .udp),
+                wire_decision(verdict: WIRE_ALLOW.rawValue, rank: .max, rule: .max, unused: 0)
+            ))
+        connect.shapes |= 1 << UInt32(WIRE_SHAPE_PORT | WIRE_SHAPE_PROTOCOL)
+        settings.shapes = (connect.shapes, listen.shapes, 0)
+        settings.asks = 1
+        unsafe withUnsafeMutableBytes(of: &settings.canary) { bytes in
+            for index in 0..<4 { unsafe bytes[index] = server[index] }
+        }
+        names.addCanary(name)
     }
 
     private struct Key: Hashable {
@@ -66,7 +105,7 @@ package struct PolicyLowering: Sendable {
         var table = Table()
         table.entries.reserveCapacity(strictest.count)
         for (key, entry) in strictest {
-            guard let verdict = wire(policy.rules[entry.number].verdict) else { continue }
+            let verdict = wire(operation.applied(policy.rules[entry.number].verdict))
             table.shapes |= 1 << shape(key)
             table.entries.append(
                 (
@@ -98,24 +137,28 @@ package struct PolicyLowering: Sendable {
         key.bits = UInt32(WIRE_TARGET_BITS) + UInt32(prefix.length)
         key.family = UInt8(prefix.first.count == 4 ? WIRE_FAMILY_IPV4 : WIRE_FAMILY_IPV6)
         key.port = port ?? 0
-        key.protocol =
-            switch transport {
-            case .tcp: UInt8(WIRE_PROTOCOL_TCP)
-            case .udp: UInt8(WIRE_PROTOCOL_UDP)
-            case nil: 0
-            }
+        key.protocol = number(of: transport)
         unsafe withUnsafeMutableBytes(of: &key.address) { bytes in
             for index in 0..<prefix.first.count { unsafe bytes[index] = prefix.first[index] }
         }
         return key
     }
 
-    private static func wire(_ verdict: Verdict) -> UInt32? {
+    static func number(of transport: NetTarget.Transport?) -> UInt8 {
+        switch transport {
+        case .tcp: UInt8(WIRE_PROTOCOL_TCP)
+        case .udp: UInt8(WIRE_PROTOCOL_UDP)
+        case nil: 0
+        }
+    }
+
+    static func wire(_ verdict: Verdict) -> UInt32 {
         switch verdict {
         case .allow: WIRE_ALLOW.rawValue
         case .audit: WIRE_AUDIT.rawValue
         case .deny: WIRE_DENY.rawValue
-        case .drop, .kill: nil
+        case .drop: WIRE_LOSE.rawValue
+        case .kill: WIRE_KILL.rawValue
         }
     }
 }

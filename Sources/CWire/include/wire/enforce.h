@@ -11,15 +11,21 @@ enum wire_policy_verdict {
     WIRE_ALLOW = 0,
     WIRE_AUDIT = 1,
     WIRE_DENY = 2,
+    WIRE_LOSE = 3,
+    WIRE_KILL = 4,
     // The run's own attempt, which has to be refused.
-    WIRE_CANARY = 3,
+    WIRE_CANARY = 5,
 };
 
 enum wire_policy_operation {
     WIRE_POLICY_CONNECT = 0,
     WIRE_POLICY_LISTEN = 1,
-    WIRE_POLICY_COUNT = 2,
+    WIRE_POLICY_ASK = 2, // for a name
+    WIRE_POLICY_COUNT = 3,
 };
+
+// A name with a dot in front of each label has at most 254 characters.
+#define WIRE_POLICY_NAME 256
 
 #define WIRE_FAMILY_IPV4 4
 #define WIRE_FAMILY_IPV6 6
@@ -53,15 +59,55 @@ _Static_assert(sizeof(struct wire_decision) == 16, "layout of wire_decision");
 #define WIRE_SHAPE_PORT 2
 #define WIRE_SHAPES 4
 
+// A hash of a name with a secret of the run: it stands for the name. From its last character on, each half is mixed with the
+// character, multiplied with its factor, and then with itself shifted by 29 and 31.
+#define WIRE_NAME_FACTOR_A 0x9e3779b97f4a7c15ull
+#define WIRE_NAME_FACTOR_B 0xd1342543de82ef95ull
+
+struct wire_name_hash {
+    uint64_t a, b;
+};
+
+#define WIRE_NAME_EXACT 0
+#define WIRE_NAME_BELOW 1 // *.suffix
+
+// A pattern of names that the policy has. The value is its number, from 1: that of the most specific pattern that a name
+// matches decides which other ones it matches.
+struct wire_name_pattern {
+    struct wire_name_hash hash;
+    uint32_t kind; // WIRE_NAME_*
+    uint32_t unused;
+};
+
+_Static_assert(sizeof(struct wire_name_pattern) == 24, "layout of wire_name_pattern");
+
+// A key of what is decided for a pattern, by its own rules or by those of patterns that it is below.
+struct wire_name_rule {
+    uint32_t pattern;
+    uint16_t port;     // as in wire_target
+    uint8_t protocol;
+    uint8_t operation; // WIRE_POLICY_CONNECT or WIRE_POLICY_ASK
+};
+
+_Static_assert(sizeof(struct wire_name_rule) == 8, "layout of wire_name_rule");
+
 // Section .rodata.policy, written whole before load.
 struct wire_policy {
     uint32_t shapes[WIRE_POLICY_COUNT]; // a bit for each shape that some key has
     uint32_t dry;                       // tell, and let be
-    uint32_t unused;
     struct wire_decision fallback[WIRE_POLICY_COUNT]; // where nothing is found
+    struct wire_decision unreadable;                  // of questions that can't be read
+    struct wire_name_hash secret;
+    uint64_t suffixes;    // a bit for each number of labels that a suffix has, 63 and more are one
+    uint32_t names;       // some rule about connections has a name: answers are taken up
+    uint32_t asks;        // some rule is about questions
+    uint32_t name_shapes; // as `shapes`, of the rules with names
+    uint32_t grace;       // seconds that an address counts for beyond its time to live
+    uint32_t canary;      // an IPv4 address, of the network's byte order, from where the run sends something
+    uint32_t drops;       // some rule about connections loses packets
 };
 
-_Static_assert(sizeof(struct wire_policy) == 48, "layout of wire_policy");
+_Static_assert(sizeof(struct wire_policy) == 128, "layout of wire_policy");
 
 // header.flags of WIRE_VIOLATION
 #define WIRE_VIOLATION_ENFORCED (1u << 0) // it was stopped
@@ -77,9 +123,12 @@ struct wire_violation {
     uint16_t verdict;   // enum wire_policy_verdict
     uint16_t operation; // enum wire_policy_operation
     uint16_t protocol;  // of IP
-    uint16_t unused;
+    uint16_t name_size;
+    uint32_t others; // names that the address has too, each decided in another way
+    uint32_t unused;
+    char name[WIRE_POLICY_NAME]; // with a dot in front; that was asked for, or that led to the address
 };
 
-_Static_assert(sizeof(struct wire_violation) == 136, "layout of wire_violation");
+_Static_assert(sizeof(struct wire_violation) == 400, "layout of wire_violation");
 
 #endif

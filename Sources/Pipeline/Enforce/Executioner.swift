@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLinux
+internal import CWire
+internal import Events
+
+/// Kills who violates a rule that says so. A cgroup program can refuse and can't send signals: so what was asked for is refused in
+/// the kernel, and the process dies when its record is seen.
+enum Executioner {
+    /// USER_HZ is 100 on every architecture this runs on.
+    private static let nanosecondsPerTick: UInt64 = 10_000_000
+
+    /// Looks at a record, whatever its kind. To look twice does no harm.
+    static func look(at bytes: RawSpan) {
+        guard Record.isViolation(bytes), case .violation(let violation) = try? Record(decoding: bytes),
+            UInt32(violation.fixed.verdict) == WIRE_KILL.rawValue, violation.isEnforced, violation.hasOwner
+        else { return }
+        _ = clinux_kill(pid_t(violation.task.pid), violation.task.start / nanosecondsPerTick)
+    }
+}
