@@ -248,7 +248,7 @@ let policyTextTests = [
             t.expect(wrong.errors.contains(part), "no \"\(part)\" in \(wrong.errors)")
         }
         let check = try t.run(
-            ["--check-policy", "-o", "json", "--rule", "deny net 10.0.0.0/8", "--rule", "drop net 10.0.0.1"],
+            ["--check-policy", "-o", "json", "--rule", "deny net 10.0.0.0/8", "--rule", "audit net raw"],
             command: "enforce")
         t.equal(check.status, .code(5), "the exit status of --check-policy")
         let json = try JSON(parsing: check.child.output[...])
