@@ -45,6 +45,7 @@ extension Event {
     }
 
     private var violationNeeds: [LearnedNeed] {
+        if case .guarded(let violation, _) = fact { return Self.guardedNeeds(violation) }
         guard case .violation(let violation, _) = fact, let address = violation.endpoint.address else { return [] }
         let transport: NetTarget.Transport? =
             switch UInt32(violation.fixed.protocol) {
@@ -52,8 +53,28 @@ extension Event {
             case UInt32(WIRE_PROTOCOL_TCP), 262: .tcp  // MPTCP
             default: nil
             }
+        if violation.isQuestion {
+            return [violation.name.flatMap { LearnedNeed(askedFor: Array($0.slice)) }].compactMap { $0 }
+        }
+        if !violation.isListen, let name = violation.name,
+            let need = LearnedNeed(name: Array(name.slice), port: violation.endpoint.port, transport)
+        {
+            return [need]
+        }
         let operation = violation.isListen ? PolicyOperation.listen : .connect
         return [LearnedNeed(operation, address, port: violation.endpoint.port, transport)]
+    }
+
+    private static func guardedNeeds(_ violation: GuardRecord) -> [LearnedNeed] {
+        let operation: PolicyOperation
+        switch UInt32(violation.fixed.operation) {
+        case WIRE_GUARD_EXEC.rawValue: operation = .execute
+        case WIRE_GUARD_READ.rawValue: operation = .read
+        default: operation = .write
+        }
+        if operation == .execute, violation.has(WIRE_GUARD_UNLINKED) { return [LearnedNeed(.execute, .memfd)] }
+        let path = violation.path.map { FilePath.resolved($0).hostPathBytes }
+        return [path.flatMap { LearnedNeed(operation, path: $0) }].compactMap { $0 }
     }
 
     private static func fileNeeds(_ file: FileFact) -> [LearnedNeed] {

@@ -31,6 +31,12 @@ package struct LearnedNeed: Hashable, Sendable {
         self.init(.connect, .target(NetTarget(host: .name(name), port: port, transport: transport)))
     }
 
+    /// Of a question for a name. `nil` where it is no name that a rule can have.
+    package init?(askedFor name: [UInt8]) {
+        guard let name = try? NamePattern.name(name) else { return nil }
+        self.init(.ask, .name(.exact(name)))
+    }
+
     /// What a policy would be asked.
     var question: PolicyQuestion {
         var question = PolicyQuestion(operation)
@@ -44,6 +50,7 @@ package struct LearnedNeed: Hashable, Sendable {
             case .any, .below: break
             }
         case .file(.exact(let path)): question.path = path
+        case .name(.exact(let name)): question.names = [name]
         case .memfd: question.isMemfd = true
         case .file, .name, .drift, .detector, .all: break
         }

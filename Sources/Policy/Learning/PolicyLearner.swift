@@ -31,8 +31,8 @@ package struct PolicyLearner: Sendable {
         package fileprivate(set) var refused: [(need: String, rule: String)] = []
     }
 
-    /// Rules for what `policy` does not allow yet, with a default for each of `groups` that has none. What one of its rules
-    /// is against stays so. `timeText` gives a time of CLOCK_REALTIME in nanoseconds.
+    /// Rules for what `policy` does not allow yet, with a default for each of `groups` that has none; without groups, the
+    /// needs are of what another policy was against. What a rule of `policy` is against stays so. `timeText` gives a time of CLOCK_REALTIME in nanoseconds.
     package func result(
         beside policy: PolicyRules?, groups: [PolicyClass], timeText: (UInt64) -> String
     ) -> Result {
@@ -47,7 +47,7 @@ package struct PolicyLearner: Sendable {
                 } else {
                     result.allowed += 1
                 }
-            } else if need.operation.defaultClass == nil, decision?.verdict.stops != true {
+            } else if need.operation.defaultClass == nil, !groups.isEmpty {
                 // No default is about it, so that it is allowed without a rule.
                 result.allowed += 1
             } else {
