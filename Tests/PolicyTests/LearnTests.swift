@@ -86,6 +86,13 @@ private func path(_ operation: PolicyOperation, _ path: String) -> LearnedNeed? 
         #expect(try rules(odd) == ["allow file read /a/c"])
     }
 
+    @Test func whatWasThereBeforeKeepsItsName() throws {
+        let result = learner([path(.write, "/tmp/tmp.Xk3j2a/out"), path(.write, "/tmp/ccnLsuYb.s")]).result(
+            beside: nil, groups: [], isLasting: { $0.elementsEqual("/tmp/tmp.Xk3j2a".utf8) }, timeText: { "\($0)" })
+        #expect(result.text.contains("allow file write /tmp/tmp.Xk3j2a/out "))
+        #expect(result.text.contains("allow file write /tmp/* "))
+    }
+
     @Test func aLongRunIsShort() throws {
         var needs: [LearnedNeed?] = []
         for module in 0..<60 {

@@ -97,6 +97,10 @@ pid_t clinux_fork_waiting(const char *path, char *const arguments[], int output,
 // Lets the child go; 0 when it runs the program, else the errno of its exec.
 int clinux_release_child(int gate[2]);
 
+// When the file was made, of CLOCK_REALTIME in nanoseconds, by statx(2); 0 where the file system does not know. -1 with
+// errno. A symbolic link is not followed.
+int64_t clinux_birth(const char *path);
+
 // Kills the process with this number if it began at that time, in ticks of 10 ms; whether it did.
 bool clinux_kill(pid_t pid, uint64_t ticks);
 

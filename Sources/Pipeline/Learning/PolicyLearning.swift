@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CLinux
 internal import Enrichment
 internal import Events
 internal import Glibc
@@ -59,7 +60,12 @@ struct PolicyLearning: ~Copyable {
 
     /// Adds to the file. Answers what to say of it.
     func finish(_ options: TraceOptions, host: Host, started: UInt64) throws(Failure) -> String {
-        let result = learner.result(beside: policy, groups: groups, timeText: timestampText)
+        let began = host.realtime(started)
+        // Of a recording it can't be known any more: its paths stay as they are.
+        let isReplay = options.readsFrom != nil
+        let result = learner.result(
+            beside: policy, groups: groups, isLasting: { isReplay || Self.isThere($0, since: began) },
+            timeText: timestampText)
         let count = "\(result.rules) rule\(result.rules == 1 ? "" : "s")"
         var line = result.text.isEmpty ? "learned: nothing to add to \(path)" : "learned: \(count) into \(path)"
         if result.allowed > 0 { line += "; \(grouped(UInt64(result.allowed))) allowed there before" }
@@ -70,6 +76,15 @@ struct PolicyLearning: ~Copyable {
             try write((endsInLine ? "" : "\n") + heading(options, host, started) + result.text)
         }
         return line
+    }
+
+    /// Whether a path is there, and was made before that time, of CLOCK_REALTIME in nanoseconds. What can't be known is
+    /// taken for it.
+    private static func isThere(_ path: [UInt8], since time: UInt64) -> Bool {
+        let birth = unsafe (path + [0]).withUnsafeBufferPointer { bytes in
+            unsafe bytes.withMemoryRebound(to: CChar.self) { unsafe clinux_birth($0.baseAddress!) }
+        }
+        return birth < 0 ? errno != ENOENT && errno != ENOTDIR : UInt64(birth) < time
     }
 
     private func heading(_ options: TraceOptions, _ host: Host, _ started: UInt64) -> String {

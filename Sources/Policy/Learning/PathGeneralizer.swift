@@ -17,12 +17,18 @@ struct PathGeneralizer {
     }
 
     private let operation: PolicyOperation
+    /// Whether a path was there before the run and still is: whatever it is called, it is the same the next time.
+    private let isLasting: ([UInt8]) -> Bool
     private var nodes = [Node(name: [])]
     /// More rules than this are no reading for a person.
     private static let readable = 40
 
-    init(_ operation: PolicyOperation, _ paths: [(path: [UInt8], evidence: LearnedEvidence)]) {
+    init(
+        _ operation: PolicyOperation, _ paths: [(path: [UInt8], evidence: LearnedEvidence)],
+        isLasting: @escaping ([UInt8]) -> Bool
+    ) {
         self.operation = operation
+        self.isLasting = isLasting
         for (path, evidence) in paths {
             var index = 0
             for name in path.split(separator: UInt8(ascii: "/")).map(Array.init) {
@@ -108,8 +114,8 @@ struct PathGeneralizer {
         // Processes, and versions such as that of a compiler; but not descriptors and log files.
         if isDirectory, isNumber || Self.isVersion(name) { return true }
         if isNumber, names.first?.elementsEqual("proc".utf8) == true { return true }
-        if Self.isRandom(name) { return true }
-        return Self.isTemporary(names) && Self.isMadeUp(name)
+        guard Self.isRandom(name) || Self.isTemporary(names) && Self.isMadeUp(name) else { return false }
+        return !isLasting((names + [name]).reduce(into: []) { $0 += [UInt8(ascii: "/")] + $1 })
     }
 
     /// 1.2, v20.11.1, tool-1.2.3

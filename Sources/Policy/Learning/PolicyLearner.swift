@@ -32,9 +32,11 @@ package struct PolicyLearner: Sendable {
     }
 
     /// Rules for what `policy` does not allow yet, with a default for each of `groups` that has none; without groups, the
-    /// needs are of what another policy was against. What a rule of `policy` is against stays so. `timeText` gives a time of CLOCK_REALTIME in nanoseconds.
+    /// needs are of what another policy was against. What a rule of `policy` is against stays so. `isLasting` tells whether a path was
+    /// there before the run and still is; `timeText` gives a time of CLOCK_REALTIME in nanoseconds.
     package func result(
-        beside policy: PolicyRules?, groups: [PolicyClass], timeText: (UInt64) -> String
+        beside policy: PolicyRules?, groups: [PolicyClass], isLasting: @escaping ([UInt8]) -> Bool = { _ in false },
+        timeText: (UInt64) -> String
     ) -> Result {
         var result = Result()
         let evaluator = policy.map { PolicyEvaluator($0) }
@@ -62,7 +64,8 @@ package struct PolicyLearner: Sendable {
         // Below the scope that a file ends in, they would hold only there.
         if let policy, policy.scopes.count > 1 { lines.insert(("scope all", ""), at: 0) }
         for operation in PolicyOperation.allCases {
-            let rules = Self.subjects(operation, open).compactMap { entry -> (rule: String, comment: String)? in
+            let subjects = Self.subjects(operation, open, isLasting)
+            let rules = subjects.compactMap { entry -> (rule: String, comment: String)? in
                 entry.subject.text.map { ("allow \(operation.rawValue) \($0)", entry.evidence.comment(timeText)) }
             }
             result.rules += rules.count
@@ -76,7 +79,7 @@ package struct PolicyLearner: Sendable {
     }
 
     private static func subjects(
-        _ operation: PolicyOperation, _ needs: [LearnedNeed: LearnedEvidence]
+        _ operation: PolicyOperation, _ needs: [LearnedNeed: LearnedEvidence], _ isLasting: @escaping ([UInt8]) -> Bool
     ) -> [(subject: PolicySubject, evidence: LearnedEvidence)] {
         var targets: [TargetGeneralizer.Entry] = []
         var paths: [(path: [UInt8], evidence: LearnedEvidence)] = []
@@ -89,7 +92,8 @@ package struct PolicyLearner: Sendable {
             }
         }
         others += TargetGeneralizer.generalized(targets).map { (.target($0.target), $0.evidence) }
-        others += PathGeneralizer(operation, paths).entries().map { (.file($0.pattern), $0.evidence) }
+        let generalizer = PathGeneralizer(operation, paths, isLasting: isLasting)
+        others += generalizer.entries().map { (.file($0.pattern), $0.evidence) }
         return others
     }
 
