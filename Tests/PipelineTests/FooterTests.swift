@@ -33,7 +33,7 @@ struct FooterTests {
         #expect(lines[1].hasPrefix("hooks:"))
         #expect(lines[1].hasSuffix(" exec tp_btf/sched_process_exec"))
         #expect(lines[2].hasSuffix("not measured"))
-        #expect(lines[3].contains("20.0 ms of CPU to start, then 1.00 % of a CPU"))
+        #expect(lines[3].contains("20.0 ms of CPU to start, then 1.00 %;"))
         #expect(lines.count == 4)
     }
 
@@ -52,7 +52,7 @@ struct FooterTests {
         #expect(lines[0].contains("(exec 1,000, fork 1)"))
         #expect(lines[0].hasSuffix("raise --buffer-size"))
         #expect(lines[2] == "missing: failed execs are not seen: no")
-        #expect(lines[3].contains("slows every system call"))
+        #expect(lines[3].contains("slows all calls"))
         #expect(lines[4].hasSuffix(" programs ran 1,000 times, 1.5 us each, 0.01 % of a CPU"))
     }
 
@@ -66,7 +66,7 @@ struct FooterTests {
 
     @Test func nothingWatched() {
         #expect(Footer().lines()[0] == "watched 0 ns: 0 events seen, 0 printed, 0 lost")
-        #expect(Footer().lines().last?.contains("0 % of a CPU") == true)
+        #expect(Footer().lines().last?.contains("0 %;") == true)
     }
 
     /// A terminal that is 80 wide shows each line whole, in a run that lost nothing.
