@@ -86,7 +86,7 @@ test-unit: setup bpf
 	$(SWIFT) test $(QUIET) | { grep -v -e '^◇' -e '^✔ Test case' || :; }
 
 test-fuzz: setup bpf
-	Tests/Fuzz/run 3
+	Tests/Fuzz/run 1
 
 fuzz: setup bpf
 	Tests/Fuzz/run 600
