@@ -67,5 +67,5 @@ package struct FileFact: Sendable {
     }
 
     /// A device as the kernel has it.
-    private static func numbers(_ device: UInt32) -> Bytes { Bytes("\(device >> 20):\(device & 0xfffff)") }
+    static func numbers(_ device: UInt32) -> Bytes { Bytes("\(device >> 20):\(device & 0xfffff)") }
 }

@@ -7,19 +7,13 @@ extension GuardRecord {
     /// The value of a field that only violations of rules about files decide; `nil` for another.
     func value(of field: Field, _ rule: ViolatedRule?) -> FieldValue? {
         switch field {
-        case .eventKind: .word("alert")
         case .eventCategory: .words([isExec ? "process" : "file"])
         case .filePath: path.map { .path($0) } ?? .absent
         case .fileInode: .identifier(fixed.inode)
-        case .fileDevice: .text(Bytes("\(fixed.device >> 20):\(fixed.device & 0xfffff)"))
+        case .fileDevice: .text(FileFact.numbers(fixed.device))
         case .ebpfguardFileMarks: marks.isEmpty ? .absent : .words(marks)
         case .ebpfguardHostPath: path.map { .init(hostPath: $0) } ?? .absent
-        case .ruleName: .init(rule?.text)
-        case .ruleCategory: .init(rule?.operation)
-        case .ruleReference: .init(rule?.reference)
-        case .ebpfguardVerdict: .word(verdict)
-        case .ebpfguardEnforced: .bool(isEnforced)
-        default: nil
+        default: violationValue(of: field, rule, verdict: verdict, isEnforced: isEnforced)
         }
     }
 }

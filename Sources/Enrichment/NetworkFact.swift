@@ -107,10 +107,24 @@ package struct ViolatedRule: Sendable {
     }
 }
 
+/// The value of a field that all violations have, whatever they are of; `nil` for another.
+func violationValue(
+    of field: Field, _ rule: ViolatedRule?, verdict: StaticString, isEnforced: Bool
+) -> FieldValue? {
+    switch field {
+    case .eventKind: .word("alert")
+    case .ruleName: .init(rule?.text)
+    case .ruleCategory: .init(rule?.operation)
+    case .ruleReference: .init(rule?.reference)
+    case .ebpfguardVerdict: .word(verdict)
+    case .ebpfguardEnforced: .bool(isEnforced)
+    default: nil
+    }
+}
+
 extension ViolationRecord {
     fileprivate func value(of field: Field, _ rule: ViolatedRule?) -> FieldValue? {
         switch field {
-        case .eventKind: .word("alert")
         case .destinationIP: .init(endpoint.address)
         case .destinationPort: endpoint.port.map { .integer(Int64($0)) } ?? .absent
         case .networkType: endpoint.address.map { .word($0.count == 4 ? "ipv4" : "ipv6") } ?? .absent
@@ -123,12 +137,7 @@ extension ViolationRecord {
         case .ebpfguardNameShared: fixed.others == 0 ? .absent : .integer(Int64(fixed.others))
         case .dnsQuestionName: isQuestion ? .init(name) : .absent
         case .networkProtocol: isQuestion ? .word("dns") : .absent
-        case .ruleName: .init(rule?.text)
-        case .ruleCategory: .init(rule?.operation)
-        case .ruleReference: .init(rule?.reference)
-        case .ebpfguardVerdict: .word(verdict)
-        case .ebpfguardEnforced: .bool(isEnforced)
-        default: nil
+        default: violationValue(of: field, rule, verdict: verdict, isEnforced: isEnforced)
         }
     }
 }

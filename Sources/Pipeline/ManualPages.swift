@@ -38,23 +38,13 @@ package struct ManualPages {
             if [ -n "$PAGER" ]; then exec $PAGER; elif command -v less >/dev/null; then exec less; fi; exec cat
             """
         guard isatty(1) == 1, let stream = unsafe popen(pager, "w") else {
-            Self.write(texts[index], to: 1)
+            _ = writeWhole(texts[index], to: 1)
             return true
         }
         // Whoever leaves the pager early closes the pipe.
         signal(SIGPIPE, SIG_IGN)
-        Self.write(texts[index], to: unsafe fileno(stream))
+        _ = writeWhole(texts[index], to: unsafe fileno(stream))
         unsafe pclose(stream)
         return true
-    }
-
-    private static func write(_ text: [UInt8], to descriptor: Int32) {
-        var bytes = text[...]
-        while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress!, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            bytes = bytes.dropFirst(count)
-        }
     }
 }

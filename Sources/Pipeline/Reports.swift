@@ -69,21 +69,11 @@ struct Reports: ~Copyable {
         if destinations.isEmpty { return }
         let report = report()
         for destination in destinations {
-            let bytes = Array(report.text(destination.form).utf8)
-            var written = 0
-            while written < bytes.count {
-                let count = unsafe bytes.withUnsafeBytes { buffer in
-                    unsafe Glibc.write(
-                        destination.descriptor, buffer.baseAddress! + written, bytes.count - written)
-                }
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else {
-                    throw Failure(
-                        .failure,
-                        "--report: can't write \(destination.path): \(unsafe String(cString: strerror(errno)))",
-                        help: "the report is not whole; the run is over")
-                }
-                written += count
+            guard writeWhole(Array(report.text(destination.form).utf8), to: destination.descriptor) else {
+                throw Failure(
+                    .failure,
+                    "--report: can't write \(destination.path): \(unsafe String(cString: strerror(errno)))",
+                    help: "the report is not whole; the run is over")
             }
         }
     }

@@ -79,17 +79,6 @@ struct FileLoweringTests {
         }
     }
 
-    private struct Numbers {
-        var state: UInt64
-
-        mutating func next(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % bound
-        }
-
-        mutating func pick<T>(_ values: [T]) -> T { values[next(values.count)] }
-    }
-
     private static let names = ["a", "b", "c.k", "d.x.k", ".k"]
 
     private static func path(_ numbers: inout Numbers) -> String {
@@ -175,7 +164,7 @@ struct FileLoweringTests {
 
     @Test func onlyWhatIsStoppedOrToldIsHeld() throws {
         let policy = try Self.policy("allow file read /etc/**\ndefault exec deny\n")
-        #expect(!FileLowering.isHeld(.read, by: policy) && FileLowering.isHeld(.execute, by: policy))
+        #expect(!policy.holds(.read) && policy.holds(.execute))
         #expect(FileLowering(policy, dry: true) { _ in [] }.settings.operations == 1)
     }
 }

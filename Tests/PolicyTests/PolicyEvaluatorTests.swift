@@ -94,18 +94,6 @@ struct PolicyEvaluatorTests {
 
     // MARK: Beside a plain reading of the rules
 
-    /// Numbers from a seed, so that what fails fails again.
-    private struct Numbers {
-        var state: UInt64
-
-        mutating func next(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % bound
-        }
-
-        mutating func pick<T>(_ values: [T]) -> T { values[next(values.count)] }
-    }
-
     private static let hosts = [
         "*", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3", "0.0.0.0/0", "[::/0]", "[2001:db8::/32]",
         "[2001:db8::1]", "a.b.example", "*.b.example", "*.example", "b.example",

@@ -40,17 +40,6 @@ struct PolicyLoweringTests {
         return best
     }
 
-    private struct Numbers {
-        var state: UInt64
-
-        mutating func next(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % bound
-        }
-
-        mutating func pick<T>(_ values: [T]) -> T { values[next(values.count)] }
-    }
-
     private static let hosts = [
         "*", "0.0.0.0/0", "[::/0]", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3", "10.1.2.2/31",
         "[2001:db8::/32]", "[2001:db8::1]", "[2001:db8::/127]", "[::ffff:10.1.2.3]", "[::]", "[::1]",

@@ -49,7 +49,7 @@ struct Enforcer: ~Copyable {
         var marks: FileMarks?
         var guardCanary: GuardCanary?
         var plan: GuardPlan?
-        if FileLowering.operations.contains(where: { FileLowering.isHeld($0, by: policy) }) {
+        if FileLowering.operations.contains(where: policy.holds) {
             var files = FileLowering(policy, dry: dry) { FileSpelling.others(of: $0) }
             for path in FileSpelling.mountPoints() { files.add(mountPoint: path) }
             let found = try FileMarks(files)

@@ -61,10 +61,10 @@ package enum PolicyCheck {
     private static func text(_ lines: [Line], _ policy: PolicyRules) -> String {
         var text = ""
         for line in lines {
-            text += "\(line.answer.obstacle == nil ? "yes" : "no ")  \(escaped(line.rule))\n"
-            text += "     \(escaped(line.place))" + (line.scope.map { ", \(escaped($0))" } ?? "") + "\n"
+            text += "\(line.answer.obstacle == nil ? "yes" : "no ")  \(withoutControls(line.rule))\n"
+            text += "     \(withoutControls(line.place))" + (line.scope.map { ", \(withoutControls($0))" } ?? "") + "\n"
             text += "     \(line.answer.hooks): \(line.answer.entries)\n"
-            if let obstacle = line.answer.obstacle { text += "     not here: \(escaped(obstacle))\n" }
+            if let obstacle = line.answer.obstacle { text += "     not here: \(withoutControls(obstacle))\n" }
             if let help = line.answer.help { text += "     \(help)\n" }
         }
         let refused = lines.count { $0.answer.obstacle != nil }
@@ -121,12 +121,12 @@ package enum PolicyCheck {
 
     private static func text(_ question: String, _ decision: PolicyEvaluator.Decision, _ policy: PolicyRules) -> String
     {
-        var text = "\(decision.verdict.rawValue)  \(escaped(question))\n"
-        text += "by \(escaped(decider(decision, policy)))\n"
+        var text = "\(decision.verdict.rawValue)  \(withoutControls(question))\n"
+        text += "by \(withoutControls(decider(decision, policy)))\n"
         for other in decision.others {
             let rule = policy.rules[other.rule]
-            text += "not by \(escaped(policy.reference(rule.place))): \(escaped(policy.text(rule)))\n"
-            text += "       \(escaped(why(other, decision, policy)))\n"
+            text += "not by \(withoutControls(policy.reference(rule.place))): \(withoutControls(policy.text(rule)))\n"
+            text += "       \(withoutControls(why(other, decision, policy)))\n"
         }
         return text
     }
@@ -177,24 +177,7 @@ package enum PolicyCheck {
         ]
     }
 
-    // MARK: Output
-
-    /// Names of files and rules are from outside.
-    private static func escaped(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? "\u{fffd}" : $0 }))
-    }
-
-    private static func print(_ text: String) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes { unsafe write(1, $0.baseAddress!, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return }
-            bytes = bytes.dropFirst(count)
-        }
-    }
+    private static func print(_ text: String) { _ = writeWhole(Array(text.utf8), to: 1) }
 }
 
 extension PolicyCheck {

@@ -31,12 +31,7 @@ package struct PolicyMechanisms: ~Copyable {
         self.policy = policy
         let hooks = FileLowering.operations.flatMap { GuardProbes.requiredHooks(of: $0) }
         probe = FeatureProbe(KernelTypes(), functions: Set(hooks.map { GuardProbes.function(of: $0) }))
-        held = Set(
-            PolicyOperation.allCases.filter { operation in
-                policy.rules.contains { $0.operation == operation && $0.verdict != .allow }
-                    || operation.defaultClass.flatMap { policy.defaultVerdict($0) }.map { $0.verdict != .allow }
-                        ?? false
-            })
+        held = Set(PolicyOperation.allCases.filter(policy.holds))
     }
 
     package mutating func answer(_ rule: PolicyRule) -> Answer {

@@ -91,24 +91,18 @@ struct PolicyLearning: ~Copyable {
         let command = options.commandLine.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
         let text = command.count > 200 ? command.prefix(200) + "..." : command[...]
         return """
-            \(policy == nil ? "" : "\n")# Learned on \(policyComment(host.name)) from \(timestampText(host.realtime(started))) by
-            #   ebpfguard \(policyComment(String(text)))
+            \(policy == nil ? "" : "\n")# Learned on \(withoutControls(host.name)) from \(timestampText(host.realtime(started))) by
+            #   ebpfguard \(withoutControls(String(text)))
             # Read it before it is enforced: each rule is for whoever comes by the same way.
 
             """
     }
 
     private func write(_ text: String) throws(Failure) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress!, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                throw Failure(
-                    .failure, "--learn: can't write \(path): \(unsafe String(cString: strerror(errno)))",
-                    help: "what was learned is not whole in it; what was there before is")
-            }
-            bytes = bytes.dropFirst(count)
+        guard writeWhole(Array(text.utf8), to: descriptor) else {
+            throw Failure(
+                .failure, "--learn: can't write \(path): \(unsafe String(cString: strerror(errno)))",
+                help: "what was learned is not whole in it; what was there before is")
         }
     }
 }

@@ -107,13 +107,6 @@ package struct PolicyLearner: Sendable {
     /// Names of processes are from outside.
     private static func padded(_ rule: String, _ comment: String, _ column: Int) -> String {
         guard !comment.isEmpty else { return rule }
-        return rule + String(repeating: " ", count: max(2, column - rule.count)) + "# " + policyComment(comment)
+        return rule + String(repeating: " ", count: max(2, column - rule.count)) + "# " + withoutControls(comment)
     }
-}
-
-/// Text from outside as a comment can hold it: a line's end would end the comment.
-package func policyComment(_ text: String) -> String {
-    String(
-        String.UnicodeScalarView(
-            text.unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? "\u{fffd}" : $0 }))
 }

@@ -39,8 +39,9 @@ package struct FileLowering: Sendable {
             guard let slot = Self.operations.firstIndex(of: rule.operation) else { continue }
             add(rule.subject, slot, Self.decision(rule.verdict, UInt32(number)), spellings)
         }
-        settings.suffix_count = UInt32(Self.suffixSizes(policy).count)
-        for (index, size) in Self.suffixSizes(policy).prefix(Int(WIRE_GUARD_SUFFIXES)).enumerated() {
+        let sizes = Self.suffixSizes(policy)
+        settings.suffix_count = UInt32(sizes.count)
+        for (index, size) in sizes.prefix(Int(WIRE_GUARD_SUFFIXES)).enumerated() {
             unsafe withUnsafeMutableBytes(of: &settings.suffix_sizes) {
                 unsafe $0.storeBytes(of: UInt32(size), toByteOffset: 4 * index, as: UInt32.self)
             }
@@ -54,14 +55,8 @@ package struct FileLowering: Sendable {
             }
             Self.set(&settings.fallback, slot, fallback)
             Self.set(&settings.unknown, slot, strictest(slot, fallback))
-            if Self.isHeld(operation, by: policy) { settings.operations |= 1 << UInt32(slot) }
+            if policy.holds(operation) { settings.operations |= 1 << UInt32(slot) }
         }
-    }
-
-    /// Whether anything of an operation is stopped or told.
-    package static func isHeld(_ operation: PolicyOperation, by policy: PolicyRules) -> Bool {
-        policy.rules.contains { $0.operation == operation && $0.verdict != .allow }
-            || operation.defaultClass.flatMap { policy.defaultVerdict($0) }.map { $0.verdict != .allow } ?? false
     }
 
     /// The lengths that ends of names have in a policy, longest first. More than WIRE_GUARD_SUFFIXES can't be held.

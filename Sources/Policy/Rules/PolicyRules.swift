@@ -29,6 +29,12 @@ package struct PolicyRules: Sendable {
         }
     }
 
+    /// Whether anything of an operation is stopped or told.
+    package func holds(_ operation: PolicyOperation) -> Bool {
+        rules.contains { $0.operation == operation && $0.verdict != .allow }
+            || operation.defaultClass.flatMap { defaultVerdict($0) }.map { $0.verdict != .allow } ?? false
+    }
+
     /// One rule as a line of its own.
     package func text(_ rule: PolicyRule) -> String {
         var words = [rule.verdict.rawValue, rule.operation.rawValue]

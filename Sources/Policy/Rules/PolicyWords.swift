@@ -108,3 +108,10 @@ func policySuggestion(_ word: String, among words: [String]) -> String? {
     guard let near, near.distance < 2 || near.distance == 2 && near.word.first == lower.first else { return nil }
     return near.word
 }
+
+/// Text from outside as a line can hold it: an end of a line would end a comment, and others speak to terminals.
+package func withoutControls(_ text: String) -> String {
+    String(
+        String.UnicodeScalarView(
+            text.unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? "\u{fffd}" : $0 }))
+}
