@@ -68,8 +68,9 @@ static __always_inline int count_call(struct task_struct *task, const struct cal
 {
     struct wire_count *count;
 
-    // Whether calls of a cgroup are wanted at all is found out later.
-    if (by == WIRE_COUNT_BY_SYSCALL && config.workloads && !scope_of_cgroup(cgroup_of(task, typed)))
+    // Whether calls of a cgroup are wanted at all is found out later. One that was found to be out since this call was
+    // taken as of an unknown one goes there too, where it is left out with the rest.
+    if (by == WIRE_COUNT_BY_SYSCALL && config.workloads && scope_of_cgroup(cgroup_of(task, typed)) != WIRE_CGROUP_IN)
         by = WIRE_COUNT_BY_CGROUP;
     if (by == WIRE_COUNT_BY_SYSCALL) {
         __u32 number = call->number < WIRE_NUMBERS_MAX ? call->number : WIRE_NUMBERS_MAX - 1;
