@@ -254,6 +254,7 @@ int program_protected(__u64 *context)
 }
 
 #include "files_held.h"
+#include "sockets_held.h"
 
 // Where there are no security hooks: it dies before its first instruction.
 static __always_inline int on_executed(__u64 *context)

@@ -132,6 +132,7 @@ package struct Enricher {
 
     private static func hook(of violation: ViolationRecord) -> StaticString {
         let isIPv4 = violation.endpoint.address?.count == 4
+        if violation.socket != nil { return "lsm/socket_create" }
         if violation.isQuestion { return "cgroup_skb/egress" }
         if violation.isListen {
             return violation.hasOwner ? isIPv4 ? "cgroup/bind4" : "cgroup/bind6" : "cgroup_skb/ingress"

@@ -124,7 +124,10 @@ func violationValue(
 
 extension ViolationRecord {
     fileprivate func value(of field: Field, _ rule: ViolatedRule?) -> FieldValue? {
-        switch field {
+        if let socket {
+            return socket.value(of: field) ?? violationValue(of: field, rule, verdict: verdict, isEnforced: isEnforced)
+        }
+        return switch field {
         case .destinationIP: .init(endpoint.address)
         case .destinationPort: endpoint.port.map { .integer(Int64($0)) } ?? .absent
         case .networkType: endpoint.address.map { .word($0.count == 4 ? "ipv4" : "ipv6") } ?? .absent
@@ -145,9 +148,9 @@ extension ViolationRecord {
 extension RawSocketRecord {
     fileprivate func value(of field: Field) -> FieldValue? {
         switch field {
-        case .networkType: isPacket ? .absent : .word(fixed.family == 2 ? "ipv4" : "ipv6")
-        case .networkTransport: isPacket ? .absent : protocolName(number).map { .word($0) } ?? .absent
-        case .networkIANANumber: isPacket ? .absent : .identifier(UInt64(number))
+        case .networkType: hasIP ? .word(fixed.family == 2 ? "ipv4" : "ipv6") : .absent
+        case .networkTransport: hasIP ? protocolName(number).map { .word($0) } ?? .absent : .absent
+        case .networkIANANumber: hasIP ? .identifier(UInt64(number)) : .absent
         case .ebpfguardNetworkNamespace: .identifier(UInt64(fixed.namespace))
         case .ebpfguardSocketFamily: .word(family)
         case .ebpfguardSocketType: type.map { .word($0) } ?? .identifier(UInt64(fixed.type))
@@ -156,6 +159,7 @@ extension RawSocketRecord {
         }
     }
 
+    private var hasIP: Bool { !isPacket && !isXDP }
     private var number: UInt16 { UInt16(truncatingIfNeeded: fixed.protocol) }
 
     /// Four digits, as in tcpdump(8).

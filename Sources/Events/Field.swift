@@ -259,7 +259,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.first_seen", .boolean, "true for a destination that --baseline does not have"),
         .init("ebpfguard.drop_reason", .text, "why packets were dropped, as the kernel calls it"),
         .init("ebpfguard.drop_count", .number, "how many packets the event tells of"),
-        .init("ebpfguard.socket_family", .text, "inet, inet6 or packet: the family of a raw socket"),
+        .init("ebpfguard.socket_family", .text, "inet, inet6, packet or xdp: the family of a raw socket"),
         .init("ebpfguard.socket_type", .text, "stream, dgram, seqpacket, raw: the type of a raw or UNIX socket"),
         .init("ebpfguard.socket_protocol", .text, "EtherType of a packet socket, 0x0003 for all"),
         .init("ebpfguard.socket_pair", .boolean, "true of UNIX sockets that socketpair(2) has made and connected"),

@@ -14,9 +14,7 @@ extension TextRenderer {
         line.write(isRefused ? .warning : .bad) { buffer in
             buffer.append(isRefused ? "no raw socket " : socket.isEarlier ? "HAS RAW SOCKET " : "RAW SOCKET ")
         }
-        line.write(.strong) { $0.append(socket.isPacket ? "packet " : socket.family) }
-        if !socket.isPacket { line.buffer.append(" ") }
-        append(protocolOf: socket, to: &line.buffer)
+        append(socket, to: &line)
         if let error = socket.error {
             line.buffer.append(": ")
             line.write(.bad) { appendErrno(error, to: &$0) }
@@ -24,6 +22,14 @@ extension TextRenderer {
         line.kept = start..<line.buffer.count
         line.front = 0.3
         if options.wide { appendDetails(event, type: socket.type, namespace: socket.fixed.namespace, to: &line) }
+    }
+
+    /// "packet all", "inet icmp".
+    func append(_ socket: RawSocketRecord, to line: inout Line) {
+        line.write(.strong) { $0.append(socket.family) }
+        guard !socket.isXDP else { return }
+        line.buffer.append(" ")
+        append(protocolOf: socket, to: &line.buffer)
     }
 
     private func append(protocolOf socket: RawSocketRecord, to buffer: inout OutputBuffer) {

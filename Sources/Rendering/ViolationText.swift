@@ -22,10 +22,14 @@ extension TextRenderer {
             }
             line.buffer.append(" by ")
         }
-        let number = violation.fixed.protocol
-        append(protocol: number == 262 ? 6 : number, to: &line.buffer)
-        line.buffer.append(" ")
-        line.write(.strong) { append(violation.endpoint.address, violation.endpoint.port, to: &$0) }
+        if let socket = violation.socket {
+            append(socket, to: &line)
+        } else {
+            let number = violation.fixed.protocol
+            append(protocol: number == 262 ? 6 : number, to: &line.buffer)
+            line.buffer.append(" ")
+            line.write(.strong) { append(violation.endpoint.address, violation.endpoint.port, to: &$0) }
+        }
         if !violation.isQuestion, let name = violation.name {
             line.buffer.append(" ")
             TextEscape.append(name.span, to: &line.buffer)

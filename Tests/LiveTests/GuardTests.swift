@@ -64,10 +64,17 @@ extension Context {
             let isAudit = attempt.outcome == 0
             equal(event["ebpfguard.enforced"], .bool(enforces && !isAudit), "ebpfguard.enforced of \(attempt.steps)")
             let verdict = rule.split(separator: " ").first { $0 != "default" && $0 != "exec" && $0 != "file" } ?? ""
+            if rule.hasSuffix("net raw") {
+                equal(event["ebpfguard.hook"], "lsm/socket_create", "ebpfguard.hook of \(attempt.steps)")
+                let families = ["2": "inet", "10": "inet6", "17": "packet", "44": "xdp"]
+                let words = attempt.steps.split(separator: " ").drop { $0 != "socket" }.dropFirst()
+                let family = words.dropFirst().first == "10" ? "packet" : families[String(words.first ?? "")] ?? ""
+                equal(event["ebpfguard.socket_family"], .string(family), "the family of \(attempt.steps)")
+            }
             equal(event["ebpfguard.verdict"], .string(String(verdict)), "ebpfguard.verdict of \(attempt.steps)")
             expect(event["ebpfguard.hook"]?.string?.hasPrefix(hook) == true, "ebpfguard.hook of \(attempt.steps)")
             let last = attempt.steps.split(separator: " ").last.map(String.init)
-            if let path = attempt.path ?? last {
+            if let path = attempt.path ?? last, path != "" {
                 equal(event["file.path"], .string(path), "file.path of \(attempt.steps)")
             }
         }
@@ -276,6 +283,20 @@ let guardTests = [
         }
     },
 
+    Test("guard: raw and packet sockets") { t in
+        try t.requireSecurityHooks()
+        // The families are 2 and 10 of IP, 17 for packets, 44 of XDP, and 16 is netlink; type 3 is raw.
+        let made = [
+            Attempt("socket 17 3 768", 1, 1, path: ""), Attempt("socket 17 2 1544", 1, 1, path: ""),
+            Attempt("socket 2 3 1", 1, 1, path: ""), Attempt("socket 10 3 58", 1, 1, path: ""),
+            Attempt("socket 44 3", 1, 1, path: ""), Attempt("socket 2 10 768", 1, 1, path: ""),
+            Attempt("user 1 , socket 17 3 768", 1, 1, path: ""), Attempt("new-user , socket 2 3 1", 1, 1, path: ""),
+            Attempt("socket 2 1", 0), Attempt("socket 10 2", 0), Attempt("socket 1 3", 0), Attempt("socket 16 3 0", 0),
+        ]
+        try t.hold(["deny net raw"], made)
+        try t.hold(["kill net raw"], [Attempt("socket 17 3 768", -9, 1, path: ""), Attempt("socket 2 1", 0)])
+    },
+
     Test("guard: switched off behind its back, it says so") { t in
         try t.requireSecurityHooks()
         let switchFile = "/proc/sys/kernel/ftrace_enabled"
@@ -306,5 +327,8 @@ let guardTests = [
         }
         t.equal(run.status, .code(5), "the exit status")
         t.expect(run.errors.contains("BPF LSM") && run.errors.contains("write kill"), "it says \(run.errors)")
+        let raw = try t.run(["--rule", "audit net raw"], ["/bin/true"], command: "enforce")
+        t.equal(raw.status, .code(5), "the exit status of a rule about raw sockets")
+        t.expect(raw.errors.contains("only BPF LSM can hold who makes a raw socket"), "it says \(raw.errors)")
     },
 ]

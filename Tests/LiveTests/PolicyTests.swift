@@ -227,7 +227,6 @@ let policyTextTests = [
             ("kill file write /etc/** unless exe /bin/dpkg", "exceptions of rules about programs and files"),
             ("deny net * unless user root", "exceptions of rules about the network are not built yet"),
             ("detect miner", "detectors are not built yet"),
-            ("audit net raw", "rules about raw sockets are not built yet"),
         ] {
             let run = try t.run(["--rule", "allow net 10.0.0.1", "--rule", rule], ["/bin/true"], command: "enforce")
             t.equal(run.status, .code(5), "the exit status of \(rule)")

@@ -409,7 +409,8 @@ struct Laws {
         }
         let verdict = event["ebpfguard.verdict"]
         expect(!isEnforced || ["deny", "drop", "kill"].contains(verdict), "enforced, but no denial")
-        expect(isFile || event["destination.ip"] != nil && event["network.type"] != nil, "no address")
+        let hasAddress = event["destination.ip"] != nil && event["network.type"] != nil
+        expect(isFile || hasAddress || event["ebpfguard.socket_family"] != nil, "no address")
         expect(!isFile || event["file.inode"] != nil && event["file.device"] != nil, "no inode")
         expect(!isFile || event["file.path"]?.string?.hasPrefix("/") == true, "no file.path")
         let isKnown = event["ebpfguard.hook"] != "cgroup_skb/ingress"

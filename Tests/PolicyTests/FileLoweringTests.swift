@@ -85,6 +85,15 @@ struct FileLoweringTests {
         (0...numbers.next(4)).map { _ in "/" + numbers.pick(names) }.joined()
     }
 
+    @Test func rawSocketsHaveOneVerdict() throws {
+        let rules = try Self.policy("audit net raw\ndeny net raw\nallow exec /a")
+        let settings = FileLowering(rules, dry: false) { _ in [] }.settings
+        #expect(settings.raw == 1 << 3 | WIRE_GUARD_DENY.rawValue)
+        #expect(settings.operations == 1 << WIRE_GUARD_RAW.rawValue)
+        #expect(FileLowering.isNeeded(rules))
+        #expect(!FileLowering.isNeeded(try Self.policy("allow net raw\ndeny net *")))
+    }
+
     @Test func theTablesDecideAsThePolicyDoes() throws {
         var numbers = Numbers(state: 7)
         for _ in 0..<300 {

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -259,6 +260,8 @@ static int step(int count, char *const word[])
         return leave_cgroup(a);
     if (IS("new-user"))
         return DONE(unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID));
+    if (IS("socket"))
+        return DONE(socket(atoi(a), atoi(b), count > 3 ? atoi(word[3]) : 0));
     if (IS("user"))
         return DONE(setuid((uid_t)atoi(a)));
     return NO_SUCH_STEP;

@@ -49,7 +49,7 @@ package final class GuardRecord: Sendable {
         "lsm/file_open", "lsm/file_receive", "lsm/path_link", "lsm/path_rename", "lsm/path_unlink", "lsm/path_rmdir",
         "lsm/path_mkdir", "lsm/path_mknod", "lsm/path_symlink", "lsm/path_truncate", "lsm/path_chmod", "lsm/path_chown",
         "lsm/file_truncate", "lsm/inode_setattr", "lsm/inode_setxattr", "lsm/inode_removexattr", "lsm/inode_set_acl",
-        "lsm/inode_remove_acl",
+        "lsm/inode_remove_acl", "lsm/socket_create",
     ]
 
     package var hook: StaticString? {

@@ -17,11 +17,13 @@ package final class RawSocketRecord: Sendable {
     /// Whether it was there before the run.
     package var isEarlier: Bool { UInt32(fixed.header.flags) & WIRE_RAW_SOCKET_EARLIER != 0 }
     package var isPacket: Bool { fixed.family == 17 }
+    package var isXDP: Bool { fixed.family == 44 }
 
     package var family: StaticString {
         switch fixed.family {
         case 2: "inet"
         case 10: "inet6"
+        case 44: "xdp"
         default: "packet"
         }
     }

@@ -25,6 +25,15 @@ package final class ViolationRecord: Sendable {
     package var isListen: Bool { UInt32(fixed.operation) == WIRE_POLICY_LISTEN.rawValue }
     package var endpoint: ConnectionRecord.Endpoint { ConnectionRecord.Endpoint(fixed.address) }
 
+    /// The raw or packet socket that was to be made.
+    package var socket: RawSocketRecord? {
+        guard UInt32(fixed.operation) == WIRE_POLICY_RAW.rawValue else { return nil }
+        return RawSocketRecord(
+            wire_raw_socket(
+                header: fixed.header, task: fixed.task, namespace: fixed.namespace, error: 0, family: fixed.family,
+                type: fixed.type, protocol: UInt32(fixed.protocol)))
+    }
+
     package var isQuestion: Bool { UInt32(fixed.operation) == WIRE_POLICY_ASK.rawValue }
 
     /// The name that was asked for, or that led to the address, as dig writes it.

@@ -49,13 +49,14 @@ struct Enforcer: ~Copyable {
         var marks: FileMarks?
         var guardCanary: GuardCanary?
         var plan: GuardPlan?
-        if FileLowering.operations.contains(where: policy.holds) {
+        if FileLowering.isNeeded(policy) {
             var files = FileLowering(policy, dry: dry) { FileSpelling.others(of: $0) }
             for path in FileSpelling.mountPoints() { files.add(mountPoint: path) }
             let found = try FileMarks(files)
             let canary = try GuardCanary()
             plan = GuardPlan(
                 lowering: files, found: found.found, canary: canary.file, canaryDirectory: canary.directory,
+                canaryProtocol: canary.protocol,
                 cgroup: cgroup.id, level: cgroup.level)
             marks = consume found
             guardCanary = consume canary
@@ -110,7 +111,10 @@ struct Enforcer: ~Copyable {
                 "without BPF LSM programs die as they begin; not held: scripts but for their interpreters, and what is mapped"
             )
         }
-        note("not held: raw and packet sockets, which need a privilege, and who leaves the cgroup \(cgroup.path)")
+        let holdsRaw = probes.guardHooks.contains(WIRE_GUARD_SOCKET)
+        note(
+            "not held: " + (holdsRaw ? "" : "raw and packet sockets, which need a privilege, and ")
+                + "who leaves the cgroup \(cgroup.path)")
     }
 
     /// Tries again, now and then. Answers hooks that have been found not to refuse any more.

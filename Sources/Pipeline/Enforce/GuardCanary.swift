@@ -12,10 +12,13 @@ struct GuardCanary: ~Copyable {
     let file: Int32
     /// A directory that is nowhere mounted.
     let directory: Int32
+    /// Of packet sockets. No frame has it: numbers of protocols end at 65535.
+    let `protocol`: UInt32
 
     init() throws(Failure) {
         directory = clinux_private_directory()
         file = clinux_memory_program()
+        `protocol` = UInt32.random(in: 0x10000...0x7fff_ffff)
         guard file >= 0, directory >= 0 else {
             throw Failure(
                 .unsupported, "can't make a file to try the policy by: \(unsafe String(cString: strerror(errno)))",
@@ -42,6 +45,10 @@ struct GuardCanary: ~Copyable {
         case WIRE_GUARD_TRACEPOINT:
             let status = clinux_try_exec(file)
             return status >= 0 && status & 0x7f == SIGKILL
+        case WIRE_GUARD_SOCKET:
+            let made = socket(AF_PACKET, Int32(SOCK_RAW.rawValue), Int32(`protocol`))
+            if made >= 0 { close(made) }
+            return made < 0 && errno == EPERM
         default:
             let name = "\(GuardRecord.hooks[Int(hook.rawValue)])".split(separator: "/").last.map(String.init) ?? ""
             return unsafe clinux_attempt(name, file, directory) == EPERM

@@ -16,6 +16,7 @@ struct GuardPlan {
     /// Of the file that all are refused.
     let canary: Int32
     let canaryDirectory: Int32
+    let canaryProtocol: UInt32
     /// That of the program's cgroup, and how deep it is.
     let cgroup: UInt64
     let level: UInt32
@@ -58,7 +59,7 @@ struct GuardProbes: ~Copyable {
         ("owner_changed", WIRE_GUARD_CHOWN, 4), ("open_file_truncated", WIRE_GUARD_FILE_TRUNCATE, 4),
         ("attributes_changed", WIRE_GUARD_SETATTR, 4), ("attribute_set", WIRE_GUARD_SETXATTR, 4),
         ("attribute_removed", WIRE_GUARD_REMOVEXATTR, 4), ("acl_set", WIRE_GUARD_SET_ACL, 4),
-        ("acl_removed", WIRE_GUARD_REMOVE_ACL, 4),
+        ("acl_removed", WIRE_GUARD_REMOVE_ACL, 4), ("socket_made", WIRE_GUARD_SOCKET, 8),
     ]
     /// Those that came with 6.2, and one that takes structures by value, to which programs can attach since 6.1: what they
     /// see other hooks see before.
@@ -68,7 +69,9 @@ struct GuardProbes: ~Copyable {
 
     /// The hooks that an operation is held by.
     static func hooks(of operation: PolicyOperation) -> [wire_guard_hook] {
-        let bit = FileLowering.operations.firstIndex(of: operation).map { UInt32(1) << UInt32($0) } ?? 0
+        let slot =
+            operation == .raw ? Int(WIRE_GUARD_RAW.rawValue) : FileLowering.operations.firstIndex(of: operation)
+        let bit = slot.map { UInt32(1) << UInt32($0) } ?? 0
         return programs.filter { $0.operations & bit != 0 }.map(\.hook)
     }
 
@@ -130,6 +133,7 @@ struct GuardProbes: ~Copyable {
         }
         unsafe state.start.storeBytes(of: canary, as: UInt64.self)
         unsafe state.start.storeBytes(of: directory, toByteOffset: 8, as: UInt64.self)
+        unsafe state.start.storeBytes(of: UInt64(plan.canaryProtocol), toByteOffset: 16, as: UInt64.self)
         try Self.fill(object, plan, inodes)
         // Only with all entries in place: nothing is decided by half of a policy.
         var links = InlineArray<32, BPFLink?> { _ in nil }
@@ -200,7 +204,7 @@ struct GuardProbes: ~Copyable {
 
     /// How many of the run's own attempts a hook has refused.
     func refused(_ hook: wire_guard_hook) -> UInt64 {
-        unsafe clinux_load_acquire_64(state.start + 16 + Int(hook.rawValue) * 8)
+        unsafe clinux_load_acquire_64(state.start + 24 + Int(hook.rawValue) * 8)
     }
 
     func statistics() -> ProgramStatistics { object.statistics() }

@@ -29,7 +29,7 @@ package struct PolicyMechanisms: ~Copyable {
 
     package init(_ policy: PolicyRules) {
         self.policy = policy
-        let hooks = FileLowering.operations.flatMap { GuardProbes.requiredHooks(of: $0) }
+        let hooks = (FileLowering.operations + [.raw]).flatMap { GuardProbes.requiredHooks(of: $0) }
         probe = FeatureProbe(KernelTypes(), functions: Set(hooks.map { GuardProbes.function(of: $0) }))
         held = Set(PolicyOperation.allCases.filter(policy.holds))
     }
@@ -46,7 +46,7 @@ package struct PolicyMechanisms: ~Copyable {
             return network(
                 rule.operation, rule.verdict, target: rule.subject, hasException: rule.exception != nil, scope: scope)
         case .raw:
-            return module("lsm/socket_create", "a rule of its own", "about raw sockets")
+            return file(.raw, rule.subject, hasException: rule.exception != nil, scope: scope)
         case .ask:
             return question(rule, scope)
         case .read, .write:
@@ -71,22 +71,12 @@ package struct PolicyMechanisms: ~Copyable {
         case .execute:
             return program(operation.applied(fallback.verdict), nil, hasException: false, scope: PolicyScope())
         case .read, .write: return file(operation, nil, hasException: false, scope: PolicyScope())
-        case .raw, .ask, .detect: return module("lsm", "nothing", "about \(operation.rawValue)")
+        // No default is for them.
+        case .raw, .ask, .detect: return Answer(hooks: "none", entries: "nothing", obstacle: nil, help: nil)
         }
     }
 
     private static func unbuilt(_ what: String) -> String { "\(what) are not built yet" }
-
-    /// Whatever needs BPF LSM.
-    private mutating func module(_ hooks: String, _ entries: String, _ purpose: String) -> Answer {
-        let support =
-            switch probe.support(.securityModule) {
-            case .yes: "this host has BPF LSM, which they will need"
-            case .no(let reason), .unknown(let reason): "and they will need BPF LSM, which this host has not: \(reason)"
-            }
-        return Answer(
-            hooks: hooks, entries: entries, obstacle: "rules \(purpose) are not built yet; \(support)", help: nil)
-    }
 
     // MARK: Programs and files
 
@@ -123,12 +113,14 @@ package struct PolicyMechanisms: ~Copyable {
     ) -> Answer {
         var obstacle = common(hasException: hasException, scope: scope)
         if case .no(let reason) = probe.support(.securityModule) {
-            obstacle = obstacle ?? "only BPF LSM can hold what is done to files, which this host has not: \(reason)"
+            let what = operation == .raw ? "who makes a raw socket" : "what is done to files"
+            obstacle = obstacle ?? "only BPF LSM can hold \(what), which this host has not: \(reason)"
         }
         let absent = GuardProbes.requiredHooks(of: operation).map { GuardProbes.function(of: $0) }
             .filter { !probe.hasFunction($0) }
         if obstacle == nil, !absent.isEmpty {
-            obstacle = "this kernel has no \(absent.joined(separator: ", ")): it was built without CONFIG_SECURITY_PATH"
+            let option = operation == .raw ? "CONFIG_SECURITY_NETWORK" : "CONFIG_SECURITY_PATH"
+            obstacle = "this kernel has no \(absent.joined(separator: ", ")): it was built without \(option)"
         }
         return Answer(hooks: Self.hooks(of: operation), entries: Self.entries(subject), obstacle: obstacle, help: nil)
     }
@@ -158,6 +150,7 @@ package struct PolicyMechanisms: ~Copyable {
         case .file(.below), .file(.directlyIn): "the inode of the directory, in a hash"
         case .file(.named), .file(.suffixed): "a name in a hash"
         case nil: "the verdict where no entry is found"
+        case .all: "one verdict for all of them"
         default: "a verdict by what the file is"
         }
     }

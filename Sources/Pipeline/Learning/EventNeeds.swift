@@ -46,7 +46,9 @@ extension Event {
 
     private var violationNeeds: [LearnedNeed] {
         if case .guarded(let violation, _) = fact { return Self.guardedNeeds(violation) }
-        guard case .violation(let violation, _) = fact, let address = violation.endpoint.address else { return [] }
+        guard case .violation(let violation, _) = fact else { return [] }
+        if violation.socket != nil { return [LearnedNeed(.raw, .all)] }
+        guard let address = violation.endpoint.address else { return [] }
         let transport: NetTarget.Transport? =
             switch UInt32(violation.fixed.protocol) {
             case UInt32(WIRE_PROTOCOL_UDP): .udp

@@ -2,7 +2,7 @@
 
 package import CWire
 
-/// The rules about programs and files as the kernel programs look them up: see bpf/include/places.h.
+/// The rules about programs, files and raw sockets as the kernel programs look them up: see bpf/include/places.h.
 ///
 /// A tree of the places that patterns name, one a component. User space gives inodes to those that are there.
 package struct FileLowering: Sendable {
@@ -29,6 +29,8 @@ package struct FileLowering: Sendable {
     package private(set) var settings = wire_guard_policy()
 
     package static let operations: [PolicyOperation] = [.execute, .read, .write]
+    /// Whether the programs have anything to do.
+    package static func isNeeded(_ policy: PolicyRules) -> Bool { (operations + [.raw]).contains(where: policy.holds) }
 
     /// `policy` has only rules that programs can hold: see `PolicyMechanisms`. `spellings` answers what else a path is
     /// called, where links lead to it.
@@ -36,6 +38,9 @@ package struct FileLowering: Sendable {
         same = [0]
         settings.dry = dry ? 1 : 0
         for (number, rule) in policy.rules.enumerated() {
+            if rule.operation == .raw {
+                settings.raw = Self.stricter(settings.raw, Self.decision(rule.verdict, UInt32(number)))
+            }
             guard let slot = Self.operations.firstIndex(of: rule.operation) else { continue }
             add(rule.subject, slot, Self.decision(rule.verdict, UInt32(number)), spellings)
         }
@@ -57,6 +62,7 @@ package struct FileLowering: Sendable {
             Self.set(&settings.unknown, slot, strictest(slot, fallback))
             if policy.holds(operation) { settings.operations |= 1 << UInt32(slot) }
         }
+        if policy.holds(.raw) { settings.operations |= 1 << WIRE_GUARD_RAW.rawValue }
     }
 
     /// The lengths that ends of names have in a policy, longest first. More than WIRE_GUARD_SUFFIXES can't be held.

@@ -22,6 +22,8 @@ enum wire_policy_operation {
     WIRE_POLICY_LISTEN = 1,
     WIRE_POLICY_ASK = 2, // for a name
     WIRE_POLICY_COUNT = 3,
+    // By a security hook, and so in none of the tables here.
+    WIRE_POLICY_RAW = 3,
 };
 
 // A name with a dot in front of each label has at most 254 characters.
@@ -122,10 +124,10 @@ struct wire_violation {
     uint32_t namespace; // inode of the network namespace; 0 when not known
     uint16_t verdict;   // enum wire_policy_verdict
     uint16_t operation; // enum wire_policy_operation
-    uint16_t protocol;  // of IP
+    uint16_t protocol;  // of IP; of a packet socket the EtherType, of the host's byte order
     uint16_t name_size;
     uint32_t others; // names that the address has too, each decided in another way
-    uint32_t unused;
+    uint16_t family, type; // of a raw or packet socket that is made
     char name[WIRE_POLICY_NAME]; // with a dot in front; that was asked for, or that led to the address
 };
 

@@ -11,6 +11,8 @@ enum wire_guard_operation {
     WIRE_GUARD_READ = 1,
     WIRE_GUARD_WRITE = 2,
     WIRE_GUARD_OPERATIONS = 3,
+    // Is about no file, and has a verdict of its own.
+    WIRE_GUARD_RAW = 3,
 };
 
 // The stricter the larger.
@@ -71,7 +73,7 @@ struct wire_guard_policy {
     uint32_t cgroup_level; // of the program, where there are no security hooks
     uint64_t cgroup_id;
     uint32_t owners_by_setattr; // no hook is told the path of a file whose owner is changed
-    uint32_t unused;
+    uint32_t raw;               // of raw and packet sockets
 };
 
 _Static_assert(sizeof(struct wire_guard_policy) == 144, "layout of wire_guard_policy");
@@ -99,6 +101,7 @@ enum wire_guard_hook {
     WIRE_GUARD_REMOVEXATTR = 19,
     WIRE_GUARD_SET_ACL = 20,
     WIRE_GUARD_REMOVE_ACL = 21,
+    WIRE_GUARD_SOCKET = 22,
     WIRE_GUARD_HOOKS = 32,
 };
 
@@ -106,6 +109,7 @@ enum wire_guard_hook {
 struct wire_guard_state {
     uint64_t canary;                    // the inode that all are refused, which only the run itself knows
     uint64_t canary_directory;          // the same of a directory: nothing is done to names in it
+    uint64_t canary_protocol;           // the same of the protocol of a packet socket
     uint64_t refused[WIRE_GUARD_HOOKS]; // its attempts
 };
 
