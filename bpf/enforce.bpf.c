@@ -7,7 +7,9 @@
 
 #include "common.h"
 
+#include "held.h"
 #include "policy_dns.h"
+#include "policy_owner.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -69,7 +71,7 @@ static __always_inline void tell(const struct wire_decision *decision, const str
     record->verdict = decision->verdict;
     record->operation = operation;
     record->protocol = protocol;
-    name = naming && naming->count ? bpf_map_lookup_elem(&names, &naming->name) : 0;
+    name = naming && naming->count ? bpf_map_lookup_elem(&asked_names, &naming->name) : 0;
     if (name) {
         record->name_size = name->size;
         record->others = naming->count - 1;
@@ -100,14 +102,17 @@ static __always_inline int lose(struct bpf_sock_addr *context, __u32 protocol, _
 
 // Decided first, told second.
 static __always_inline int judge(struct bpf_sock_addr *context, void *map, struct wire_target *target,
-                                 const int operation, __u32 protocol, __u16 flags)
+                                 const int operation, __u32 protocol, __u16 flags, __u64 programs)
 {
-    struct wire_decision decision = decide(map, target, operation);
+    const struct actor actor = {.isCurrent = 1, .holds = programs};
+    struct wire_decision decision = decide_address(map, target, operation, &actor);
     struct naming naming = {};
     __u32 yes = 1;
 
     if (operation == WIRE_POLICY_CONNECT && policy.names)
-        decide_by_names(&decision, target, &naming);
+        decide_by_names(&decision, target, &actor, &naming);
+    if (policy.remembers && context->sk)
+        remember_owner(context->sk, programs);
     if (operation == WIRE_POLICY_CONNECT && policy.drops && !loses(&decision) && !(flags & WIRE_VIOLATION_SENT)) {
         __u64 socket = bpf_get_socket_cookie(context);
 
@@ -127,48 +132,71 @@ static __always_inline int judge(struct bpf_sock_addr *context, void *map, struc
     return stops(&decision) && !policy.dry ? DENY : PASS;
 }
 
-static __always_inline int judge4(struct bpf_sock_addr *context, void *map, const int operation, __u16 flags)
+// The entries have hardly any stack, since finding out about programs takes most of what there may be.
+#define PROGRAMS (actors.programs ? current_programs() : 0)
+
+static __attribute__((noinline)) int judge_connect4(struct bpf_sock_addr *context, __u16 flags, __u64 programs)
 {
     struct wire_target target = {.port = bpf_ntohs(context->user_port)};
     __u32 protocol = context->protocol;
 
     target.protocol = named_protocol(protocol);
     set_ipv4(&target, context->user_ip4);
-    return judge(context, map, &target, operation, protocol, flags);
+    return judge(context, &connect_targets, &target, WIRE_POLICY_CONNECT, protocol, flags, programs);
 }
 
-static __always_inline int judge6(struct bpf_sock_addr *context, void *map, const int operation, __u16 flags)
+static __attribute__((noinline)) int judge_connect6(struct bpf_sock_addr *context, __u16 flags, __u64 programs)
 {
     struct wire_target target = {.port = bpf_ntohs(context->user_port)};
     __u32 protocol = context->protocol;
 
     target.protocol = named_protocol(protocol);
     set_ipv6(&target, context->user_ip6[0], context->user_ip6[1], context->user_ip6[2], context->user_ip6[3]);
-    return judge(context, map, &target, operation, protocol, flags);
+    return judge(context, &connect_targets, &target, WIRE_POLICY_CONNECT, protocol, flags, programs);
+}
+
+static __attribute__((noinline)) int judge_bind4(struct bpf_sock_addr *context, __u64 programs)
+{
+    struct wire_target target = {.port = bpf_ntohs(context->user_port)};
+    __u32 protocol = context->protocol;
+
+    target.protocol = named_protocol(protocol);
+    set_ipv4(&target, context->user_ip4);
+    return judge(context, &listen_targets, &target, WIRE_POLICY_LISTEN, protocol, 0, programs);
+}
+
+static __attribute__((noinline)) int judge_bind6(struct bpf_sock_addr *context, __u64 programs)
+{
+    struct wire_target target = {.port = bpf_ntohs(context->user_port)};
+    __u32 protocol = context->protocol;
+
+    target.protocol = named_protocol(protocol);
+    set_ipv6(&target, context->user_ip6[0], context->user_ip6[1], context->user_ip6[2], context->user_ip6[3]);
+    return judge(context, &listen_targets, &target, WIRE_POLICY_LISTEN, protocol, 0, programs);
 }
 
 SEC("cgroup/connect4")
 int connect_ipv4(struct bpf_sock_addr *context)
 {
-    return judge4(context, &connect_targets, WIRE_POLICY_CONNECT, 0);
+    return judge_connect4(context, 0, PROGRAMS);
 }
 
 SEC("cgroup/connect6")
 int connect_ipv6(struct bpf_sock_addr *context)
 {
-    return judge6(context, &connect_targets, WIRE_POLICY_CONNECT, 0);
+    return judge_connect6(context, 0, PROGRAMS);
 }
 
 SEC("cgroup/sendmsg4")
 int send_ipv4(struct bpf_sock_addr *context)
 {
-    return judge4(context, &connect_targets, WIRE_POLICY_CONNECT, WIRE_VIOLATION_SENT);
+    return judge_connect4(context, WIRE_VIOLATION_SENT, PROGRAMS);
 }
 
 SEC("cgroup/sendmsg6")
 int send_ipv6(struct bpf_sock_addr *context)
 {
-    return judge6(context, &connect_targets, WIRE_POLICY_CONNECT, WIRE_VIOLATION_SENT);
+    return judge_connect6(context, WIRE_VIOLATION_SENT, PROGRAMS);
 }
 
 // To bind to no port in particular is what clients do. If a server does, it listens without a port that was asked for,
@@ -176,13 +204,13 @@ int send_ipv6(struct bpf_sock_addr *context)
 SEC("cgroup/bind4")
 int bind_ipv4(struct bpf_sock_addr *context)
 {
-    return context->user_port ? judge4(context, &listen_targets, WIRE_POLICY_LISTEN, 0) : PASS;
+    return context->user_port ? judge_bind4(context, PROGRAMS) : PASS;
 }
 
 SEC("cgroup/bind6")
 int bind_ipv6(struct bpf_sock_addr *context)
 {
-    return context->user_port ? judge6(context, &listen_targets, WIRE_POLICY_LISTEN, 0) : PASS;
+    return context->user_port ? judge_bind6(context, PROGRAMS) : PASS;
 }
 
 // listen(2) without bind(2) is no hook's business. So it succeeds, and nobody gets through to the port that the kernel has
@@ -190,6 +218,7 @@ int bind_ipv6(struct bpf_sock_addr *context)
 static __always_inline int judge_listener(struct bpf_sock *sk)
 {
     struct wire_target target = {.port = sk->src_port, .protocol = IPPROTO_TCP};
+    const struct actor actor = owner_of(sk);
     struct wire_decision decision;
     __u32 yes = 1;
 
@@ -198,7 +227,7 @@ static __always_inline int judge_listener(struct bpf_sock *sk)
     } else {
         set_ipv6(&target, sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3]);
     }
-    decision = decide(&listen_targets, &target, WIRE_POLICY_LISTEN);
+    decision = decide_address(&listen_targets, &target, WIRE_POLICY_LISTEN, &actor);
     if (decision.verdict == WIRE_ALLOW)
         return PASS;
     if (decision.verdict == WIRE_CANARY)
@@ -313,7 +342,8 @@ static __attribute__((noinline)) void expect_answer(struct __sk_buff *packet, co
 }
 
 // A question, which goes if the policy lets it; then an answer to it will be believed.
-static __always_inline int judge_question(struct __sk_buff *packet, const struct message *message, __u32 offset)
+static __always_inline int judge_question(struct __sk_buff *packet, const struct message *message, __u32 offset,
+                                          const struct actor *actor)
 {
     struct wire_decision decision = policy.unreadable;
     struct naming naming = {};
@@ -322,14 +352,17 @@ static __always_inline int judge_question(struct __sk_buff *packet, const struct
     __u32 pattern = 0;
     int result;
 
-    if (bpf_skb_load_bytes(packet, offset, &head, sizeof(head)))
+    if (bpf_skb_load_bytes(packet, offset, &head, sizeof(head))) {
+        if (!settle(&decision, actor))
+            decision = (struct wire_decision){};
         return refuse(packet, &decision, message, &naming);
+    }
     if (head.flags & bpf_htons(RESPONSE))
         return PASS;
     if (head.questions == bpf_htons(1))
         naming.name = name_of_question(packet, offset + sizeof(head), 1);
     if (naming.name)
-        name = bpf_map_lookup_elem(&names, &naming.name);
+        name = bpf_map_lookup_elem(&asked_names, &naming.name);
     if (name) {
         struct wire_name_rule rule = {.pattern = name->pattern, .operation = WIRE_POLICY_ASK};
         struct wire_decision *found = policy.asks ? bpf_map_lookup_elem(&name_rules, &rule) : 0;
@@ -338,24 +371,35 @@ static __always_inline int judge_question(struct __sk_buff *packet, const struct
         pattern = rule.pattern;
         naming.count = 1;
     }
+    if (!settle(&decision, actor))
+        decision = (struct wire_decision){};
     result = refuse(packet, &decision, message, &naming);
     if (result == PASS && name && policy.names)
         expect_answer(packet, message, head.id, naming.name, pattern);
     return result;
 }
 
+// Only where packets have rules that are not for all.
+SEC("cgroup/sock_create")
+int owned(struct bpf_sock *sk)
+{
+    remember_owner(sk, PROGRAMS);
+    return PASS;
+}
+
 // Of a socket that is not connected each datagram is decided for itself.
-static __attribute__((noinline)) int loses_datagram(const struct message *message)
+static __attribute__((noinline)) int loses_datagram(const struct message *message, __u64 holds)
 {
     const __u32 *address = (const __u32 *)message->destination;
     struct wire_target target = {.port = message->destination_port, .protocol = IPPROTO_UDP};
+    const struct actor actor = {.holds = holds};
     struct wire_decision decision;
     struct naming naming = {};
 
     set_ipv6(&target, address[0], address[1], address[2], address[3]);
-    decision = decide(&connect_targets, &target, WIRE_POLICY_CONNECT);
+    decision = decide_address(&connect_targets, &target, WIRE_POLICY_CONNECT, &actor);
     if (policy.names)
-        decide_by_names(&decision, &target, &naming);
+        decide_by_names(&decision, &target, &actor, &naming);
     return loses(&decision);
 }
 
@@ -377,6 +421,7 @@ int leaves(struct __sk_buff *packet)
     struct wire_decision decision;
     struct naming naming = {};
     __u32 offset, isDNS;
+    struct actor actor;
 
     if (!sk)
         return PASS;
@@ -386,6 +431,7 @@ int leaves(struct __sk_buff *packet)
     if (policy.drops && (sk->protocol == IPPROTO_UDP ? sk->dst_port != 0 : sk->state == TCP_SYN_SENT) &&
         is_lost(packet))
         return LOSE;
+    actor = owner_of(sk);
     isDNS = sk->dst_port == bpf_htons(PORT_DNS);
     if (!isDNS && sk->protocol != IPPROTO_UDP)
         return PASS;
@@ -393,7 +439,7 @@ int leaves(struct __sk_buff *packet)
     if (!find_message(packet, &message))
         return PASS;
     // It was told when it was sent.
-    if (policy.drops && !sk->dst_port && loses_datagram(&message))
+    if (policy.drops && !sk->dst_port && loses_datagram(&message, actor.holds))
         return LOSE;
     if (!(isDNS || message.destination_port == PORT_DNS) || message.offset >= packet->len)
         return PASS;
@@ -409,7 +455,7 @@ int leaves(struct __sk_buff *packet)
                 break;
             offset += sizeof(length);
         }
-        result = judge_question(packet, &message, offset);
+        result = judge_question(packet, &message, offset, &actor);
         offset += bpf_ntohs(length);
         if (message.protocol == IPPROTO_UDP || result != PASS || offset == packet->len)
             return result;
@@ -417,5 +463,7 @@ int leaves(struct __sk_buff *packet)
             break;
     }
     decision = policy.unreadable;
+    if (!settle(&decision, &actor))
+        decision = (struct wire_decision){};
     return refuse(packet, &decision, &message, &naming);
 }

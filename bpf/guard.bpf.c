@@ -9,6 +9,7 @@
 
 #include "common.h"
 
+#include "held.h"
 #include "layer.h"
 #include "once.h"
 #include "path.h"
@@ -334,22 +335,5 @@ int members_begin(struct bpf_iter__task *context)
         return 0;
     if (first_member && BPF_CORE_READ(task, tgid) == first_member)
         bpf_map_update_elem(&members, &key, &yes, BPF_ANY);
-    return 0;
-}
-
-// The descriptors of this process.
-SEC("iter/task_file")
-int inodes_held(struct bpf_iter__task_file *context)
-{
-    struct seq_file *seq = context->meta->seq;
-    struct task_struct *task = context->task;
-    struct file *file = context->file;
-    struct wire_guard_inode record = {};
-
-    if (!task || !file || BPF_CORE_READ(task, tgid) != config.own_pid)
-        return 0;
-    record.address = (__u64)BPF_CORE_READ(file, f_inode);
-    record.descriptor = context->fd;
-    bpf_seq_write(seq, &record, sizeof(record));
     return 0;
 }

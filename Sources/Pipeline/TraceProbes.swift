@@ -128,7 +128,8 @@ struct TraceProbes: ~Copyable {
         var enforce: EnforceProbes?
         if let policy {
             enforce = try EnforceProbes(
-                policy.lowering, cgroup: policy.cgroup, config, types, sharing: processes.object)
+                policy.lowering, policy.actors, policy.programs, cgroup: policy.cgroup, config, types,
+                sharing: processes.object)
         }
         var guardian: GuardProbes?
         if let plan = policy?.guardPlan {

@@ -225,7 +225,7 @@ let policyTextTests = [
         for (rule, reason) in [
             ("deny exec /tmp/** unless user root", "exceptions of rules about programs and files are not built yet"),
             ("kill file write /etc/** unless exe /bin/dpkg", "exceptions of rules about programs and files"),
-            ("deny net * unless user root", "exceptions of rules about the network are not built yet"),
+            ("deny net * unless pod p", "conditions on a pod are not built yet"),
             ("detect miner", "detectors are not built yet"),
         ] {
             let run = try t.run(["--rule", "allow net 10.0.0.1", "--rule", rule], ["/bin/true"], command: "enforce")

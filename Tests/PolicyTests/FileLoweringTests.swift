@@ -87,7 +87,7 @@ struct FileLoweringTests {
 
     @Test func rawSocketsHaveOneVerdict() throws {
         let rules = try Self.policy("audit net raw\ndeny net raw\nallow exec /a")
-        let settings = FileLowering(rules, dry: false) { _ in [] }.settings
+        let settings = FileLowering(rules, PolicyConditions(rules), dry: false) { _ in [] }.settings
         #expect(settings.raw == 1 << 3 | WIRE_GUARD_DENY.rawValue)
         #expect(settings.operations == 1 << WIRE_GUARD_RAW.rawValue)
         #expect(FileLowering.isNeeded(rules))
@@ -114,7 +114,7 @@ struct FileLoweringTests {
             }
             let policy = try Self.policy(text)
             let evaluator = PolicyEvaluator(policy)
-            let lowering = FileLowering(policy, dry: false) { _ in [] }
+            let lowering = FileLowering(policy, PolicyConditions(policy), dry: false) { _ in [] }
             #expect(lowering.tables().nodes.count < lowering.capacity)
             // Some of the places are there: it must make no difference which.
             var marks: [[String]: UInt32] = [[]: 0]
@@ -145,7 +145,7 @@ struct FileLoweringTests {
 
     @Test func placesThatAreTheSameHoldForBoth() throws {
         let policy = try Self.policy("deny exec /bin/**\nallow exec /usr/bin/ok\ndeny exec /usr/bin/no\n")
-        var lowering = FileLowering(policy, dry: false) { _ in [] }
+        var lowering = FileLowering(policy, PolicyConditions(policy), dry: false) { _ in [] }
         let bin = lowering.places[0].children[Array("bin".utf8)]!
         let usr = lowering.places[0].children[Array("usr".utf8)]!
         let usrBin = lowering.places[usr].children[Array("bin".utf8)]!
@@ -159,7 +159,7 @@ struct FileLoweringTests {
 
     @Test func linksAndMountsAddPlaces() throws {
         let policy = try Self.policy("deny exec /bin/sh\ndeny exec /srv/**\n")
-        var lowering = FileLowering(policy, dry: false) { path in
+        var lowering = FileLowering(policy, PolicyConditions(policy), dry: false) { path in
             path.starts(with: "/bin/".utf8) ? [Array("/usr/bin/dash".utf8)] : []
         }
         let usr = lowering.places[0].children[Array("usr".utf8)]
@@ -174,6 +174,6 @@ struct FileLoweringTests {
     @Test func onlyWhatIsStoppedOrToldIsHeld() throws {
         let policy = try Self.policy("allow file read /etc/**\ndefault exec deny\n")
         #expect(!policy.holds(.read) && policy.holds(.execute))
-        #expect(FileLowering(policy, dry: true) { _ in [] }.settings.operations == 1)
+        #expect(FileLowering(policy, PolicyConditions(policy), dry: true) { _ in [] }.settings.operations == 1)
     }
 }

@@ -13,10 +13,39 @@ struct PolicyLoweringTests {
         return try parser.finish()
     }
 
+    /// What bpf/include/actor.h does.
+    private static func settle(
+        _ decision: wire_decision, _ choices: [wire_choice], _ holds: UInt64, possible: UInt64
+    ) -> wire_decision? {
+        if decision.choice == 0 { return decision }
+        var best: UInt32 = 0
+        var index = decision.choice
+        var isCertain = false
+        for _ in 0..<WIRE_CHOICES where index != 0 && !isCertain {
+            let choice = choices[Int(index)]
+            if choice.with & ~possible == 0, choice.without & holds == 0 {
+                if best == 0 || choice.verdict > choices[Int(best)].verdict { best = index }
+                isCertain = choice.with & ~holds == 0 && choice.without & possible == 0
+            }
+            index = choice.next
+        }
+        let choice = choices[Int(best)]
+        guard best != 0, isCertain || choice.verdict >= UInt32(WIRE_CHOICE_STOPS) else { return nil }
+        return wire_decision(verdict: choice.verdict, rank: choice.rank, rule: choice.rule, choice: 0)
+    }
+
+    private static func settle(
+        _ decision: wire_decision, _ lowering: PolicyLowering, _ question: PolicyQuestion
+    ) -> wire_decision? {
+        let holds = lowering.conditions.held(by: question.actor)
+        return settle(decision, lowering.choices.table, holds, possible: holds)
+    }
+
     /// What bpf/enforce.bpf.c does, with a longest-prefix map that goes through all keys.
-    private static func decide(
-        _ table: PolicyLowering.Table, _ fallback: wire_decision, _ question: PolicyQuestion
-    ) -> wire_decision {
+    private static func decide(_ lowering: PolicyLowering, _ question: PolicyQuestion) -> wire_decision {
+        let isConnect = question.operation == .connect
+        let table = isConnect ? lowering.connect : lowering.listen
+        let fallback = isConnect ? lowering.settings.fallback.0 : lowering.settings.fallback.1
         let address = question.address!.unmapped
         let bytes = (0..<address.count).map { address[$0] }
         var best = fallback
@@ -35,9 +64,38 @@ struct PolicyLoweringTests {
                 }
                 return true
             }.max { $0.key.bits < $1.key.bits }
-            if let found, found.decision.rank > best.rank { best = found.decision }
+            if let found, let decision = settle(found.decision, lowering, question), decision.rank > best.rank {
+                best = decision
+            }
         }
         return best
+    }
+
+    private static let conditions = [
+        "user al", "user bo", "user al bo", "exe /bin/a", "exe /bin/**", "namespace n", "pod p q", "cgroup /c",
+        "cgroup /c/d",
+    ]
+
+    private static func exception(_ numbers: inout Numbers) -> String {
+        (0..<[0, 0, 0, 1, 1, 2][Int(numbers.next(6))]).map { _ in " unless \(numbers.pick(conditions))" }.joined()
+    }
+
+    private static func scope(_ numbers: inout Numbers) -> [String] {
+        switch numbers.next(8) {
+        case 0: ["scope all"]
+        case 1: ["scope \(numbers.pick(conditions.filter { !$0.hasPrefix("exe") }))"]
+        case 2: ["scope user \(numbers.pick(["al", "bo"]))", "scope namespace n"]
+        default: []
+        }
+    }
+
+    private static func actor(_ numbers: inout Numbers) -> PolicyActor {
+        PolicyActor([
+            .user: Array(numbers.pick(["al", "bo", "cy"]).utf8),
+            .exe: Array(numbers.pick(["/bin/a", "/bin/b", "/c"]).utf8),
+            .namespace: Array(numbers.pick(["n", "m"]).utf8), .pod: Array(numbers.pick(["p", "r"]).utf8),
+            .cgroup: Array(numbers.pick(["/", "/c", "/c/d/e"]).utf8),
+        ])
     }
 
     private static let hosts = [
@@ -58,7 +116,9 @@ struct PolicyLoweringTests {
                 let operation = numbers.pick(["net", "net listen"])
                 let port = numbers.pick(["", ":80", ":443"]) + numbers.pick(["", "/tcp", "/udp"])
                 lines.append(
-                    "\(numbers.pick(["allow", "audit", "deny"])) \(operation) \(numbers.pick(Self.hosts))\(port)")
+                    "\(numbers.pick(["allow", "audit", "deny"])) \(operation) \(numbers.pick(Self.hosts))\(port)"
+                        + Self.exception(&numbers))
+                lines += Self.scope(&numbers)
             }
             let policy = try Self.policy(lines.joined(separator: "\n"))
             let evaluator = PolicyEvaluator(policy)
@@ -68,11 +128,9 @@ struct PolicyLoweringTests {
                 question.address = IPAddress(numbers.pick(Self.addresses))
                 question.port = numbers.pick([80, 443, 22])
                 question.transport = numbers.pick([.tcp, .udp])
+                question.actor = Self.actor(&numbers)
                 let expected = evaluator.decide(question)
-                let isConnect = question.operation == .connect
-                let decision = Self.decide(
-                    isConnect ? lowering.connect : lowering.listen,
-                    isConnect ? lowering.settings.fallback.0 : lowering.settings.fallback.1, question)
+                let decision = Self.decide(lowering, question)
                 let context: Comment = "\(question)\n\(lines.joined(separator: "\n"))"
                 #expect(Int(decision.verdict) == expected.verdict.strictness, context)
                 let place = (expected.rule.map { policy.rules[$0].place } ?? expected.fallback?.place)
@@ -114,7 +172,7 @@ struct PolicyLoweringTests {
                     key.pattern == pattern && key.port == port && key.protocol == transport
                         && UInt32(key.operation) == WIRE_POLICY_CONNECT.rawValue
                 }?.decision
-                guard let found else { continue }
+                guard let found = found.flatMap({ settle($0, lowering, question) }) else { continue }
                 let isEqual = found.rank == best.rank
                 if found.rank > best.rank || isEqual && found.verdict > best.verdict
                     || isEqual && found.verdict == best.verdict && found.rule < best.rule
@@ -144,10 +202,13 @@ struct PolicyLoweringTests {
                 let port = numbers.pick(["", ":80", ":443"]) + numbers.pick(["", "/tcp", "/udp"])
                 let verdict = numbers.pick(["allow", "audit", "deny", "drop", "kill"])
                 switch numbers.next(4) {
-                case 0: lines.append("\(verdict) net \(numbers.pick(Self.hosts))\(port)")
-                case 1: lines.append("\(verdict) dns \(numbers.pick(Self.patterns + ["*"]))")
-                default: lines.append("\(verdict) net \(numbers.pick(Self.patterns))\(port)")
+                case 0: lines.append("\(verdict) net \(numbers.pick(Self.hosts))\(port)" + Self.exception(&numbers))
+                case 1:
+                    lines.append("\(verdict) dns \(numbers.pick(Self.patterns + ["*"]))" + Self.exception(&numbers))
+                default:
+                    lines.append("\(verdict) net \(numbers.pick(Self.patterns))\(port)" + Self.exception(&numbers))
                 }
+                lines += Self.scope(&numbers)
             }
             let policy = try Self.policy(lines.joined(separator: "\n"))
             let evaluator = PolicyEvaluator(policy)
@@ -160,10 +221,11 @@ struct PolicyLoweringTests {
                 question.address = IPAddress(numbers.pick(Self.addresses))
                 question.port = numbers.pick([80, 443, 22])
                 question.transport = numbers.pick([.tcp, .udp])
+                question.actor = Self.actor(&numbers)
                 let expected = evaluator.decide(question)
                 var decision = lowering.names.anyQuestion
                 if isConnect {
-                    let byAddress = Self.decide(lowering.connect, lowering.settings.fallback.0, question)
+                    let byAddress = Self.decide(lowering, question)
                     decision = Self.decide(lowering, byAddress, question)
                 } else if let pattern = Self.match(question.names[0], lowering) {
                     let found = lowering.names.rules.first { key, _ in
@@ -171,6 +233,9 @@ struct PolicyLoweringTests {
                     }
                     decision = found?.decision ?? decision
                 }
+                decision =
+                    Self.settle(decision, lowering, question)
+                    ?? wire_decision(verdict: 0, rank: 0, rule: .max, choice: 0)
                 let context: Comment = "\(question)\n\(lines.joined(separator: "\n"))"
                 #expect(Int(decision.verdict) == expected.verdict.strictness, context)
                 guard let place = expected.rule.map({ policy.rules[$0].place }) ?? expected.fallback?.place else {
@@ -211,8 +276,38 @@ struct PolicyLoweringTests {
         question.address = address
         question.port = 80
         question.transport = .tcp
-        #expect(Self.decide(lowering.connect, wire_decision(), question).verdict == WIRE_CANARY.rawValue)
+        #expect(Self.decide(lowering, question).verdict == WIRE_CANARY.rawValue)
         #expect(lowering.settings.dry == 1 && lowering.settings.shapes.0 == 0b1001)
+    }
+
+    /// Of somebody of whom something is not known.
+    @Test func whatIsNotKnownIsHeldToTheStricter() throws {
+        func verdict(_ text: String) throws -> UInt32? {
+            let lowering = PolicyLowering(try Self.policy(text), dry: false)
+            guard let entry = lowering.connect.entries.first(where: { $0.key.family == 4 }) else { return nil }
+            return Self.settle(entry.decision, lowering.choices.table, 0, possible: .max)?.verdict
+        }
+        #expect(try verdict("deny net * unless pod p") == WIRE_DENY.rawValue)
+        #expect(try verdict("scope pod p\ndeny net *\nscope all\nallow net *") == WIRE_DENY.rawValue)
+        #expect(try verdict("scope pod p\nallow net *\nscope all\ndeny net *") == WIRE_DENY.rawValue)
+        // What is less specific decides.
+        #expect(try verdict("scope pod p\nallow net *") == nil)
+        #expect(try verdict("allow net * unless pod p") == nil)
+    }
+
+    @Test func asManyConditionsAsThereIsRoomFor() throws {
+        func text(_ count: Int, _ line: (Int) -> String) -> String { (0..<count).map(line).joined(separator: "\n") }
+        func obstacle(_ text: String) throws -> String? { PolicyConditions(try Self.policy(text)).obstacle }
+        #expect(try obstacle(text(62) { "deny net 10.0.0.\($0) unless user u\($0)" }) == nil)
+        #expect(try obstacle(text(63) { "deny net 10.0.0.\($0) unless user u\($0)" }) != nil)
+        #expect(try obstacle(text(32) { "deny net 10.0.0.\($0) unless exe /p\($0)" }) == nil)
+        #expect(try obstacle(text(33) { "deny net 10.0.0.\($0) unless exe /p\($0)" }) != nil)
+        // Not for all of them in front of those that are.
+        let scoped = text(33) { "scope user u\($0)\ndeny net 10.0.0.1" }
+        #expect(PolicyLowering(try Self.policy(scoped), dry: false).choices.crowded == [0])
+        let fewer = text(31) { "scope user u\($0)\ndeny net 10.0.0.1" } + "\nscope all\nallow net 10.0.0.0/8"
+        let choices = PolicyLowering(try Self.policy(fewer), dry: false).choices
+        #expect(choices.crowded.isEmpty && choices.table.count == 33)
     }
 
     @Test func manyNetworks() throws {

@@ -175,6 +175,16 @@ static int replace(const char *source, const char *path)
 
 #define DONE(call) ((call) < 0 ? errno : 0)
 
+// Does the step that follows as another program, a copy of this one.
+static int become(const char *program, char *const step[])
+{
+    char *argv[12] = {(char *)program, "workload", "guard-step"};
+
+    for (int i = 0; i < 8 && step[i]; i++)
+        argv[3 + i] = step[i];
+    return execve(program, argv, environ);
+}
+
 static int step(int count, char *const word[])
 {
     const char *a = count > 1 ? word[1] : "", *b = count > 2 ? word[2] : "";
@@ -264,13 +274,21 @@ static int step(int count, char *const word[])
         return DONE(socket(atoi(a), atoi(b), count > 3 ? atoi(word[3]) : 0));
     if (IS("user"))
         return DONE(setuid((uid_t)atoi(a)));
+    if (IS("net") && count == 4) {
+        char text[256];
+
+        snprintf(text, sizeof text, "%s %s %s", a, b, word[3]);
+        return attempt_of(text);
+    }
+    if (IS("as"))
+        return DONE(become(a, (char *const *)word + 2));
     return NO_SUCH_STEP;
 }
 
 // Steps as "chroot /a , exec /b"; its last one decides.
 static int steps(const char *text)
 {
-    char *rest = strdup(text), *words[8];
+    char *rest = strdup(text), *words[9] = {};
     int count = 0, error = 0;
 
     for (char *word = strtok(rest, " "); !error; word = strtok(NULL, " ")) {
@@ -278,6 +296,7 @@ static int steps(const char *text)
             words[count++] = word;
             continue;
         }
+        words[count] = NULL;
         error = count ? step(count, words) : NO_SUCH_STEP;
         count = 0;
         if (!word)
@@ -305,6 +324,16 @@ int run_guard(int argc, char *const argv[])
     for (int i = 0; i < argc; i++)
         say("%s: %d", argv[i], attempt(argv[i]));
     return 0;
+}
+
+// guard-step WORDS...: does that and ends with the errno.
+int run_guard_step(int argc, char *const argv[])
+{
+    char *words[8] = {};
+
+    for (int i = 0; i < argc && i < 8; i++)
+        words[i] = argv[i];
+    return step(argc, words);
 }
 
 // guard-lasting STEP...: does so again and again until it is killed, and says each change of what becomes of it.

@@ -104,6 +104,7 @@ static const struct {
     {"policy-lasting", run_policy_lasting},
     {"policy-names", run_policy_names},
     {"guard", run_guard},
+    {"guard-step", run_guard_step},
     {"guard-lasting", run_guard_lasting},
 };
 

@@ -16,6 +16,14 @@
 // Keeps the compiler from proving away a bound that the verifier still needs to see.
 #define BARRIER(value) asm volatile("" : "+r"(value))
 
+// Makes a number one that the verifier knows nothing of. Else it goes through each loop once for each value that it could have.
+#define FORGET(value, unknown) \
+    do {                       \
+        value ^= unknown;      \
+        BARRIER(value);        \
+        value ^= unknown;      \
+    } while (0)
+
 // A chain of members, GET(task, mm, exe_file). Where the pointer carries its BTF type each step is a plain load, which
 // the kernel guards against faults; where it is only a number (bpf_get_current_task: there is no typed one before 5.11)
 // each step is a helper call, ten times as long. `typed` is a constant parameter of the function around it.

@@ -196,39 +196,47 @@ __attribute__((noinline)) __u64 by_name(__u64 dentry, __u32 operation)
     return 0;
 }
 
-#define DECIDED (1ull << 32) // by the path itself: nothing else counts
-
-// By the place that a file is or is below; with CLIMB_PART where another way up leads elsewhere.
-__attribute__((noinline)) __u64 by_place(__u64 dentry, __u64 mount, __u32 operation)
+// The place that a file is or is below, as climb answers it, with the places on the way that have no inode yet. With
+// CLIMB_FAR where that can't be seen.
+__attribute__((noinline)) __u64 find_place(__u64 dentry, __u64 mount)
 {
     __u64 climbed = climb(dentry, mount), flags = climbed & CLIMB_PART;
-    __u32 node = CLIMB_NODE(climbed), levels = CLIMB_LEVELS(climbed), slot = operation & (WIRE_GUARD_SLOTS - 1);
-    struct wire_guard_node *place;
-    __u32 decision;
+    __u32 node = CLIMB_NODE(climbed), levels = CLIMB_LEVELS(climbed);
 
     if (climbed & CLIMB_FAR)
-        return guard.unknown[slot] ? guard.unknown[slot] | DECIDED : flags;
-    if (climbed & CLIMB_TOP) {
-        // The root's rules about all that is below it hold for what is in no tree that it can see.
-        node = 0;
-        levels = DESCENT_STEPS + 1;
-    }
+        return climbed;
+    // The root's rules about all that is below it hold for what is in no tree that it can see.
+    if (climbed & CLIMB_TOP)
+        return (__u64)(DESCENT_STEPS + 1) << 32 | flags;
     for (int i = 0; i <= DESCENT_STEPS; i++) {
+        struct wire_guard_node *place = bpf_map_lookup_elem(&nodes, &node);
         __u64 child;
 
-        place = bpf_map_lookup_elem(&nodes, &node);
-        if (!place)
-            return flags;
-        if (!levels || climbed & CLIMB_TOP || !place->has_children)
+        if (!place || !levels || !place->has_children)
             break;
         if (i == DESCENT_STEPS)
-            return guard.unknown[slot] ? guard.unknown[slot] | DECIDED : flags;
+            return CLIMB_FAR | flags;
         child = node_named(node, dentry_at(dentry, mount, levels - 1), 0);
         if (!child)
             break;
         node = child - 1;
         levels--;
     }
+    return node | (__u64)levels << 32 | flags;
+}
+
+#define DECIDED (1ull << 32) // by the path itself: nothing else counts
+
+// By the place that a file is or is below; with CLIMB_PART where another way up leads elsewhere.
+__attribute__((noinline)) __u64 by_place(__u64 dentry, __u64 mount, __u32 operation)
+{
+    __u64 found = find_place(dentry, mount), flags = found & CLIMB_PART;
+    __u32 node = CLIMB_NODE(found), levels = CLIMB_LEVELS(found), slot = operation & (WIRE_GUARD_SLOTS - 1);
+    struct wire_guard_node *place;
+    __u32 decision;
+
+    if (found & CLIMB_FAR)
+        return guard.unknown[slot] ? guard.unknown[slot] | DECIDED : flags;
     place = bpf_map_lookup_elem(&nodes, &node);
     if (!place)
         return flags;
@@ -239,6 +247,39 @@ __attribute__((noinline)) __u64 by_place(__u64 dentry, __u64 mount, __u32 operat
     }
     decision = levels == 1 && place->direct[slot] ? place->direct[slot] : place->below[slot];
     return decision | flags;
+}
+
+// Of which conditions a program is one. By where it is in its file system, not by what is mounted where: anybody can mount
+// within a user namespace of his own.
+static __always_inline __u32 programs_of(__u64 dentry)
+{
+    __u64 found = find_place(dentry, 0);
+    __u32 node = CLIMB_NODE(found), levels = CLIMB_LEVELS(found), programs = 0, length = length_of_name(dentry);
+    struct wire_guard_node *place = found & CLIMB_FAR ? 0 : bpf_map_lookup_elem(&nodes, &node);
+
+    if (place && !levels)
+        programs = place->exact[WIRE_GUARD_PROGRAMS] | place->own[WIRE_GUARD_PROGRAMS];
+    else if (place)
+        programs = levels == 1 ? place->direct[WIRE_GUARD_PROGRAMS] : place->below[WIRE_GUARD_PROGRAMS];
+    if (!guard.has_names && !guard.suffix_count)
+        return programs;
+    for (int i = -1; i < WIRE_GUARD_SUFFIXES; i++) {
+        __u64 named = 0;
+
+        if (i < 0)
+            named = node_named(WIRE_GUARD_ANYWHERE, dentry, 0);
+        else if (i >= guard.suffix_count)
+            break;
+        else if (length >= guard.suffix_sizes[i])
+            named = node_named(WIRE_GUARD_SUFFIX, dentry, length - guard.suffix_sizes[i]);
+        if (!named)
+            continue;
+        node = named - 1;
+        place = bpf_map_lookup_elem(&nodes, &node);
+        if (place)
+            programs |= place->exact[WIRE_GUARD_PROGRAMS];
+    }
+    return programs;
 }
 
 #define ASKED_MEMFD (1u << 8)

@@ -4,6 +4,7 @@
 #ifndef POLICY_H
 #define POLICY_H
 
+#include "actor.h"
 #include "net.h"
 #include "ring.h"
 #include "task.h"
@@ -77,9 +78,35 @@ static __always_inline void set_mapped(__u8 mapped[16], const struct wire_target
     }
 }
 
+// Whose act it is: the current task's, of which only the conditions on programs are known yet, or a socket's, with all that
+// hold for who has it.
+struct actor {
+    int isCurrent;
+    __u64 holds;
+};
+
+// What holds for the actor, where that is not the same for all. False where nothing does.
+static __always_inline int settle(struct wire_decision *decision, const struct actor *actor)
+{
+    struct wire_choice *choice;
+    __u32 number;
+
+    if (!decision->choice)
+        return 1;
+    number = choose(decision->choice, actor->isCurrent ? conditions(actor->holds) : actor->holds);
+    choice = number ? bpf_map_lookup_elem(&choices, &number) : 0;
+    if (!choice)
+        return 0;
+    decision->verdict = choice->verdict;
+    decision->rank = choice->rank;
+    decision->rule = choice->rule;
+    return 1;
+}
+
 // Finds what holds for the address in `target`, with at most one look-up for each shape of keys that there is, however
 // many keys there are. `target->bits` is that of a whole address.
-static __always_inline struct wire_decision decide(void *map, struct wire_target *target, const int operation)
+static __always_inline struct wire_decision decide_address(void *map, struct wire_target *target, const int operation,
+                                                   const struct actor *actor)
 {
     struct wire_decision best = {
         .verdict = policy.fallback[operation].verdict,
@@ -90,16 +117,19 @@ static __always_inline struct wire_decision decide(void *map, struct wire_target
 
 #pragma unroll
     for (__u32 shape = 0; shape < WIRE_SHAPES; shape++) {
-        struct wire_decision *found;
+        struct wire_decision *found, next;
 
         if (!(policy.shapes[operation] & 1u << shape))
             continue;
         target->port = shape & WIRE_SHAPE_PORT ? port : 0;
         target->protocol = shape & WIRE_SHAPE_PROTOCOL ? protocol : 0;
         found = bpf_map_lookup_elem(map, target);
+        if (!found)
+            continue;
+        next = *found;
         // What is found has a rank above that of the fallback.
-        if (found && found->rank > best.rank)
-            best = *found;
+        if (settle(&next, actor) && next.rank > best.rank)
+            best = next;
     }
     target->port = port;
     target->protocol = protocol;

@@ -228,7 +228,7 @@ __attribute__((noinline)) __u64 name_of_question(struct __sk_buff *packet, __u32
     name.size--;
     name.pattern = match_name(name.text, name.size, &hash, packet->len, isLeaving);
     if (isLeaving)
-        bpf_map_update_elem(&names, &hash, &name, BPF_ANY);
+        bpf_map_update_elem(&asked_names, &hash, &name, BPF_ANY);
     return hash;
 }
 

@@ -9,14 +9,6 @@
 // Names of one address that the policy decides differently. More than so many push each other out.
 #define NAMES_OF_ADDRESS 8
 
-// Makes a number one that the verifier knows nothing of. Else it goes through each loop once for each value that it could have.
-#define FORGET(value, unknown) \
-    do {                       \
-        value ^= unknown;      \
-        BARRIER(value);        \
-        value ^= unknown;      \
-    } while (0)
-
 struct resolved_key {
     __u8 address[16]; // IPv4 as ::ffff:10.0.0.1
     __u32 slot;
@@ -49,7 +41,7 @@ struct {
     __uint(max_entries, 8192);
     __type(key, __u64);
     __type(value, struct name);
-} names SEC(".maps");
+} asked_names SEC(".maps");
 
 // Sized by user space.
 struct {
@@ -84,7 +76,7 @@ static __always_inline int precedes(const struct wire_decision *a, const struct 
 
 // What holds by the names that have led to the address.
 static __always_inline void decide_by_names(struct wire_decision *best, const struct wire_target *target,
-                                            struct naming *naming)
+                                            const struct actor *actor, struct naming *naming)
 {
     struct resolved_key key = {};
     __u32 now = seconds(), count = 0;
@@ -115,13 +107,16 @@ static __always_inline void decide_by_names(struct wire_decision *best, const st
                 .protocol = shape & WIRE_SHAPE_PROTOCOL ? target->protocol : 0,
                 .operation = WIRE_POLICY_CONNECT,
             };
-            struct wire_decision *decision;
+            struct wire_decision *decision, next;
 
             if (!(policy.name_shapes & 1u << shape))
                 continue;
             decision = bpf_map_lookup_elem(&name_rules, &rule);
-            if (decision && precedes(decision, best)) {
-                *best = *decision;
+            if (!decision)
+                continue;
+            next = *decision;
+            if (settle(&next, actor) && precedes(&next, best)) {
+                *best = next;
                 naming->name = found->name;
             }
         }

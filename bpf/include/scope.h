@@ -104,23 +104,6 @@ static __always_inline int scope_has_user(__u32 uid)
     return !positive || found;
 }
 
-// The id of the cgroup at `level` above `cgroup`, or its own; 0 when it is not that deep. (The helper for the current task
-// is not there for tracing programs in 5.10.)
-static __always_inline __u64 cgroup_ancestor(struct cgroup *cgroup, __u32 level)
-{
-    struct cgroup *ancestor = 0;
-    __u64 id = 0;
-
-    if ((__s32)level > BPF_CORE_READ(cgroup, level))
-        return 0;
-    if (bpf_core_field_exists(((struct cgroup___before_6_1 *)0)->ancestor_ids)) {
-        READ(id, (__u64)cgroup + bpf_core_field_offset(struct cgroup___before_6_1, ancestor_ids) + level * sizeof(id));
-        return id;
-    }
-    READ(ancestor, (__u64)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + level * sizeof(ancestor));
-    return BPF_CORE_READ(ancestor, kn, id);
-}
-
 static __always_inline int scope_has_cgroup(struct task_struct *task)
 {
     struct cgroup *v2 = BPF_CORE_READ(task, cgroups, dfl_cgrp);

@@ -10,13 +10,13 @@ internal import Policy
 /// the ring of the processes.
 struct EnforceProbes: ~Copyable {
     // Destroyed in this order: links first.
-    private let links: InlineArray<9, BPFLink?>
+    private let links: InlineArray<10, BPFLink?>
     private let object: BPFObject
     private let canaries: Mapping
 
     private static let programs = [
         "connect_ipv4", "connect_ipv6", "send_ipv4", "send_ipv6", "bind_ipv4", "bind_ipv6", "arrives", "leaves",
-        "released",
+        "released", "owned",
     ]
 
     /// For the footer.
@@ -24,12 +24,15 @@ struct EnforceProbes: ~Copyable {
 
     /// Loads, fills the maps, and attaches to the cgroup of this directory.
     init(
-        _ lowering: PolicyLowering, cgroup: Int32, _ config: wire_config, _ types: KernelTypes,
+        _ lowering: PolicyLowering, _ actors: ActorPlan, _ programs: PlacePlan?, cgroup: Int32, _ config: wire_config,
+        _ types: KernelTypes,
         sharing processes: borrowing BPFObject
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_enforce, types: types)
         try object.configure(config)
         try object.setSection(".rodata.policy", to: lowering.settings)
+        try actors.prepare(&object, lowering.choices)
+        try PlacePlan.prepare(&object, programs)
         for map in ["ring", ".data.control"] { try object.share(try processes.map(named: map), map: map) }
         try object.setCapacity(UInt32(max(1, lowering.connect.entries.count)), map: "connect_targets")
         try object.setCapacity(UInt32(max(1, lowering.listen.entries.count)), map: "listen_targets")
@@ -37,16 +40,20 @@ struct EnforceProbes: ~Copyable {
         try object.setCapacity(UInt32(max(1, names.patterns.count)), map: "patterns")
         try object.setCapacity(UInt32(max(1, names.rules.count)), map: "name_rules")
         // What packets cost under a policy that is about none is nothing.
-        let unused = (lowering.readsPackets ? [] : ["leaves"]) + (lowering.losesPackets ? [] : ["released"])
+        let unused =
+            (lowering.readsPackets ? [] : ["leaves"]) + (lowering.losesPackets ? [] : ["released"])
+            + (lowering.settings.remembers != 0 ? [] : ["owned"])
         for program in unused { try object.setEnabled(false, program: program) }
         try object.load()
         try Self.fill(try object.map(named: "connect_targets"), lowering.connect)
         try Self.fill(try object.map(named: "listen_targets"), lowering.listen)
         try object.map(named: "patterns").set(names.patterns.map(\.key), to: names.patterns.map(\.number))
         try object.map(named: "name_rules").set(names.rules.map(\.key), to: names.rules.map(\.decision))
+        try actors.fill(object, lowering.choices)
+        if let programs { try programs.fill(object, programs.inodes(object)) }
         let canaries = try object.sharedSection(".data.canaries")
         // Only with all entries in place: nothing is decided by half of a policy.
-        var links = InlineArray<9, BPFLink?> { _ in nil }
+        var links = InlineArray<10, BPFLink?> { _ in nil }
         for (index, program) in Self.programs.enumerated() where !unused.contains(program) {
             links[index] = try object.attach(program, toCgroup: cgroup)
         }
@@ -57,6 +64,7 @@ struct EnforceProbes: ~Copyable {
             "policy by \(PolicyMechanisms.connectHooks),\n       \(PolicyMechanisms.listenHooks)"
             + (lowering.readsPackets ? ", \(PolicyMechanisms.askHook)" : "")
             + (lowering.losesPackets ? ", cgroup/sock_release" : "")
+            + (lowering.settings.remembers != 0 ? ", cgroup/sock_create" : "")
     }
 
     private static func fill(_ map: BPFMap, _ table: PolicyLowering.Table) throws(BPFError) {

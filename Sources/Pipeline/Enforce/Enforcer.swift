@@ -9,6 +9,9 @@ internal import Policy
 /// What the probes need of a policy.
 struct Enforcement {
     let lowering: PolicyLowering
+    let actors: ActorPlan
+    /// The programs that conditions name; `nil` where none does.
+    let programs: PlacePlan?
     /// The directory that the programs attach to.
     let cgroup: Int32
     /// `nil` where no rule is about programs or files.
@@ -23,6 +26,9 @@ struct Enforcer: ~Copyable {
     private let guardPlan: GuardPlan?
     /// What the addresses of inodes are true by.
     private let marks: FileMarks?
+    private let actors: ActorPlan
+    private let programs: PlacePlan?
+    private let programMarks: FileMarks?
     private let cgroup: EnforceCgroup
     private let lowering: PolicyLowering
     private let dry: Bool
@@ -36,6 +42,8 @@ struct Enforcer: ~Copyable {
     /// Refuses what can't be held here, then makes the cgroup.
     init(_ policy: PolicyRules, dry: Bool, grace: UInt32) throws(Failure) {
         if let refusal = PolicyCheck.refusal(policy) { throw refusal }
+        let conditions = PolicyConditions(policy)
+        let actors = try ActorPlan(policy, conditions)
         var canary = Canary()
         let cgroup = try EnforceCgroup()
         try canary.settle(in: cgroup)
@@ -46,21 +54,30 @@ struct Enforcer: ~Copyable {
             canary.isAnswered = lowering.names.hasConnections || lowering.losesPackets
             lowering.addCanary(canary.name, server: canary.server)
         }
+        var programMarks: FileMarks?
+        var programs: PlacePlan?
+        if !conditions.programs.isEmpty {
+            let found = try FileMarks(withMounts: FileLowering(conditions) { FileSpelling.others(of: $0) })
+            programs = found.plan
+            programMarks = consume found
+        }
         var marks: FileMarks?
         var guardCanary: GuardCanary?
         var plan: GuardPlan?
         if FileLowering.isNeeded(policy) {
-            var files = FileLowering(policy, dry: dry) { FileSpelling.others(of: $0) }
-            for path in FileSpelling.mountPoints() { files.add(mountPoint: path) }
-            let found = try FileMarks(files)
+            let found = try FileMarks(
+                withMounts: FileLowering(policy, conditions, dry: dry) { FileSpelling.others(of: $0) })
             let canary = try GuardCanary()
             plan = GuardPlan(
-                lowering: files, found: found.found, canary: canary.file, canaryDirectory: canary.directory,
+                places: found.plan, canary: canary.file, canaryDirectory: canary.directory,
                 canaryProtocol: canary.protocol,
                 cgroup: cgroup.id, level: cgroup.level)
             marks = consume found
             guardCanary = consume canary
         }
+        self.actors = actors
+        self.programs = programs
+        self.programMarks = programMarks
         self.marks = marks
         self.guardCanary = guardCanary
         guardPlan = plan
@@ -72,7 +89,8 @@ struct Enforcer: ~Copyable {
     }
 
     var enforcement: Enforcement {
-        Enforcement(lowering: lowering, cgroup: cgroup.descriptor, guardPlan: guardPlan)
+        Enforcement(
+            lowering: lowering, actors: actors, programs: programs, cgroup: cgroup.descriptor, guardPlan: guardPlan)
     }
 
     /// What events say of the rule with a number that a program has.
@@ -85,7 +103,12 @@ struct Enforcer: ~Copyable {
     /// Puts the program under the policy. It has not begun.
     func take(_ program: borrowing Program, _ probes: borrowing TraceProbes) throws(Failure) {
         try cgroup.add(program.pid)
-        marks?.restoreLimit(of: program.pid)
+        // The first that raised it knows what it was.
+        if programMarks != nil {
+            programMarks?.restoreLimit(of: program.pid)
+        } else {
+            marks?.restoreLimit(of: program.pid)
+        }
         try probes.hold(program.pid)
     }
 

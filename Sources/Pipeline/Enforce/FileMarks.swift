@@ -14,7 +14,16 @@ struct FileMarks: ~Copyable {
 
     private static let files = __rlimit_resource_t(7)  // RLIMIT_NOFILE on x86-64 and arm64
 
-    init(_ lowering: FileLowering) throws(Failure) {
+    private let lowering: FileLowering
+
+    /// For the programs that look them up.
+    var plan: PlacePlan { PlacePlan(lowering: lowering, found: found) }
+
+    /// With what is mounted below them.
+    init(withMounts lowering: FileLowering) throws(Failure) {
+        var lowering = lowering
+        for path in FileSpelling.mountPoints() { lowering.add(mountPoint: path) }
+        self.lowering = lowering
         var limit = rlimit()
         unsafe getrlimit(Self.files, &limit)
         self.limit = limit

@@ -10,9 +10,7 @@ internal import Policy
 
 /// What the programs need of rules about programs and files.
 struct GuardPlan {
-    var lowering: FileLowering
-    /// Descriptors of the places that are there.
-    let found: [(descriptor: Int32, place: Int)]
+    var places: PlacePlan
     /// Of the file that all are refused.
     let canary: Int32
     let canaryDirectory: Int32
@@ -93,7 +91,7 @@ struct GuardProbes: ~Copyable {
         _ plan: GuardPlan, usesSecurityHooks: Bool, _ config: wire_config, _ types: KernelTypes,
         sharing processes: borrowing BPFObject
     ) throws(BPFError) {
-        var settings = plan.lowering.settings
+        var settings = plan.places.lowering.settings
         settings.cgroup_id = plan.cgroup
         settings.cgroup_level = plan.level
         let takesStructures = kernelVersion() >= (major: 6, minor: 1)
@@ -101,7 +99,6 @@ struct GuardProbes: ~Copyable {
         settings.dentry_second = Self.dentrySecond(types)
         var object = unsafe try BPFObject(embedded_guard, types: types)
         try object.configure(config)
-        try object.setSection(".rodata.guard", to: settings)
         try object.joinRing(of: processes)
         var wanted: [(name: String, hook: wire_guard_hook?)] = []
         if usesSecurityHooks {
@@ -117,15 +114,14 @@ struct GuardProbes: ~Copyable {
         for name in Self.programs.map(\.name) + Self.tracepoints + ["member_made", "member_gone"] {
             try object.setEnabled(wanted.contains { $0.name == name }, program: name)
         }
-        let capacity = UInt32(plan.lowering.capacity)
-        try object.setCapacity(UInt32(plan.found.count), map: "marks")
-        for map in ["nodes", "names"] { try object.setCapacity(capacity, map: map) }
+        try PlacePlan.prepare(&object, plan.places)
         if usesSecurityHooks { try object.setCapacity(Self.memberCapacity, map: "members") }
         try object.setCapacity(1 + ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
         try object.setCapacity(ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "claimed")
+        try object.setSection(".rodata.guard", to: settings)
         try object.load()
 
-        let inodes = Self.inodes(try object.runIterator("inodes_held"))
+        let inodes = try plan.places.inodes(object)
         let state = try object.sharedSection(".data.guard")
         let firstMember = try object.sharedSection(".data.first")
         guard let canary = inodes[plan.canary], let directory = inodes[plan.canaryDirectory] else {
@@ -134,7 +130,7 @@ struct GuardProbes: ~Copyable {
         unsafe state.start.storeBytes(of: canary, as: UInt64.self)
         unsafe state.start.storeBytes(of: directory, toByteOffset: 8, as: UInt64.self)
         unsafe state.start.storeBytes(of: UInt64(plan.canaryProtocol), toByteOffset: 16, as: UInt64.self)
-        try Self.fill(object, plan, inodes)
+        try plan.places.fill(object, inodes)
         // Only with all entries in place: nothing is decided by half of a policy.
         var links = InlineArray<32, BPFLink?> { _ in nil }
         for (index, program) in wanted.enumerated() { links[index] = try object.attach(program.name) }
@@ -160,38 +156,6 @@ struct GuardProbes: ~Copyable {
         return hooks.reduce(0) { bits, hook in
             parameters[function(of: hook)]?.firstIndex(of: "dentry") == 1 ? bits | 1 << hook.rawValue : bits
         }
-    }
-
-    /// Addresses of inodes by descriptor.
-    private static func inodes(_ records: [UInt8]) -> [Int32: UInt64] {
-        var inodes: [Int32: UInt64] = [:]
-        let size = MemoryLayout<wire_guard_inode>.stride
-        for start in stride(from: 0, to: records.count / size * size, by: size) {
-            let record = unsafe records.span.bytes.unsafeLoadUnaligned(
-                fromByteOffset: start, as: wire_guard_inode.self)
-            inodes[Int32(bitPattern: record.descriptor)] = record.address
-        }
-        return inodes
-    }
-
-    private static func fill(
-        _ object: borrowing BPFObject, _ plan: GuardPlan, _ inodes: [Int32: UInt64]
-    ) throws(BPFError) {
-        var lowering = plan.lowering
-        var places: [UInt64: Int] = [:]
-        for (descriptor, place) in plan.found {
-            guard let inode = inodes[descriptor] else {
-                throw BPFError(step: "find the inode of a place of the policy", code: ENOENT)
-            }
-            if let known = places[inode] { lowering.unify(known, place) } else { places[inode] = place }
-        }
-        let tables = lowering.tables()
-        let nodes = try object.map(named: "nodes")
-        for (number, node) in tables.nodes.enumerated() { try nodes.set(UInt32(number), to: node) }
-        let names = try object.map(named: "names")
-        for (key, node) in tables.names { try names.set(key, to: node) }
-        let marks = try object.map(named: "marks")
-        for (inode, place) in places { try marks.set(inode, to: UInt32(lowering.representative(of: place))) }
     }
 
     /// Holds a process, which has only one thread and no children yet, and all that will descend from it.

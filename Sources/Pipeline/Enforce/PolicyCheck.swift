@@ -45,8 +45,8 @@ package enum PolicyCheck {
                         scope: nil, answer: answer))
             }
         }
-        for rule in policy.rules {
-            let answer = mechanisms.answer(rule)
+        for (number, rule) in policy.rules.enumerated() {
+            let answer = mechanisms.answer(rule, number)
             guard isWanted(answer) else { continue }
             let scope = policy.scopes[rule.scope]
             lines.append(

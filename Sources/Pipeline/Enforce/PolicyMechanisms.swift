@@ -26,15 +26,41 @@ package struct PolicyMechanisms: ~Copyable {
     private let policy: PolicyRules
     /// Operations of which something is stopped or reported: to allow anything of the others needs nothing.
     private let held: Set<PolicyOperation>
+    /// What is wrong with the conditions of rules, whichever rules they are of.
+    private let conditionObstacle: String?
+    /// Rules that are the first of too many about the same thing.
+    private let crowded: Set<UInt32>
+    private let suffixSizes: Int
 
     package init(_ policy: PolicyRules) {
         self.policy = policy
         let hooks = (FileLowering.operations + [.raw]).flatMap { GuardProbes.requiredHooks(of: $0) }
         probe = FeatureProbe(KernelTypes(), functions: Set(hooks.map { GuardProbes.function(of: $0) }))
         held = Set(PolicyOperation.allCases.filter(policy.holds))
+        let conditions = PolicyConditions(policy)
+        conditionObstacle = conditions.obstacle
+        suffixSizes = FileLowering.suffixSizes(policy).count
+        crowded =
+            conditions.isEmpty || conditionObstacle != nil ? [] : PolicyLowering(policy, dry: true).choices.crowded
     }
 
-    package mutating func answer(_ rule: PolicyRule) -> Answer {
+    /// Whose acts a rule is about, where that can't be held: of kinds in `unbuilt`, or too many.
+    private func actorObstacle(_ rule: PolicyRule, unbuilt: Set<PolicyActorKind>) -> String? {
+        let terms = policy.scopes[rule.scope].terms + (rule.exception.map { policy.exceptions[$0].terms } ?? [])
+        if let term = terms.first(where: { unbuilt.contains($0.kind) }) {
+            return Self.unbuilt("conditions on a \(term.kind.rawValue)")
+        }
+        if !terms.isEmpty, let conditionObstacle { return conditionObstacle }
+        if terms.contains(where: { $0.kind == .exe }), suffixSizes > Int(WIRE_GUARD_SUFFIXES) { return suffixObstacle }
+        return nil
+    }
+
+    private var suffixObstacle: String {
+        "the policy has suffixes of \(suffixSizes) different lengths, and at most \(WIRE_GUARD_SUFFIXES) can be held"
+    }
+
+    /// Of a rule with its number.
+    package mutating func answer(_ rule: PolicyRule, _ number: Int) -> Answer {
         if rule.verdict == .allow, !held.contains(rule.operation) {
             return Answer(
                 hooks: "none", entries: "nothing: no rule and no default stops any \(rule.operation.rawValue)",
@@ -44,11 +70,11 @@ package struct PolicyMechanisms: ~Copyable {
         switch rule.operation {
         case .connect, .listen:
             return network(
-                rule.operation, rule.verdict, target: rule.subject, hasException: rule.exception != nil, scope: scope)
+                rule.operation, rule.verdict, target: rule.subject, obstacle: networkObstacle(rule, number))
         case .raw:
             return file(.raw, rule.subject, hasException: rule.exception != nil, scope: scope)
         case .ask:
-            return question(rule, scope)
+            return question(rule, obstacle: networkObstacle(rule, number))
         case .read, .write:
             return file(rule.operation, rule.subject, hasException: rule.exception != nil, scope: scope)
         case .execute:
@@ -67,7 +93,7 @@ package struct PolicyMechanisms: ~Copyable {
         switch operation {
         case .connect, .listen:
             return network(
-                operation, operation.applied(fallback.verdict), target: nil, hasException: false, scope: PolicyScope())
+                operation, operation.applied(fallback.verdict), target: nil, obstacle: nil)
         case .execute:
             return program(operation.applied(fallback.verdict), nil, hasException: false, scope: PolicyScope())
         case .read, .write: return file(operation, nil, hasException: false, scope: PolicyScope())
@@ -136,12 +162,7 @@ package struct PolicyMechanisms: ~Copyable {
     private func common(hasException: Bool, scope: PolicyScope) -> String? {
         if hasException { return Self.unbuilt("exceptions of rules about programs and files") }
         if !scope.isEverywhere { return Self.unbuilt("scopes within a policy") }
-        let sizes = FileLowering.suffixSizes(policy).count
-        if sizes > Int(WIRE_GUARD_SUFFIXES) {
-            return
-                "the policy has suffixes of \(sizes) different lengths, and at most \(WIRE_GUARD_SUFFIXES) can be held"
-        }
-        return nil
+        return suffixSizes > Int(WIRE_GUARD_SUFFIXES) ? suffixObstacle : nil
     }
 
     private static func entries(_ subject: PolicySubject?) -> String {
@@ -161,11 +182,10 @@ package struct PolicyMechanisms: ~Copyable {
     package static let listenHooks = "cgroup/bind4, bind6, cgroup_skb/ingress"
 
     private mutating func network(
-        _ operation: PolicyOperation, _ verdict: Verdict, target: PolicySubject?, hasException: Bool, scope: PolicyScope
+        _ operation: PolicyOperation, _ verdict: Verdict, target: PolicySubject?, obstacle: String?
     ) -> Answer {
         var hooks = operation == .listen ? Self.listenHooks : Self.connectHooks
         var entries = "the verdict where no entry is found"
-        var obstacle: String?
         if case .target(let target) = target {
             switch target.host {
             case .any: entries = "2 entries in a longest-prefix map, of IPv4 and IPv6"
@@ -177,20 +197,20 @@ package struct PolicyMechanisms: ~Copyable {
         }
         if verdict == .drop, operation == .connect { hooks = "\(Self.connectHooks), \(Self.dropHooks)" }
         if verdict == .kill { hooks += ", SIGKILL" }
-        if hasException { obstacle = Self.unbuilt("exceptions of rules about the network") }
-        if !scope.isEverywhere { obstacle = Self.unbuilt("scopes within a policy") }
-        if obstacle == nil { obstacle = hostObstacle() }
-        return Answer(hooks: hooks, entries: entries, obstacle: obstacle, help: nil)
+        return Answer(hooks: hooks, entries: entries, obstacle: obstacle ?? hostObstacle(), help: nil)
     }
 
     package static let dropHooks = "cgroup/sock_release, cgroup_skb/ingress, cgroup_skb/egress"
     package static let askHook = "cgroup_skb/egress"
 
-    private mutating func question(_ rule: PolicyRule, _ scope: PolicyScope) -> Answer {
-        var obstacle: String?
-        if rule.exception != nil { obstacle = Self.unbuilt("exceptions of rules about the network") }
-        if !scope.isEverywhere { obstacle = Self.unbuilt("scopes within a policy") }
-        return Answer(
+    private func networkObstacle(_ rule: PolicyRule, _ number: Int) -> String? {
+        if let obstacle = actorObstacle(rule, unbuilt: [.tree, .namespace, .pod, .container]) { return obstacle }
+        return crowded.contains(UInt32(number))
+            ? "more than \(WIRE_CHOICES) rules for different actors are about the same, or hold where it does not" : nil
+    }
+
+    private mutating func question(_ rule: PolicyRule, obstacle: String?) -> Answer {
+        Answer(
             hooks: Self.askHook,
             entries: rule.subject == .name(.any)
                 ? "the verdict where no entry is found" : "a pattern in a hash, and 1 entry in another",

@@ -13,12 +13,15 @@ package struct FileLowering: Sendable {
         /// Of the directories that it is in: one, unless several places turned out to be the same.
         fileprivate var parents: [Int]
         /// The strictest of the rules that are about it, what is directly in it, and all below it; by operation.
-        fileprivate var exact: Decisions = [0, 0, 0]
-        fileprivate var direct: Decisions = [0, 0, 0]
-        fileprivate var below: Decisions = [0, 0, 0]
+        fileprivate var exact: Decisions = [0, 0, 0, 0]
+        fileprivate var direct: Decisions = [0, 0, 0, 0]
+        fileprivate var below: Decisions = [0, 0, 0, 0]
     }
 
-    fileprivate typealias Decisions = InlineArray<3, UInt32>
+    /// By operation. The last has a bit for each condition on programs instead, and all of them hold.
+    fileprivate typealias Decisions = InlineArray<4, UInt32>
+    private static let slots = 4
+    private static let programs = 3
 
     /// The first is the root.
     package private(set) var places: [Place] = [Place(name: [], parents: [])]
@@ -34,8 +37,10 @@ package struct FileLowering: Sendable {
 
     /// `policy` has only rules that programs can hold: see `PolicyMechanisms`. `spellings` answers what else a path is
     /// called, where links lead to it.
-    package init(_ policy: PolicyRules, dry: Bool, spellings: ([UInt8]) -> [[UInt8]]) {
-        same = [0]
+    package init(
+        _ policy: PolicyRules, _ conditions: PolicyConditions, dry: Bool, spellings: ([UInt8]) -> [[UInt8]]
+    ) {
+        self.init(conditions, spellings)
         settings.dry = dry ? 1 : 0
         for (number, rule) in policy.rules.enumerated() {
             if rule.operation == .raw {
@@ -44,14 +49,7 @@ package struct FileLowering: Sendable {
             guard let slot = Self.operations.firstIndex(of: rule.operation) else { continue }
             add(rule.subject, slot, Self.decision(rule.verdict, UInt32(number)), spellings)
         }
-        let sizes = Self.suffixSizes(policy)
-        settings.suffix_count = UInt32(sizes.count)
-        for (index, size) in sizes.prefix(Int(WIRE_GUARD_SUFFIXES)).enumerated() {
-            unsafe withUnsafeMutableBytes(of: &settings.suffix_sizes) {
-                unsafe $0.storeBytes(of: UInt32(size), toByteOffset: 4 * index, as: UInt32.self)
-            }
-        }
-        settings.has_names = names.isEmpty ? 0 : 1
+        finish()
         for (slot, operation) in Self.operations.enumerated() {
             var fallback: UInt32 = 0
             if let group = operation.defaultClass, let line = policy.defaultVerdict(group) {
@@ -65,14 +63,39 @@ package struct FileLowering: Sendable {
         if policy.holds(.raw) { settings.operations |= 1 << WIRE_GUARD_RAW.rawValue }
     }
 
+    /// Only the programs that conditions name.
+    package init(_ conditions: PolicyConditions, _ spellings: ([UInt8]) -> [[UInt8]]) {
+        same = [0]
+        for (bit, term) in conditions.programs.prefix(Int(WIRE_ACTOR_PROGRAMS)).enumerated() {
+            for value in term.values {
+                guard let pattern = try? FilePattern(value) else { continue }
+                add(.file(pattern), Self.programs, 1 << UInt32(bit), spellings)
+            }
+        }
+        finish()
+    }
+
+    private mutating func finish() {
+        let sizes = Set(suffixes.keys.map(\.count)).sorted(by: >)
+        settings.suffix_count = UInt32(sizes.count)
+        for (index, size) in sizes.prefix(Int(WIRE_GUARD_SUFFIXES)).enumerated() {
+            unsafe withUnsafeMutableBytes(of: &settings.suffix_sizes) {
+                unsafe $0.storeBytes(of: UInt32(size), toByteOffset: 4 * index, as: UInt32.self)
+            }
+        }
+        settings.has_names = names.isEmpty ? 0 : 1
+    }
+
     /// The lengths that ends of names have in a policy, longest first. More than WIRE_GUARD_SUFFIXES can't be held.
     package static func suffixSizes(_ policy: PolicyRules) -> [Int] {
-        Set(
-            policy.rules.compactMap { rule -> Int? in
-                guard operations.contains(rule.operation), case .file(.suffixed(let suffix)) = rule.subject else {
-                    return nil
-                }
-                return suffix.count
+        let patterns = policy.rules.compactMap { rule -> FilePattern? in
+            guard operations.contains(rule.operation), case .file(let pattern) = rule.subject else { return nil }
+            return pattern
+        }
+        let programs = PolicyConditions(policy).programs.flatMap(\.values).compactMap { try? FilePattern($0) }
+        return Set(
+            (patterns + programs).compactMap {
+                if case .suffixed(let suffix) = $0 { suffix.count } else { nil }
             }
         ).sorted(by: >)
     }
@@ -94,11 +117,17 @@ package struct FileLowering: Sendable {
         return min(a, b)
     }
 
+    /// What holds where both are about a file.
+    private static func joined(_ slot: Int, _ a: UInt32, _ b: UInt32) -> UInt32 {
+        slot == programs ? a | b : stricter(a, b)
+    }
+
     private static func set(_ slots: inout (UInt32, UInt32, UInt32, UInt32), _ slot: Int, _ value: UInt32) {
         switch slot {
         case 0: slots.0 = value
         case 1: slots.1 = value
-        default: slots.2 = value
+        case 2: slots.2 = value
+        default: slots.3 = value
         }
     }
 
@@ -107,12 +136,12 @@ package struct FileLowering: Sendable {
     private mutating func add(
         _ subject: PolicySubject, _ slot: Int, _ decision: UInt32, _ spellings: ([UInt8]) -> [[UInt8]]
     ) {
-        func note(_ decisions: inout Decisions) { decisions[slot] = Self.stricter(decisions[slot], decision) }
+        func note(_ decisions: inout Decisions) { decisions[slot] = Self.joined(slot, decisions[slot], decision) }
         switch subject {
         case .memfd: settings.memfd = Self.stricter(settings.memfd, decision)
         case .drift: settings.drift = Self.stricter(settings.drift, decision)
-        case .file(.named(let name)): note(&names[name, default: [0, 0, 0]])
-        case .file(.suffixed(let suffix)): note(&suffixes[suffix, default: [0, 0, 0]])
+        case .file(.named(let name)): note(&names[name, default: [0, 0, 0, 0]])
+        case .file(.suffixed(let suffix)): note(&suffixes[suffix, default: [0, 0, 0, 0]])
         case .file(.exact(let path)):
             for place in Set(([path] + spellings(path)).map { insert($0) }) { note(&places[place].exact) }
         case .file(.directlyIn(let path)):
@@ -151,7 +180,7 @@ package struct FileLowering: Sendable {
     }
 
     private static func isSet(_ decisions: Decisions) -> Bool {
-        decisions[0] != 0 || decisions[1] != 0 || decisions[2] != 0
+        (0..<slots).contains { decisions[$0] != 0 }
     }
 
     /// The place that stands for one.
@@ -167,10 +196,10 @@ package struct FileLowering: Sendable {
         guard kept != other else { return }
         same[other] = kept
         let place = places[other]
-        for slot in 0..<3 {
-            places[kept].exact[slot] = Self.stricter(places[kept].exact[slot], place.exact[slot])
-            places[kept].direct[slot] = Self.stricter(places[kept].direct[slot], place.direct[slot])
-            places[kept].below[slot] = Self.stricter(places[kept].below[slot], place.below[slot])
+        for slot in 0..<Self.slots {
+            places[kept].exact[slot] = Self.joined(slot, places[kept].exact[slot], place.exact[slot])
+            places[kept].direct[slot] = Self.joined(slot, places[kept].direct[slot], place.direct[slot])
+            places[kept].below[slot] = Self.joined(slot, places[kept].below[slot], place.below[slot])
         }
         places[kept].parents += place.parents
         for (name, child) in place.children {
@@ -202,15 +231,18 @@ package struct FileLowering: Sendable {
             var node = wire_guard_node()
             node.has_children = place.children.isEmpty ? 0 : 1
             let below = below(representative(of: index), &inherited, [])
-            for slot in 0..<3 {
+            for slot in 0..<Self.slots {
+                let isMask = slot == Self.programs
                 Self.set(&node.exact, slot, place.exact[slot])
-                Self.set(&node.direct, slot, place.direct[slot])
+                Self.set(&node.direct, slot, place.direct[slot] | (isMask ? below[slot] : 0))
                 Self.set(&node.below, slot, below[slot])
                 var own: UInt32 = 0
                 for parent in place.parents.map({ representative(of: $0) }) {
                     let decision = places[parent].direct[slot]
                     let parentBelow = self.below(parent, &inherited, [])[slot]
-                    own = Self.stricter(own, decision != 0 ? decision : parentBelow)
+                    own =
+                        isMask
+                        ? own | decision | parentBelow : Self.stricter(own, decision != 0 ? decision : parentBelow)
                 }
                 Self.set(&node.own, slot, own)
             }
@@ -224,7 +256,7 @@ package struct FileLowering: Sendable {
         for (kind, table) in [(UInt32(WIRE_GUARD_ANYWHERE), names), (UInt32(WIRE_GUARD_SUFFIX), suffixes)] {
             for (name, decisions) in table where name.count < Int(WIRE_GUARD_NAME_SIZE) {
                 var node = wire_guard_node()
-                for slot in 0..<3 { Self.set(&node.exact, slot, decisions[slot]) }
+                for slot in 0..<Self.slots { Self.set(&node.exact, slot, decisions[slot]) }
                 tables.names.append((Self.key(kind, name), UInt32(tables.nodes.count)))
                 tables.nodes.append(node)
             }
@@ -240,8 +272,8 @@ package struct FileLowering: Sendable {
         let parents = place == 0 ? [] : places[place].parents.map { representative(of: $0) }
         for parent in parents where parent != place && !visited.contains(parent) {
             let above = below(parent, &known, visited.union([place]))
-            for slot in 0..<3 where places[place].below[slot] == 0 {
-                decisions[slot] = Self.stricter(decisions[slot], above[slot])
+            for slot in 0..<Self.slots where slot == Self.programs || places[place].below[slot] == 0 {
+                decisions[slot] = Self.joined(slot, decisions[slot], above[slot])
             }
         }
         if visited.isEmpty { known[place] = decisions }

@@ -15,15 +15,18 @@ package struct PolicyLowering: Sendable {
     package private(set) var connect = Table()
     package private(set) var listen = Table()
     package private(set) var names: PolicyNameLowering
+    package let conditions: PolicyConditions
+    package private(set) var choices = PolicyChoices()
     package private(set) var settings = wire_policy()
 
     /// `policy` has only rules about the network that programs can hold: see `PolicyMechanisms`. An address that a name led
     /// to counts for `grace` seconds beyond its time to live.
     package init(_ policy: PolicyRules, dry: Bool, grace: UInt32 = 120) {
-        connect = Self.table(policy, .connect)
-        listen = Self.table(policy, .listen)
+        conditions = PolicyConditions(policy)
+        connect = Self.table(policy, .connect, conditions, &choices)
+        listen = Self.table(policy, .listen, conditions, &choices)
         settings.secret = wire_name_hash(a: .random(in: 0 ... .max), b: .random(in: 0 ... .max))
-        names = PolicyNameLowering(policy, secret: settings.secret)
+        names = PolicyNameLowering(policy, conditions, &choices, secret: settings.secret)
         settings.dry = dry ? 1 : 0
         settings.shapes = (connect.shapes, listen.shapes, 0)
         settings.names = names.hasConnections ? 1 : 0
@@ -40,11 +43,13 @@ package struct PolicyLowering: Sendable {
             func decision(_ operation: PolicyOperation) -> wire_decision {
                 wire_decision(
                     verdict: Self.wire(operation.applied(fallback.verdict)), rank: 0,
-                    rule: UInt32(policy.rules.count + index), unused: 0)
+                    rule: UInt32(policy.rules.count + index), choice: 0)
             }
             settings.fallback.0 = decision(.connect)
             settings.fallback.1 = decision(.listen)
         }
+        let choosesListener = listen.entries.contains { $0.decision.choice != 0 }
+        settings.remembers = choosesListener || readsPackets && !choices.isEmpty ? 1 : 0
     }
 
     /// Whether packets that leave are looked at.
@@ -54,7 +59,7 @@ package struct PolicyLowering: Sendable {
     /// Adds an address that is always refused, whatever is asked for there: for attempts that show that the programs run.
     package mutating func addCanary(_ address: IPAddress) {
         let key = Self.key(IPPrefix(address), port: nil, transport: nil)
-        let decision = wire_decision(verdict: WIRE_CANARY.rawValue, rank: .max, rule: .max, unused: 0)
+        let decision = wire_decision(verdict: WIRE_CANARY.rawValue, rank: .max, rule: .max, choice: 0)
         connect.entries.append((key, decision))
         listen.entries.append((key, decision))
         connect.shapes |= 1
@@ -68,7 +73,7 @@ package struct PolicyLowering: Sendable {
         connect.entries.append(
             (
                 Self.key(IPPrefix(server), port: port, transport: .udp),
-                wire_decision(verdict: WIRE_ALLOW.rawValue, rank: .max, rule: .max, unused: 0)
+                wire_decision(verdict: WIRE_ALLOW.rawValue, rank: .max, rule: .max, choice: 0)
             ))
         connect.shapes |= 1 << UInt32(WIRE_SHAPE_PORT | WIRE_SHAPE_PROTOCOL)
         settings.shapes = (connect.shapes, listen.shapes, 0)
@@ -85,33 +90,45 @@ package struct PolicyLowering: Sendable {
         let transport: NetTarget.Transport?
     }
 
-    private static func table(_ policy: PolicyRules, _ operation: PolicyOperation) -> Table {
+    private static func table(
+        _ policy: PolicyRules, _ operation: PolicyOperation, _ conditions: PolicyConditions,
+        _ choices: inout PolicyChoices
+    ) -> Table {
         // `*` and 0.0.0.0/0 have the same keys, and different ranks.
-        var strictest: [Key: (number: Int, rank: Int)] = [:]
-        strictest.reserveCapacity(policy.rules.count)
+        var first: [Key: PolicyCandidate] = [:]
+        first.reserveCapacity(policy.rules.count)
+        // Those that are not for all go into lists, with what holds for the others.
+        var others: [Key: [PolicyCandidate]] = [:]
         for (number, rule) in policy.rules.enumerated() where rule.operation == operation {
             guard case .target(let target) = rule.subject else { continue }
+            let candidate = conditions.candidate(rule, number, rank: target.rank + 1)
             for prefix in prefixes(target.host) {
                 let key = Key(prefix: prefix, port: target.port, transport: target.transport)
-                let rank = target.rank + 1
-                guard let known = strictest[key] else {
-                    strictest[key] = (number, rank)
-                    continue
+                if !candidate.isForAll {
+                    others[key, default: []].append(candidate)
+                } else if first[key].map(candidate.precedes) ?? true {
+                    first[key] = candidate
                 }
-                let isStricter = rank == known.rank && rule.verdict > policy.rules[known.number].verdict
-                if rank > known.rank || isStricter { strictest[key] = (number, rank) }
             }
         }
         var table = Table()
-        table.entries.reserveCapacity(strictest.count)
-        for (key, entry) in strictest {
-            let verdict = wire(operation.applied(policy.rules[entry.number].verdict))
+        table.entries.reserveCapacity(first.count)
+        func add(_ key: Key, _ decision: wire_decision) {
             table.shapes |= 1 << shape(key)
-            table.entries.append(
-                (
-                    Self.key(key.prefix, port: key.port, transport: key.transport),
-                    wire_decision(verdict: verdict, rank: UInt32(entry.rank), rule: UInt32(entry.number), unused: 0)
-                ))
+            table.entries.append((Self.key(key.prefix, port: key.port, transport: key.transport), decision))
+        }
+        for (key, candidate) in first where others[key] == nil { add(key, choices.decision([candidate])) }
+        let lengths = Set((Array(first.keys) + others.keys).map(\.prefix.length)).sorted(by: >)
+        for key in others.keys.sorted(by: { others[$0]![0].rule < others[$1]![0].rule }) {
+            // Where none of them holds, what is about more networks does.
+            var list: [PolicyCandidate] = []
+            for length in lengths where length <= key.prefix.length {
+                guard let prefix = IPPrefix(key.prefix.first, length: length) else { continue }
+                let wider = Key(prefix: prefix, port: key.port, transport: key.transport)
+                list += (others[wider, default: []] + [first[wider]].compactMap { $0 }).sorted { $0.precedes($1) }
+                if first[wider] != nil { break }
+            }
+            add(key, choices.decision(list))
         }
         return table
     }

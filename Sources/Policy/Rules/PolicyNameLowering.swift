@@ -14,7 +14,6 @@ package struct PolicyNameLowering: Sendable {
     package private(set) var hasQuestions = false
     /// What holds for a question about which there is no other rule, and for one that can't be read.
     package private(set) var anyQuestion = wire_decision()
-    private var hasAny = false
     package private(set) var unreadable = wire_decision()
 
     private let secret: wire_name_hash
@@ -27,46 +26,54 @@ package struct PolicyNameLowering: Sendable {
 
     private struct Pattern {
         let pattern: NamePattern
-        /// The rule that decides of each key, and its rank.
-        var rules: [(key: Key, number: Int, rank: Int)] = []
+        /// What decides of each key, what goes before others first.
+        var rules: [(key: Key, candidates: [PolicyCandidate])] = []
     }
 
-    init(_ policy: PolicyRules, secret: wire_name_hash) {
+    init(
+        _ policy: PolicyRules, _ conditions: PolicyConditions, _ choices: inout PolicyChoices, secret: wire_name_hash
+    ) {
         self.secret = secret
         var numbers: [NamePattern: Int] = [:]
         var found: [Pattern] = []
+        var any: [PolicyCandidate] = []
+        var stopping: [PolicyCandidate] = []
         for (number, rule) in policy.rules.enumerated() {
             guard let (pattern, key, rank) = Self.subject(of: rule) else { continue }
-            if rule.operation == .connect { hasConnections = true } else { hasQuestions = true }
-            note(rule, number, in: policy)
-            guard pattern != .any else { continue }
+            let candidate = conditions.candidate(rule, number, rank: rank)
+            if rule.operation == .connect {
+                hasConnections = true
+            } else {
+                hasQuestions = true
+                if rule.verdict.stops { stopping.append(candidate) }
+            }
+            guard pattern != .any else {
+                any.append(candidate)
+                continue
+            }
             let index = numbers[pattern] ?? found.count
             if index == found.count {
                 numbers[pattern] = index
                 found.append(Pattern(pattern: pattern))
             }
             if let known = found[index].rules.firstIndex(where: { $0.key == key }) {
-                if rule.verdict > policy.rules[found[index].rules[known].number].verdict {
-                    found[index].rules[known].number = number
-                }
+                found[index].rules[known].candidates.append(candidate)
             } else {
-                found[index].rules.append((key, number, rank))
+                found[index].rules.append((key, [candidate]))
+            }
+        }
+        any.sort { $0.precedes($1) }
+        for index in found.indices {
+            for key in found[index].rules.indices where found[index].rules[key].candidates.count > 1 {
+                found[index].rules[key].candidates.sort { $0.precedes($1) }
             }
         }
         inherit(&found, numbers)
-        add(found, policy)
-    }
-
-    /// What decides of all questions, and of those that can't be read: the strictest rule that stops any.
-    private mutating func note(_ rule: PolicyRule, _ number: Int, in policy: PolicyRules) {
-        guard rule.operation == .ask else { return }
-        let decision = wire_decision(
-            verdict: PolicyLowering.wire(rule.verdict), rank: 0, rule: UInt32(number), unused: 0)
-        if rule.subject == .name(.any), !hasAny || decision.verdict > anyQuestion.verdict {
-            anyQuestion = decision
-            hasAny = true
-        }
-        if rule.verdict.stops, decision.verdict > unreadable.verdict { unreadable = decision }
+        anyQuestion = choices.decision(any)
+        // Of all that stop any, the strictest that is for whoever asks.
+        stopping.sort { $0.verdict != $1.verdict ? $0.verdict > $1.verdict : $0.rule < $1.rule }
+        unreadable = choices.decision(stopping)
+        add(found, any, &choices)
     }
 
     private static func subject(of rule: PolicyRule) -> (NamePattern, Key, Int)? {
@@ -88,8 +95,8 @@ package struct PolicyNameLowering: Sendable {
         }
     }
 
-    /// Gives each pattern the rules of those that it is below, where it has none for the same port and protocol: a look-up for
-    /// the most specific pattern that a name matches then finds what all have to say.
+    /// Gives each pattern the rules of those that it is below, where it has none for the same port and protocol that is for
+    /// all: a look-up for the most specific pattern that a name matches then finds what all have to say.
     private mutating func inherit(_ found: inout [Pattern], _ numbers: [NamePattern: Int]) {
         func labels(_ pattern: NamePattern) -> Int {
             switch pattern {
@@ -105,8 +112,14 @@ package struct PolicyNameLowering: Sendable {
         // Those above come first, so that what they inherit is handed on.
         for index in found.indices.sorted(by: { labels(found[$0].pattern) < labels(found[$1].pattern) }) {
             guard let above = above(found[index].pattern, numbers) else { continue }
-            for rule in found[above].rules where !found[index].rules.contains(where: { $0.key == rule.key }) {
-                found[index].rules.append(rule)
+            for rule in found[above].rules {
+                guard let own = found[index].rules.firstIndex(where: { $0.key == rule.key }) else {
+                    found[index].rules.append(rule)
+                    continue
+                }
+                // Where none of its own holds.
+                if found[index].rules[own].candidates.contains(where: \.isForAll) { continue }
+                found[index].rules[own].candidates += rule.candidates
             }
         }
     }
@@ -127,14 +140,17 @@ package struct PolicyNameLowering: Sendable {
         return nil
     }
 
-    private mutating func add(_ found: [Pattern], _ policy: PolicyRules) {
+    private mutating func add(_ found: [Pattern], _ any: [PolicyCandidate], _ choices: inout PolicyChoices) {
         patterns.reserveCapacity(found.count + 1)
         rules.reserveCapacity(found.count + 1)
         for (index, pattern) in found.enumerated() {
             let number = UInt32(index + 1)
             patterns.append((key(of: pattern.pattern), number))
             for rule in pattern.rules {
-                if rule.key.operation == UInt8(WIRE_POLICY_CONNECT.rawValue) {
+                var candidates = rule.candidates
+                if rule.key.operation == UInt8(WIRE_POLICY_ASK.rawValue) {
+                    if !candidates.contains(where: \.isForAll) { candidates += any }
+                } else {
                     let port = rule.key.port == 0 ? 0 : UInt32(WIRE_SHAPE_PORT)
                     shapes |= 1 << (port | (rule.key.transport == 0 ? 0 : UInt32(WIRE_SHAPE_PROTOCOL)))
                 }
@@ -143,9 +159,7 @@ package struct PolicyNameLowering: Sendable {
                         wire_name_rule(
                             pattern: number, port: rule.key.port, protocol: rule.key.transport,
                             operation: rule.key.operation),
-                        wire_decision(
-                            verdict: PolicyLowering.wire(policy.rules[rule.number].verdict), rank: UInt32(rule.rank),
-                            rule: UInt32(rule.number), unused: 0)
+                        choices.decision(candidates)
                     ))
             }
         }
@@ -158,7 +172,7 @@ package struct PolicyNameLowering: Sendable {
         rules.append(
             (
                 wire_name_rule(pattern: number, port: 0, protocol: 0, operation: UInt8(WIRE_POLICY_ASK.rawValue)),
-                wire_decision(verdict: WIRE_CANARY.rawValue, rank: .max, rule: .max, unused: 0)
+                wire_decision(verdict: WIRE_CANARY.rawValue, rank: .max, rule: .max, choice: 0)
             ))
     }
 

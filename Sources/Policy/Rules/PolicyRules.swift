@@ -111,7 +111,9 @@ package struct PolicyTerm: Hashable, Sendable {
             case .exe: (try? FilePattern(wanted))?.matches(value) ?? false
             case .tree where wanted.first == UInt8(ascii: "/"): (try? FilePattern(wanted))?.matches(value) ?? false
             case .user, .tree: wanted == value
-            case .cgroup: value == wanted || value.starts(with: wanted + [UInt8(ascii: "/")])
+            // The root of the hierarchy ends with the slash that others have behind them.
+            case .cgroup:
+                value == wanted || value.starts(with: wanted == Array("/".utf8) ? wanted : wanted + Array("/".utf8))
             case .namespace, .pod, .container: Glob(wanted).matches(value.span)
             }
         }

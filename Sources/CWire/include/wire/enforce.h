@@ -51,7 +51,7 @@ struct wire_decision {
     uint32_t verdict; // enum wire_policy_verdict
     uint32_t rank;    // of the entries that are found with different ports and protocols the one with the highest decides
     uint32_t rule;    // a number that user space knows it by
-    uint32_t unused;
+    uint32_t choice;  // 0; else the first of several, which all have conditions, in place of the others
 };
 
 _Static_assert(sizeof(struct wire_decision) == 16, "layout of wire_decision");
@@ -107,9 +107,11 @@ struct wire_policy {
     uint32_t grace;       // seconds that an address counts for beyond its time to live
     uint32_t canary;      // an IPv4 address, of the network's byte order, from where the run sends something
     uint32_t drops;       // some rule about connections loses packets
+    uint32_t remembers;   // some rule that is looked up for packets is not for all
+    uint32_t unused;
 };
 
-_Static_assert(sizeof(struct wire_policy) == 128, "layout of wire_policy");
+_Static_assert(sizeof(struct wire_policy) == 136, "layout of wire_policy");
 
 // header.flags of WIRE_VIOLATION
 #define WIRE_VIOLATION_ENFORCED (1u << 0) // it was stopped

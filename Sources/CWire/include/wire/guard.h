@@ -28,8 +28,10 @@ enum wire_guard_verdict {
 #define WIRE_GUARD_VERDICT(decision) ((decision) & 7)
 #define WIRE_GUARD_RULE(decision) ((decision) >> 3)
 
-// One more than there are operations: to index it the programs mask.
+// One more than there are operations: to index it the programs mask. The last is not a decision: it has a bit for each
+// condition on programs that the file meets.
 #define WIRE_GUARD_SLOTS 4
+#define WIRE_GUARD_PROGRAMS 3
 
 // What is decided for a place of the policy, by operation: a file or directory that a pattern names, or one on the way
 // there.

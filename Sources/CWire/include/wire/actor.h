@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Whom rules are for: the conditions that a policy makes of whoever acts, and which of several rules about the same thing
+// holds for whom.
+#ifndef WIRE_ACTOR_H
+#define WIRE_ACTOR_H
+
+#include <stdint.h>
+
+// Each condition has a bit. Those on programs have the lowest, since places of a policy have room for so many of them.
+#define WIRE_ACTOR_PROGRAMS 32
+#define WIRE_ACTOR_CONDITIONS 62
+
+// In place of a condition: of the workload nothing is known yet, or of whoever acts.
+#define WIRE_ACTOR_NAMELESS (1ull << 62)
+#define WIRE_ACTOR_STRANGER (1ull << 63)
+
+// How deep cgroups of conditions are, at most.
+#define WIRE_ACTOR_LEVELS 32
+
+// Section .rodata.actor, written whole before load. All zero where a policy has no conditions.
+struct wire_actor_policy {
+    uint64_t programs, users, trees; // the bits of such conditions
+    uint64_t workloads;              // of containers, pods and namespaces
+    uint32_t levels;                 // bit n: some cgroup of a condition is n deep
+    uint32_t unused;
+};
+
+_Static_assert(sizeof(struct wire_actor_policy) == 40, "layout of wire_actor_policy");
+
+// A rule that holds for some only. Those about the same thing are linked, the one that goes before the others first. The
+// last of them is 0, which none has as its number.
+struct wire_choice {
+    uint64_t with;    // conditions that have to hold
+    uint64_t without; // and that must not
+    uint32_t verdict; // enum wire_policy_verdict
+    uint32_t rank;
+    uint32_t rule;
+    uint32_t next;
+};
+
+_Static_assert(sizeof(struct wire_choice) == 32, "layout of wire_choice");
+
+#define WIRE_CHOICE_STOPS 2 // the verdict from which on what is asked for does not happen
+
+// Rules about the same thing, with those that are less specific and hold where none of them does.
+#define WIRE_CHOICES 32
+
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import CWire
+internal import Enrichment
+internal import Events
+internal import Policy
+
+/// The conditions of a policy as the programs look them up: see bpf/include/actor.h.
+struct ActorPlan {
+    private(set) var settings = wire_actor_policy()
+    private var users: [UInt32: UInt64] = [:]
+    private var cgroups: [UInt64: UInt64] = [:]
+
+    /// Refuses what this host has not, with the place of the rule that names it.
+    init(_ policy: PolicyRules, _ conditions: PolicyConditions) throws(Failure) {
+        for (bit, term) in conditions.terms.enumerated() {
+            let mask = UInt64(1) << UInt64(bit)
+            do throws(Failure) {
+                for value in term.values { try add(term.kind, String(decoding: value, as: UTF8.self), mask) }
+            } catch {
+                let place = Self.place(of: term, policy).map { policy.reference($0) + ": " } ?? ""
+                throw Failure(error.status, "\(place)\(error.message)", help: error.help)
+            }
+        }
+        settings.programs = conditions.bits(of: [.exe])
+        settings.users = conditions.bits(of: [.user])
+        settings.workloads = conditions.bits(of: [.container, .pod, .namespace])
+    }
+
+    private mutating func add(_ kind: PolicyActorKind, _ value: String, _ mask: UInt64) throws(Failure) {
+        switch kind {
+        case .user:
+            let uid: UInt32
+            do throws(Failure) {
+                uid = try ScopeLookup.user(value)
+            } catch {
+                throw Failure(.badData, String(error.message.trimmingPrefix("--user: ")), help: error.help)
+            }
+            users[uid, default: 0] |= mask
+        case .cgroup:
+            let cgroup: Scope.Cgroup
+            do throws(Failure) {
+                cgroup = try ScopeLookup.cgroup(value)
+            } catch {
+                throw Failure(error.status, String(error.message.trimmingPrefix("--cgroup: ")), help: error.help)
+            }
+            guard cgroup.level < UInt32(WIRE_ACTOR_LEVELS) else {
+                throw Failure(
+                    .unsupported, "\(value) is deeper than can be held", help: "at most \(WIRE_ACTOR_LEVELS - 1) names")
+            }
+            cgroups[cgroup.id, default: 0] |= mask
+            settings.levels |= 1 << cgroup.level
+        case .exe, .tree, .namespace, .pod, .container: break
+        }
+    }
+
+    /// Where a condition stands.
+    private static func place(of term: PolicyTerm, _ policy: PolicyRules) -> PolicyPlace? {
+        for rule in policy.rules {
+            if let exception = rule.exception, policy.exceptions[exception].terms.contains(term) { return rule.place }
+            let scope = policy.scopes[rule.scope]
+            if scope.terms.contains(term) { return scope.place ?? rule.place }
+        }
+        return nil
+    }
+
+    /// Before an object is loaded.
+    func prepare(_ object: inout BPFObject, _ choices: PolicyChoices) throws(BPFError) {
+        try object.setSection(".rodata.actor", to: settings)
+        try object.setCapacity(UInt32(choices.table.count), map: "choices")
+        try object.setCapacity(UInt32(max(1, users.count)), map: "actor_users")
+        try object.setCapacity(UInt32(max(1, cgroups.count)), map: "actor_cgroups")
+        try object.setCapacity(settings.workloads == 0 ? 1 : WorkloadGate.capacity, map: "actor_workloads")
+    }
+
+    /// Before its programs are attached.
+    func fill(_ object: borrowing BPFObject, _ choices: PolicyChoices) throws(BPFError) {
+        if !choices.isEmpty {
+            try object.map(named: "choices").set(choices.table.indices.map { UInt32($0) }, to: choices.table)
+        }
+        try object.map(named: "actor_users").set(Array(users.keys), to: Array(users.values))
+        try object.map(named: "actor_cgroups").set(Array(cgroups.keys), to: Array(cgroups.values))
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//
+// Whom a rule is for: the conditions of the policy that hold for a task, and which of several rules holds for it.
+#ifndef ACTOR_H
+#define ACTOR_H
+
+#include "cgroup.h"
+#include "places.h"
+
+#include "wire/actor.h"
+
+const volatile struct wire_actor_policy actors SEC(".rodata.actor");
+
+// Sized by user space, as the others.
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct wire_choice);
+} choices SEC(".maps");
+
+// Effective user ids, and the conditions that they meet.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} actor_users SEC(".maps");
+
+// Cgroups that conditions name, each with those above it, marked as cgroup_of does.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, __u64);
+    __type(value, __u64);
+} actor_cgroups SEC(".maps");
+
+// Cgroups of which user space knows whose they are.
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, __u64);
+    __type(value, __u64);
+} actor_workloads SEC(".maps");
+
+static __always_inline __u64 named_cgroups(struct cgroup *cgroup, __u64 mark)
+{
+    __u64 holds = 0;
+
+    for (__u32 level = 0; level < WIRE_ACTOR_LEVELS; level++) {
+        __u64 id, *found;
+
+        if (!(actors.levels >> level & 1))
+            continue;
+        id = cgroup_ancestor(cgroup, level) | mark;
+        found = bpf_map_lookup_elem(&actor_cgroups, &id);
+        if (found)
+            holds |= *found;
+    }
+    return holds;
+}
+
+// Verified once for all levels that there may be.
+__attribute__((noinline)) __u64 conditions_on_cgroups(__u64 task)
+{
+    __u64 holds = named_cgroups(BPF_CORE_READ((struct task_struct *)task, cgroups, dfl_cgrp), 0);
+
+    if (config.v1_controller)
+        holds |= named_cgroups(v1_cgroup((void *)task), WIRE_CGROUP_V1);
+    return holds;
+}
+
+// The conditions on programs that hold for the current task. Asked for by the entry of each program: with the name of a file
+// in it the stack has no room for more than that.
+__attribute__((noinline)) __u64 current_programs(void)
+{
+    struct task_struct *task = (void *)bpf_get_current_task();
+    __u64 program = (__u64)BPF_CORE_READ(task, mm, exe_file, f_path.dentry);
+
+    return program ? programs_of(program) & actors.programs : 0;
+}
+
+// All conditions that hold for the current task, whose `programs` are known.
+__attribute__((noinline)) __u64 conditions(__u64 programs)
+{
+    struct task_struct *task = (void *)bpf_get_current_task();
+    __u64 holds = programs, *found;
+
+    if (actors.users) {
+        __u32 user = BPF_CORE_READ(task, cred, euid.val);
+
+        found = bpf_map_lookup_elem(&actor_users, &user);
+        if (found)
+            holds |= *found;
+    }
+    if (actors.levels)
+        holds |= conditions_on_cgroups((__u64)task);
+    if (actors.workloads) {
+        __u64 cgroup = cgroup_of(task, 0);
+
+        found = bpf_map_lookup_elem(&actor_workloads, &cgroup);
+        holds |= found ? *found : WIRE_ACTOR_NAMELESS;
+    }
+    return holds;
+}
+
+// The number of the rule that holds where those conditions do; 0 for none. Where something is not known that counts, the
+// strictest of those that may.
+__attribute__((noinline)) __u32 choose(__u32 choice, __u64 holds)
+{
+    __u64 possible = holds, unknown = bpf_get_current_task();
+    __u32 best = 0, strictest = 0;
+    int isCertain = 0;
+
+    if (holds & WIRE_ACTOR_NAMELESS)
+        possible |= actors.workloads;
+    if (holds & WIRE_ACTOR_STRANGER)
+        possible = ~0ull;
+    for (__u32 i = 0; i < WIRE_CHOICES; i++) {
+        struct wire_choice *next;
+
+        if (!choice)
+            break;
+        next = bpf_map_lookup_elem(&choices, &choice);
+        if (!next)
+            break;
+        if (!(next->with & ~possible) && !(next->without & holds)) {
+            if (!best || next->verdict > strictest) {
+                best = choice;
+                strictest = next->verdict;
+            }
+            if (!(next->with & ~holds) && !(next->without & possible)) {
+                isCertain = 1;
+                break;
+            }
+        }
+        choice = next->next;
+        FORGET(best, unknown);
+        FORGET(strictest, unknown);
+        FORGET(choice, unknown);
+    }
+    // What may be let by one that is not certain may be stopped by what is less specific.
+    return isCertain || strictest >= WIRE_CHOICE_STOPS ? best : 0;
+}
+
+#endif
