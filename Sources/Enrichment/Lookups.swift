@@ -28,6 +28,8 @@ package struct Question: Hashable, Sendable {
         case dropReason = 11
         /// SHA-256 of a file, in hexadecimal. The numbers are its inode and the time of the event.
         case fileHash = 12
+        /// What the rule with a number says, where it stands, and what it is about, with NUL between them.
+        case policyRule = 13
     }
 
     package let subject: Subject
@@ -76,8 +78,8 @@ package final class Lookups {
     private var bytes = 0
     /// What the kernel calls its reasons to drop packets.
     package var dropReasons: [UInt32: Bytes] = [:]
-    /// The rule of the policy that is enforced, by the number that the programs have.
-    package var policyRule: (UInt32) -> ViolatedRule? = { _ in nil }
+    /// The rule of the policy that is enforced, by the number that the programs have: where it is asked for.
+    package var policyRules: (UInt32) -> ViolatedRule? = { _ in nil }
 
     /// `root` is where the files of the node are that tell of containers.
     package init(_ source: Source = .system, root: String = "/") {
@@ -190,6 +192,19 @@ package final class Lookups {
     /// What the kernel calls a reason to drop packets.
     func dropReason(_ number: UInt32) -> Bytes? {
         answer(to: Question(.dropReason, UInt64(number))) { dropReasons[number] }
+    }
+
+    /// The rule with a number that the programs have.
+    func policyRule(_ number: UInt32) -> ViolatedRule? {
+        let answer = answer(to: Question(.policyRule, UInt64(number))) {
+            policyRules(number).map { rule in
+                Bytes(Array([rule.text, rule.reference, rule.operation].map(\.slice).joined(separator: [0])))
+            }
+        }
+        let parts = answer?.slice.split(separator: 0, omittingEmptySubsequences: false) ?? []
+        guard parts.count == 3 else { return nil }
+        return ViolatedRule(
+            text: Bytes(Array(parts[0])), reference: Bytes(Array(parts[1])), operation: Bytes(Array(parts[2])))
     }
 
     /// The hash of a file, as it was then.

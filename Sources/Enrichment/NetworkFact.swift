@@ -28,13 +28,21 @@ package enum NetworkFact: Sendable {
         }
     }
 
+    /// Whether what a policy is against was stopped; `nil` for what is no violation.
+    package var isEnforced: Bool? {
+        switch self {
+        case .violation(let violation, _): violation.isEnforced
+        case .guarded(let violation, _): violation.isEnforced
+        case .drop, .rawSocket, .unix: nil
+        }
+    }
+
     /// `event.type`.
     var types: [StaticString] {
         switch self {
         case .drop: ["info"]
         case .rawSocket(let socket): [socket.isEarlier ? "info" : "start"]
-        case .violation(let violation, _): [violation.isEnforced ? "denied" : "allowed"]
-        case .guarded(let violation, _): [violation.isEnforced ? "denied" : "allowed"]
+        case .violation, .guarded: [isEnforced == true ? "denied" : "allowed"]
         case .unix(let unix):
             switch unix.operation {
             case WIRE_UNIX_OPEN.rawValue: ["info"]
@@ -56,8 +64,7 @@ package enum NetworkFact: Sendable {
         case .rawSocket(let socket): socket.isEarlier ? nil : socket.error == nil ? "success" : "failure"
         case .unix(let unix):
             unix.operation == WIRE_UNIX_OPEN.rawValue ? nil : unix.error == nil ? "success" : "failure"
-        case .violation(let violation, _): violation.isEnforced ? "failure" : "success"
-        case .guarded(let violation, _): violation.isEnforced ? "failure" : "success"
+        case .violation, .guarded: isEnforced == true ? "failure" : "success"
         }
     }
 

@@ -57,7 +57,7 @@ struct Findings: ~Copyable {
         let expect = options.expect
         self.host = host
         outsideText = options.writesInside == nil ? "" : options.writesInsideText
-        violations = options.policy == nil ? nil : []
+        violations = options.command == .enforce ? [] : nil
         keepsViolations = !options.reports.isEmpty
         matches = Array(repeating: 0, count: failOn.count)
         kept = options.reports.isEmpty ? nil : Array(repeating: [], count: failOn.count)

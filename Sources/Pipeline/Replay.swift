@@ -23,10 +23,11 @@ extension Trace {
         guard let header = RecordingHeader(reader.header) else {
             throw Failure(.badData, "\(name) does not say which host it was made on", help: "its header is not whole")
         }
-        guard header.command == options.command.name else {
+        guard header.command == options.command.name || options.judges else {
+            let judged = ", and ebpfguard enforce -r holds it against a policy"
             throw Failure(
-                .badData, "\(name) is a recording of \(header.command)", help: "ebpfguard \(header.command) -r reads it"
-            )
+                .badData, "\(name) is a recording of \(header.command)",
+                help: "ebpfguard \(header.command) -r reads it" + (header.command == "enforce" ? "" : judged))
         }
         let lookups = Lookups(.recording)
         var replay = Replay(
@@ -56,6 +57,7 @@ extension Trace {
         footer.baseline = replay.state.baselineLine
         footer.files = replay.state.filesLine
         footer.learned = try replay.state.learned(options)
+        if options.command == .enforce { footer.policy = replay.state.policyLine }
         if !options.quiet { for line in footer.lines() { note(line) } }
         Reports.tell(replay.state.findings, options.command)
         if let end, let problem = problem(end, name, header.time(replay.last > 0 ? replay.last : header.started)) {
@@ -199,10 +201,10 @@ private struct Replay: ~Copyable {
         case .signal(let signal):
             return (1...64).contains(signal.signal) && options.signals >> (signal.signal - 1) & 1 != 0
         case .oom: return options.signals != 0
-        case .connection, .message, .rawSocket: return options.command == .watchNet
+        case .connection, .message, .rawSocket: return options.judges || options.command == .watchNet
         case .drop: return options.drops
         case .unix: return options.unix
-        case .file: return options.command == .watchFiles
+        case .file: return options.judges || options.command == .watchFiles
         default: return true
         }
     }

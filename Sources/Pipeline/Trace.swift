@@ -31,7 +31,7 @@ package enum Trace {
         }
         let probes = try TraceProbes.attach(options, policy: enforcer?.enforcement)
         lookups.dropReasons = probes.dropReasons
-        if let policy = options.policy { lookups.policyRule = { Enforcer.name($0, of: policy) } }
+        if let policy = options.policy { lookups.policyRules = { Enforcer.name($0, of: policy) } }
         var meter = CostMeter(first: probes.watchesCalls ? 50_000_000 : 1_000_000_000)
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,

@@ -169,6 +169,8 @@ package struct TraceOptions: Sendable {
     package var toolVersion = ""
     /// The recording to read, instead of watching this host.
     package var readsFrom: String?
+    /// Whether what was recorded is held against a policy.
+    var judges: Bool { policy != nil && readsFrom != nil }
     /// The program behind `--` and its arguments, byte for byte.
     package var program: [[UInt8]] = []
 

@@ -34,6 +34,8 @@ struct TraceState: ~Copyable {
     private var filter: FilterMatcher?
     private var until: FilterMatcher?
     private(set) var findings: Findings
+    /// What a replay is held against; `nil` where nobody asked.
+    private var judge: PolicyJudge?
     /// What an earlier run had; `nil` when none was named.
     private var baseline: BaselineCheck?
     /// What the run needs of a policy; `nil` where nobody asked.
@@ -83,7 +85,8 @@ struct TraceState: ~Copyable {
         self.learning = learning
         countLimit = options.count
         groupsByPod = options.summary?.grouping == .pod
-        showsProcesses = options.command == .trace
+        judge = options.judges ? options.policy.map { PolicyJudge($0) } : nil
+        showsProcesses = options.command == .trace || options.judges
         showsProgress = options.interval != nil
         failedOnly = options.failedOnly
         paths = options.paths
@@ -317,14 +320,19 @@ struct TraceState: ~Copyable {
     }
 
     private mutating func emit(_ event: inout Event) {
+        guard var violations = judge?.violations(event) else {
+            tell(&event)
+            return
+        }
+        for index in violations.indices { tell(&violations[index]) }
+    }
+
+    private mutating func tell(_ event: inout Event) {
         seen += 1
         addHash(to: &event)
-        if case .violation(let violation, _) = event.fact {
+        if let isEnforced = event.fact?.isEnforced {
             violations += 1
-            if violation.isEnforced { stopped += 1 }
-        } else if case .guarded(let violation, _) = event.fact {
-            violations += 1
-            if violation.isEnforced { stopped += 1 }
+            if isEnforced { stopped += 1 }
         }
         baseline?.mark(&event)
         look(at: event)

@@ -11,7 +11,8 @@ struct EnforceCommand: ParsableCommand {
         discussion: """
             A policy is a file of one-line rules such as "deny net 10.0.0.0/8": ebpfguard-policy(5). The most specific \
             rule decides. A rule that this host can't enforce is an error, and nothing is started then. PROGRAM starts when \
-            the policy holds, and it is let go when ebpfguard ends, however that comes.
+            the policy holds, and it is let go when ebpfguard ends, however that comes. With --read a recording of any \
+            command is held against the policy, and what would have been a violation is told.
             """
     )
 
@@ -44,6 +45,9 @@ struct EnforceCommand: ParsableCommand {
     @OptionGroup(title: "Output")
     var output: OutputOptions
 
+    @OptionGroup(title: "Record and replay")
+    var recording: RecordingOptions
+
     @OptionGroup(title: "Policy")
     var learning: LearnOptions
 
@@ -58,10 +62,17 @@ struct EnforceCommand: ParsableCommand {
             listFields()
             return
         }
+        try recording.refuse(
+            scope: [],
+            [
+                ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
+                ("--check", checks.check), ("--check-policy", checkPolicy), ("--explain", explain != nil),
+                ("--name-grace", nameGrace != nil), ("-- PROGRAM", namesProgram),
+            ])
         if checks.check {
             throw ExitCode(try Trace.check(.enforce, json: output.format == .json).code)
         }
-        guard !policies.isEmpty || !rule.isEmpty else {
+        guard !policies.isEmpty || !rule.isEmpty || recording.read != nil else {
             throw Failure(
                 .usage, "enforce needs a policy", help: "name a file, or write --rule 'deny net 169.254.169.254'")
         }
@@ -73,7 +84,7 @@ struct EnforceCommand: ParsableCommand {
             throw ExitCode(try PolicyCheck.check(policies, rules: rule, json: output.format == .json).code)
         }
         var options = TraceOptions(.enforce)
-        options.policy = try PolicyFiles.read(policies, rules: rule)
+        if !policies.isEmpty || !rule.isEmpty { options.policy = try PolicyFiles.read(policies, rules: rule) }
         options.dryRun = dryRun
         if let grace = try nanoseconds(nameGrace, of: "--name-grace", help: "write 30s or 2m; without it 2m") {
             options.nameGrace = UInt32(clamping: grace / 1_000_000_000)
@@ -82,11 +93,10 @@ struct EnforceCommand: ParsableCommand {
         try output.apply(to: &options)
         try learning.apply(to: &options)
         try bounds.apply(to: &options)
+        try recording.apply(to: &options)
         try checks.apply(to: &options)
-        options.toolVersion = EBPFGuard.version
-        options.commandLine = Array(CommandLine.arguments.dropFirst())
         options.program = try programArguments(of: .enforce)
-        if let refusal = PolicyCheck.refusal(of: options) { throw refusal }
+        if options.readsFrom == nil, let refusal = PolicyCheck.refusal(of: options) { throw refusal }
         throw ExitCode(try Trace.run(options).code)
     }
 }

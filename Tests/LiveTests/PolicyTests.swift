@@ -236,6 +236,57 @@ let policyTextTests = [
         t.equal(run.status, .code(5), "the exit status without a program")
     },
 
+    Test("policy: recordings of each command held against it, and its own told again", dependsOnKernel: false) { t in
+        let recording = "\(t.scratch)/recording"
+        try write("in\n", to: "\(t.scratch)/in")
+        func replay(_ options: [String]) throws -> Run {
+            try t.finish(
+                try t.start(["-o", "json", "-r", recording] + options, command: "enforce"), milliseconds: 20_000)
+        }
+        /// The rules that a recording of a program violates: which paths or ports, and whether they are audits.
+        func judge(_ command: String, _ program: [String], _ rules: [String]) throws -> [String] {
+            _ = try t.trace(["-w", recording], program, command: command)
+            let words = rules.flatMap { ["--rule", $0] }
+            let run = try replay(words)
+            t.equal(run.status, .code(3), "the exit status of \(command)")
+            t.expect(run.told.allSatisfy { $0["ebpfguard.enforced"] == false }, "enforced, in a recording")
+            return run.told.map { event in
+                let what = event["file.path"]?.string ?? event["destination.port"]?.integer.map { "\($0)" } ?? "?"
+                return "\(event["ebpfguard.verdict"]?.string ?? "?") \(what) by \(event["rule.name"]?.string ?? "?")"
+            }
+        }
+        t.equal(
+            try judge(
+                "trace", ["/bin/sh", "-c", "/bin/cat \(t.scratch)/in; /bin/true"],
+                ["deny exec **/cat unless exe /bin/true", "kill exec **/true unless user root", "allow exec **/sh"]
+            ).map { $0.hasPrefix("deny /") && $0.hasSuffix("/cat by deny exec **/cat unless exe /bin/true") }, [true],
+            "programs")
+        t.equal(
+            try judge(
+                "watch-files", ["/bin/sh", "-c", "echo a > \(t.scratch)/out; read b < \(t.scratch)/in"],
+                ["deny file write \(t.scratch)/**", "audit file read \(t.scratch)/in"]),
+            [
+                "deny \(t.scratch)/out by deny file write \(t.scratch)/**",
+                "audit \(t.scratch)/in by audit file read \(t.scratch)/in",
+            ], "files")
+        t.equal(
+            try judge(
+                "watch-net", workload("policy", "tcp 127.0.0.1 20099", "send 127.0.0.1 20098"),
+                ["default net drop", "allow net 127.0.0.0/8:20098/udp"]), ["drop 20099 by default net drop"],
+            "connections")
+
+        let words = ["--rule", "deny net 127.0.0.1:20099"]
+        let live = try t.trace(
+            words + ["-w", recording], workload("policy", "tcp 127.0.0.1 20099", "tcp 127.0.0.1 20098"),
+            status: .code(3), command: "enforce")
+        let again = try replay([])
+        t.equal(again.status, .code(3), "the exit status of the replay")
+        t.expect(again.child.output == live.child.output, "it differs: \(again.text) from \(live.text)")
+        let other = try replay(["--rule", "audit net 127.0.0.0/8"]).told
+        t.equal(other.map { $0["rule.name"] }, ["audit net 127.0.0.0/8"], "by another policy")
+        t.equal(other.map { $0["ebpfguard.enforced"] }, [false], "ebpfguard.enforced by another policy")
+    },
+
     Test("policy: mistakes, --check-policy, --explain", dependsOnKernel: false) { t in
         let wrong = try t.run(["--rule", "dney net *", "--rule", "deny net 10.0.0.300 *:99999"], command: "enforce")
         t.equal(wrong.status, .code(65), "the exit status of mistakes")

@@ -137,9 +137,9 @@ struct PolicyEvaluatorTests {
             question.isDrift = question.operation == .execute && numbers.next(2) == 0
         case .raw, .detect: break
         }
-        if numbers.next(2) == 0 { question.actor.facts[.user] = Array(numbers.pick(["u", "v"]).utf8) }
-        if numbers.next(2) == 0 { question.actor.facts[.exe] = Array(numbers.pick(["/bin/x", "/x"]).utf8) }
-        if numbers.next(2) == 0 { question.actor.facts[.pod] = Array(numbers.pick(["p1", "q"]).utf8) }
+        if numbers.next(2) == 0 { question.actor.facts[.user] = [Array(numbers.pick(["u", "v"]).utf8)] }
+        if numbers.next(2) == 0 { question.actor.facts[.exe] = [Array(numbers.pick(["/bin/x", "/x"]).utf8)] }
+        if numbers.next(2) == 0 { question.actor.facts[.pod] = [Array(numbers.pick(["p1", "q"]).utf8)] }
         return question
     }
 

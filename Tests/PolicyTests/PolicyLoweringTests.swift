@@ -91,10 +91,10 @@ struct PolicyLoweringTests {
 
     private static func actor(_ numbers: inout Numbers) -> PolicyActor {
         PolicyActor([
-            .user: Array(numbers.pick(["al", "bo", "cy"]).utf8),
-            .exe: Array(numbers.pick(["/bin/a", "/bin/b", "/c"]).utf8),
-            .namespace: Array(numbers.pick(["n", "m"]).utf8), .pod: Array(numbers.pick(["p", "r"]).utf8),
-            .cgroup: Array(numbers.pick(["/", "/c", "/c/d/e"]).utf8),
+            .user: [Array(numbers.pick(["al", "bo", "cy"]).utf8)],
+            .exe: [Array(numbers.pick(["/bin/a", "/bin/b", "/c"]).utf8)],
+            .namespace: [Array(numbers.pick(["n", "m"]).utf8)], .pod: [Array(numbers.pick(["p", "r"]).utf8)],
+            .cgroup: [Array(numbers.pick(["/", "/c", "/c/d/e"]).utf8)],
         ])
     }
 

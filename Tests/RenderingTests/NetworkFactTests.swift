@@ -157,12 +157,7 @@ struct NetworkFactTests {
     }
 
     @Test mutating func violations() throws {
-        lookups.policyRule = { number in
-            number > 0
-                ? nil
-                : ViolatedRule(
-                    text: Bytes("deny net 10.0.0.0/8"), reference: Bytes("p\u{1b}:3"), operation: Bytes("net"))
-        }
+        lookups.learn(Question(.policyRule, 0), Bytes("deny net 10.0.0.0/8\0p\u{1b}:3\0net"))
         let denied = Self.violation(WIRE_DENY, WIRE_POLICY_CONNECT, WIRE_VIOLATION_ENFORCED)
         #expect(try text(denied).hasSuffix("DENIED tcp 10.0.0.9:443  p\\x1b:3 deny net 10.0.0.0/8"))
         #expect(

@@ -8,6 +8,11 @@ package final class GuardRecord: Sendable {
     /// `nil` where nothing is known of it.
     package let path: WalkedPath?
 
+    package init(_ fixed: wire_guard, path: WalkedPath?) {
+        self.fixed = fixed
+        self.path = path
+    }
+
     package init(decoding span: RawSpan) throws(DecodeError) {
         fixed = try span.load(wire_guard.self)
         let start = MemoryLayout<wire_guard>.size

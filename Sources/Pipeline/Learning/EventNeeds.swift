@@ -81,23 +81,27 @@ extension Event {
 
     private static func fileNeeds(_ file: FileFact) -> [LearnedNeed] {
         guard file.error == nil else { return [] }
-        let paths = [file.path, file.originalPath].compactMap { $0 }
-        func needs(_ operation: PolicyOperation) -> [LearnedNeed] {
-            paths.compactMap { LearnedNeed(operation, path: $0.hostPathBytes) }
+        return operations(of: file).flatMap { operation in
+            [file.path, file.originalPath].compactMap { $0 }
+                .compactMap { LearnedNeed(operation, path: $0.hostPathBytes) }
         }
+    }
+
+    /// What rules call that which was done to a file.
+    static func operations(of file: FileFact) -> [PolicyOperation] {
         switch file.operation {
         case .open:
-            guard file.record.has(WIRE_FILE_HAS_FLAGS) else { return needs(.read) }
+            guard file.record.has(WIRE_FILE_HAS_FLAGS) else { return [.read] }
             return switch file.record.fixed.open_flags & 3 {
-            case 0: needs(.read)
-            case 1: needs(.write)
-            default: needs(.read) + needs(.write)
+            case 0: [.read]
+            case 1: [.write]
+            default: [.read, .write]
             }
-        case .read: return needs(.read)
+        case .read: return [.read]
         case .execMap, .mount, .umount, .pivotRoot: return []
         case .create, .write, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .chmod, .chown, .truncate,
             .setxattr, .removexattr:
-            return needs(.write)
+            return [.write]
         }
     }
 }

@@ -38,7 +38,7 @@ package struct LearnedNeed: Hashable, Sendable {
     }
 
     /// What a policy would be asked.
-    var question: PolicyQuestion {
+    package var question: PolicyQuestion {
         var question = PolicyQuestion(operation)
         switch subject {
         case .target(let target):

@@ -100,7 +100,8 @@ package struct FileLowering: Sendable {
         ).sorted(by: >)
     }
 
-    private static func decision(_ verdict: Verdict, _ number: UInt32) -> UInt32 {
+    /// As the programs have it, with the number of the rule.
+    package static func decision(_ verdict: Verdict, _ number: UInt32) -> UInt32 {
         let verdict =
             switch verdict {
             case .allow: WIRE_GUARD_ALLOW

@@ -169,7 +169,8 @@ package struct PolicyLowering: Sendable {
         }
     }
 
-    static func wire(_ verdict: Verdict) -> UInt32 {
+    /// As the programs have it.
+    package static func wire(_ verdict: Verdict) -> UInt32 {
         switch verdict {
         case .allow: WIRE_ALLOW.rawValue
         case .audit: WIRE_AUDIT.rawValue

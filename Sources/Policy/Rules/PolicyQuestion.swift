@@ -99,7 +99,7 @@ package struct PolicyQuestion: Sendable {
                 )
             }
             guard let value = line.next() else { throw PolicyMistake("here a value should follow") }
-            question.actor.facts[kind] = value.bytes
+            question.actor.facts[kind, default: []].append(value.bytes)
         }
         return question
     }

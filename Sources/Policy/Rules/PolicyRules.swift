@@ -105,17 +105,19 @@ package struct PolicyTerm: Hashable, Sendable {
 
     /// `nil` where it is not known of the actor.
     func holds(_ actor: PolicyActor) -> Bool? {
-        guard let value = actor.facts[kind] else { return nil }
-        return values.contains { wanted in
-            switch kind {
-            case .exe: (try? FilePattern(wanted))?.matches(value) ?? false
-            case .tree where wanted.first == UInt8(ascii: "/"): (try? FilePattern(wanted))?.matches(value) ?? false
-            case .user, .tree: wanted == value
-            // The root of the hierarchy ends with the slash that others have behind them.
-            case .cgroup:
-                value == wanted || value.starts(with: wanted == Array("/".utf8) ? wanted : wanted + Array("/".utf8))
-            case .namespace, .pod, .container: Glob(wanted).matches(value.span)
-            }
+        guard let facts = actor.facts[kind] else { return nil }
+        return values.contains { wanted in facts.contains { holds(wanted, $0) } }
+    }
+
+    private func holds(_ wanted: [UInt8], _ value: [UInt8]) -> Bool {
+        switch kind {
+        case .exe: (try? FilePattern(wanted))?.matches(value) ?? false
+        case .tree where wanted.first == UInt8(ascii: "/"): (try? FilePattern(wanted))?.matches(value) ?? false
+        case .user, .tree: wanted == value
+        // The root of the hierarchy ends with the slash that others have behind them.
+        case .cgroup:
+            value == wanted || value.starts(with: wanted == Array("/".utf8) ? wanted : wanted + Array("/".utf8))
+        case .namespace, .pod, .container: Glob(wanted).matches(value.span)
         }
     }
 }
@@ -154,7 +156,8 @@ package struct PolicyException: Hashable, Sendable {
 
 /// Who does something, as far as it is known.
 package struct PolicyActor: Sendable {
-    package var facts: [PolicyActorKind: [UInt8]] = [:]
+    /// A user has a name and a number, a container a name and an id: each of them is one.
+    package var facts: [PolicyActorKind: [[UInt8]]] = [:]
 
-    package init(_ facts: [PolicyActorKind: [UInt8]] = [:]) { self.facts = facts }
+    package init(_ facts: [PolicyActorKind: [[UInt8]]] = [:]) { self.facts = facts }
 }
