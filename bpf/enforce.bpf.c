@@ -133,7 +133,6 @@ static __always_inline int judge(struct bpf_sock_addr *context, void *map, struc
 }
 
 // The entries have hardly any stack, since finding out about programs takes most of what there may be.
-#define PROGRAMS (actors.programs ? current_programs() : 0)
 
 static __attribute__((noinline)) int judge_connect4(struct bpf_sock_addr *context, __u16 flags, __u64 programs)
 {

@@ -9,11 +9,11 @@
 
 #include "common.h"
 
+#include "decisions.h"
 #include "held.h"
 #include "layer.h"
 #include "once.h"
 #include "path.h"
-#include "places.h"
 #include "ring.h"
 #include "scope.h"
 #include "task.h"
@@ -225,7 +225,6 @@ int program_mapped(__u64 *context)
     struct file *file = argument(context, 0);
     struct task_struct *task = (void *)bpf_get_current_task();
     struct inode *inode;
-    int is_told = 1;
 
     if (!file || !(context[2] & PROT_EXEC))
         return 0;
@@ -234,11 +233,11 @@ int program_mapped(__u64 *context)
         return refuse(EPERM);
     if (!is_member())
         return 0;
-    // An exec maps what it was allowed to execute, which is told already.
+    // An exec maps what it was allowed to execute, as whoever it was before.
     if (BPF_CORE_READ_BITFIELD_PROBED((struct task_struct___exec *)task, in_execve) &&
         BPF_CORE_READ(task, mm, exe_file) == file)
-        is_told = 0;
-    return executes(file, inode, WIRE_GUARD_MMAP, is_told) ? refuse(EPERM) : 0;
+        return 0;
+    return executes(file, inode, WIRE_GUARD_MMAP, 1) ? refuse(EPERM) : 0;
 }
 
 // (area, requested protection, protection): mapped to be read, and executable now.

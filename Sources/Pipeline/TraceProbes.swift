@@ -132,9 +132,9 @@ struct TraceProbes: ~Copyable {
                 sharing: processes.object)
         }
         var guardian: GuardProbes?
-        if let plan = policy?.guardPlan {
+        if let policy, let plan = policy.guardPlan {
             guardian = try GuardProbes(
-                plan, usesSecurityHooks: hasSecurityHooks, config, types, sharing: processes.object)
+                plan, policy.actors, usesSecurityHooks: hasSecurityHooks, config, types, sharing: processes.object)
         }
         self.missing = missing
         udpIdle = options.udpIdle

@@ -101,6 +101,57 @@ let actorTests = [
             run.told.allSatisfy { $0["ebpfguard.enforced"] == true }, "ebpfguard.enforced")
     },
 
+    Test("enforce: rules about programs and files, for whom they are") { t in
+        let check = try t.run(["--check-policy", "-q", "--rule", "deny exec /none"], command: "enforce")
+        if check.status != .code(0) { throw Stop.skipped("no BPF LSM: \(check.text.suffix(200))") }
+        let root = t.scratch
+        for directory in ["bin", "data", "data/deep"] { try makeDirectory("\(root)/\(directory)") }
+        let allowed = "\(root)/allowed"
+        try copyFile("/proc/self/exe", to: allowed)
+        try copyFile("/proc/self/exe", to: "\(root)/other")
+        for program in ["bin/a", "bin/b", "bin/c"] { try makeProgram("\(root)/\(program)") }
+        for file in ["data/a", "data/deep/b", "data/c", "data/own"] {
+            try write("x", to: "\(root)/\(file)")
+            guard unsafe chmod("\(root)/\(file)", 0o666) == 0 else { throw Stop.failed(describe(errno: errno)) }
+        }
+        let rules = [
+            "deny file read \(root)/data/** unless exe \(allowed)",
+            "deny file write \(root)/data/deep/** unless user 2",
+            "allow file write \(root)/data/deep/b unless user 3",
+            "deny exec \(root)/bin/a unless exe \(allowed)",
+            "kill exec **/b unless user 1",
+            "deny net raw unless user 0",
+            "scope user 1",
+            "deny exec \(root)/bin/**",
+            "allow exec \(root)/bin/c unless exe \(allowed)",
+            "deny file read \(root)/data/own",
+            "scope all",
+            "allow file read \(root)/data/own",
+        ]
+        let attempts: [(String, Int, Int)] = [
+            ("read \(root)/data/a", 1, 1), ("as \(allowed) read \(root)/data/a", 0, 0),
+            ("as \(root)/other read \(root)/data/deep/b", 1, 1), ("as \(allowed) read \(root)/data/deep/b", 0, 0),
+            ("user 2 , append \(root)/data/deep/b", 0, 0), ("append \(root)/data/deep/b", 0, 0),
+            ("user 3 , append \(root)/data/deep/b", 1, 2),
+            ("exec \(root)/bin/a", 1, 4), ("as \(allowed) exec \(root)/bin/a", 0, 0),
+            ("as \(root)/other exec \(root)/bin/a", 1, 4),
+            ("exec \(root)/bin/b", -9, 5), ("exec \(root)/bin/c", 0, 0),
+            // As specific, and for fewer.
+            ("user 1 , exec \(root)/bin/b", 1, 8), ("user 1 , exec \(root)/bin/c", 0, 0),
+            ("read \(root)/data/own", 0, 0), ("user 1 , read \(root)/data/own", 1, 10),
+            ("socket 2 3 1", 0, 0),
+        ]
+        let file = "\(root)/policy"
+        try write(rules.joined(separator: "\n"), to: file)
+        let run = try t.trace(
+            [file], workload("guard") + attempts.map(\.0), milliseconds: 60_000, status: .code(3), command: "enforce")
+        for (attempt, error, _) in attempts { t.equal(run.outcomes[attempt], error, attempt) }
+        t.equal(
+            run.told.compactMap { $0["rule.reference"]?.string },
+            attempts.filter { $0.2 > 0 }.map { "\(file):\($0.2)" }, "rules of violations")
+        t.expect(run.told.allSatisfy { $0["ebpfguard.enforced"] == true }, "ebpfguard.enforced")
+    },
+
     Test("enforce: conditions that there are not, and too many of them", dependsOnKernel: false) { t in
         func refused(_ words: [String], _ status: Int, _ part: String) throws {
             let run = try t.run(words + ["--", "/bin/true"], command: "enforce")

@@ -18,6 +18,9 @@ struct FileLoweringTests {
         let settings: wire_guard_policy
         /// Places that are there.
         let marks: [[String]: UInt32]
+        let choices: [wire_choice]
+        /// The conditions that hold.
+        let holds: UInt64
 
         private static func slot(_ values: (UInt32, UInt32, UInt32, UInt32), _ index: Int) -> UInt32 {
             [values.0, values.1, values.2][index]
@@ -30,8 +33,24 @@ struct FileLoweringTests {
             }?.node
         }
 
-        private func stricter(_ a: UInt32, _ b: UInt32) -> UInt32 {
-            a & 7 != b & 7 ? (a & 7 > b & 7 ? a : b) : min(a, b)
+        private func first(_ a: UInt32, _ b: UInt32) -> UInt32 {
+            let ranks = ((a >> 29) << 3 | a & 7, (b >> 29) << 3 | b & 7)
+            if ranks.0 != ranks.1 { return ranks.0 > ranks.1 ? a : b }
+            return min(a & 0x1fff_ffff, b & 0x1fff_ffff) == a & 0x1fff_ffff ? a : b
+        }
+
+        private func held(_ decision: UInt32) -> UInt32 {
+            guard decision & 7 == WIRE_GUARD_CHOICE.rawValue else { return decision }
+            var index = decision >> 3
+            while index != 0 {
+                let choice = choices[Int(index)]
+                if choice.with & ~holds == 0, choice.without & holds == 0 {
+                    let verdict = choice.verdict < WIRE_GUARD_DENY.rawValue ? choice.verdict + 1 : choice.verdict
+                    return verdict | choice.rule << 3 | (choice.rank & 7) << 29
+                }
+                index = choice.next
+            }
+            return 0
         }
 
         private func byName(_ name: String, _ slot: Int) -> UInt32 {
@@ -43,7 +62,7 @@ struct FileLoweringTests {
                 candidates.append(named(UInt32(WIRE_GUARD_SUFFIX), String(name.suffix(Int(size)))))
             }
             for case let node? in candidates {
-                let decision = Self.slot(tables.nodes[Int(node)].exact, slot)
+                let decision = held(Self.slot(tables.nodes[Int(node)].exact, slot))
                 if decision != 0 { return decision }
             }
             return 0
@@ -63,18 +82,16 @@ struct FileLoweringTests {
             var decision: UInt32
             switch levels {
             case 0:
-                let exact = Self.slot(place.exact, slot)
+                let exact = held(Self.slot(place.exact, slot))
                 if exact != 0 { return exact }
-                decision = Self.slot(place.own, slot)
-            case 1 where Self.slot(place.direct, slot) != 0: decision = Self.slot(place.direct, slot)
-            default: decision = Self.slot(place.below, slot)
+                decision = held(Self.slot(place.own, slot))
+            case 1 where held(Self.slot(place.direct, slot)) != 0: decision = held(Self.slot(place.direct, slot))
+            default: decision = held(Self.slot(place.below, slot))
             }
-            decision = stricter(decision, byName(parts.last!, slot))
-            if isMemfd && settings.memfd != 0 {
-                decision = stricter(decision, settings.memfd)
-            } else if isDrift {
-                decision = stricter(decision, settings.drift)
-            }
+            decision = first(decision, byName(parts.last!, slot))
+            var other = isMemfd ? held(settings.memfd) : 0
+            if other == 0, isDrift { other = held(settings.drift) }
+            decision = first(decision, other)
             return decision != 0 ? decision : Self.slot(settings.fallback, slot)
         }
     }
@@ -110,12 +127,22 @@ struct FileLoweringTests {
                     operation == "exec" ? "drift" : "/b",
                 ]
                 let verdict = numbers.pick(["allow", "audit", "deny", "kill"])
-                text += "\(verdict) \(operation) \(numbers.pick(patterns))\n"
+                let exception = numbers.next(4) == 0 ? " unless user \(numbers.pick(["al", "bo"]))" : ""
+                text += "\(verdict) \(operation) \(numbers.pick(patterns))\(exception)\n"
+                switch numbers.next(10) {
+                case 0: text += "scope user \(numbers.pick(["al", "bo al"]))\n"
+                case 1: text += "scope user al\nscope pod p\n"
+                case 2: text += "scope all\n"
+                default: break
+                }
             }
             let policy = try Self.policy(text)
             let evaluator = PolicyEvaluator(policy)
-            let lowering = FileLowering(policy, PolicyConditions(policy), dry: false) { _ in [] }
-            #expect(lowering.tables().nodes.count < lowering.capacity)
+            let conditions = PolicyConditions(policy)
+            var lowering = FileLowering(policy, conditions, dry: false) { _ in [] }
+            let capacity = lowering.choiceCapacity
+            let tables = lowering.tables()
+            #expect(tables.nodes.count < lowering.capacity && lowering.choices.table.count <= capacity)
             // Some of the places are there: it must make no difference which.
             var marks: [[String]: UInt32] = [[]: 0]
             var waiting: [(path: [String], place: Int)] = [([], 0)]
@@ -126,17 +153,24 @@ struct FileLoweringTests {
                     waiting.append((path, child))
                 }
             }
-            let programs = Programs(tables: lowering.tables(), settings: lowering.settings, marks: marks)
             for _ in 0..<20 {
+                let actor = PolicyActor([
+                    .user: Array(numbers.pick(["al", "bo", "cy"]).utf8), .pod: Array(numbers.pick(["p", "q"]).utf8),
+                ])
+                let programs = Programs(
+                    tables: tables, settings: lowering.settings, marks: marks, choices: lowering.choices.table,
+                    holds: conditions.held(by: actor))
+
                 let slot = numbers.next(3)
                 var question = PolicyQuestion(FileLowering.operations[slot])
                 let path = Self.path(&numbers)
+                question.actor = actor
                 question.path = Array(path.utf8)
                 question.isMemfd = slot == 0 && numbers.next(3) == 0
                 question.isDrift = slot == 0 && numbers.next(3) == 0
                 let expected = evaluator.decide(question)
                 let decision = programs.decide(path, slot, isMemfd: question.isMemfd, isDrift: question.isDrift)
-                let name = decision == 0 ? nil : PolicyRuleName(decision >> 3, of: policy)
+                let name = decision == 0 ? nil : PolicyRuleName(decision >> 3 & 0x3ff_ffff, of: policy)
                 let place = (expected.rule.map { policy.rules[$0].place } ?? expected.fallback?.place)
                 #expect(name?.reference == place.map { policy.reference($0) }, "\(text)\n\(question.operation) \(path)")
             }

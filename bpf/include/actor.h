@@ -63,7 +63,11 @@ static __always_inline __u64 named_cgroups(struct cgroup *cgroup, __u64 mark)
 // Verified once for all levels that there may be.
 __attribute__((noinline)) __u64 conditions_on_cgroups(__u64 task)
 {
-    __u64 holds = named_cgroups(BPF_CORE_READ((struct task_struct *)task, cgroups, dfl_cgrp), 0);
+    __u64 holds;
+
+    if (!actors.levels)
+        return 0;
+    holds = named_cgroups(BPF_CORE_READ((struct task_struct *)task, cgroups, dfl_cgrp), 0);
 
     if (config.v1_controller)
         holds |= named_cgroups(v1_cgroup((void *)task), WIRE_CGROUP_V1);
@@ -79,6 +83,8 @@ __attribute__((noinline)) __u64 current_programs(void)
 
     return program ? programs_of(program) & actors.programs : 0;
 }
+
+#define PROGRAMS (actors.programs ? current_programs() : 0)
 
 // All conditions that hold for the current task, whose `programs` are known.
 __attribute__((noinline)) __u64 conditions(__u64 programs)
@@ -112,6 +118,9 @@ __attribute__((noinline)) __u32 choose(__u32 choice, __u64 holds)
     __u32 best = 0, strictest = 0;
     int isCertain = 0;
 
+    // So that the verifier has nothing to do where there are none.
+    if (!actors.any)
+        return 0;
     if (holds & WIRE_ACTOR_NAMELESS)
         possible |= actors.workloads;
     if (holds & WIRE_ACTOR_STRANGER)

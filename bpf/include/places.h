@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// Which place of the policy a file is, and what is decided for it.
+// Which place of the policy a file is.
 //
 // A place is known by its inode, whose address user space has found out by a descriptor that it holds open: neither hard
 // links, bind mounts and other roots nor renamed parents make it another one. What has no inode yet, or a new one, is
@@ -85,6 +85,8 @@ __attribute__((noinline)) __u64 climb(__u64 dentry, __u64 mount)
 {
     __u64 mount_root = mount ? root_of_mount(mount) : 0, levels = 0, flags = 0;
 
+    if (!guard.has_places)
+        return CLIMB_TOP;
     for (int i = 0; i < CLIMB_STEPS; i++) {
         __u64 inode = 0, parent;
         __u32 *node;
@@ -117,6 +119,8 @@ __attribute__((noinline)) __u64 dentry_at(__u64 dentry, __u64 mount, __u32 level
 {
     __u64 mount_root = mount ? root_of_mount(mount) : 0;
 
+    if (!guard.has_places)
+        return dentry;
     for (int i = 0; i < CLIMB_STEPS; i++) {
         __u64 parent;
 
@@ -155,45 +159,12 @@ __attribute__((noinline)) __u64 node_named(__u32 directory, __u64 dentry, __u32 
     return node ? (__u64)*node + 1 : 0;
 }
 
-// Of two decisions the stricter, and the one of the rule that comes first where both are as strict.
-static __always_inline __u32 stricter(__u32 a, __u32 b)
-{
-    if (WIRE_GUARD_VERDICT(a) != WIRE_GUARD_VERDICT(b))
-        return WIRE_GUARD_VERDICT(a) > WIRE_GUARD_VERDICT(b) ? a : b;
-    return WIRE_GUARD_RULE(a) < WIRE_GUARD_RULE(b) ? a : b;
-}
-
 static __always_inline __u32 length_of_name(__u64 dentry)
 {
     __u32 length = 0;
 
     READ(length, dentry + bpf_core_field_offset(struct dentry, d_name.len));
     return length;
-}
-
-// By the name alone: all of it, or else the longest end that a rule names.
-__attribute__((noinline)) __u64 by_name(__u64 dentry, __u32 operation)
-{
-    __u64 found = node_named(WIRE_GUARD_ANYWHERE, dentry, 0);
-    __u32 length = length_of_name(dentry), slot = operation & (WIRE_GUARD_SLOTS - 1), number;
-    struct wire_guard_node *node;
-
-    for (int i = -1; i < WIRE_GUARD_SUFFIXES; i++) {
-        if (i >= 0) {
-            if (i >= guard.suffix_count)
-                break;
-            found = 0;
-            if (length >= guard.suffix_sizes[i])
-                found = node_named(WIRE_GUARD_SUFFIX, dentry, length - guard.suffix_sizes[i]);
-        }
-        if (!found)
-            continue;
-        number = found - 1;
-        node = bpf_map_lookup_elem(&nodes, &number);
-        if (node && node->exact[slot])
-            return node->exact[slot];
-    }
-    return 0;
 }
 
 // The place that a file is or is below, as climb answers it, with the places on the way that have no inode yet. With
@@ -223,30 +194,6 @@ __attribute__((noinline)) __u64 find_place(__u64 dentry, __u64 mount)
         levels--;
     }
     return node | (__u64)levels << 32 | flags;
-}
-
-#define DECIDED (1ull << 32) // by the path itself: nothing else counts
-
-// By the place that a file is or is below; with CLIMB_PART where another way up leads elsewhere.
-__attribute__((noinline)) __u64 by_place(__u64 dentry, __u64 mount, __u32 operation)
-{
-    __u64 found = find_place(dentry, mount), flags = found & CLIMB_PART;
-    __u32 node = CLIMB_NODE(found), levels = CLIMB_LEVELS(found), slot = operation & (WIRE_GUARD_SLOTS - 1);
-    struct wire_guard_node *place;
-    __u32 decision;
-
-    if (found & CLIMB_FAR)
-        return guard.unknown[slot] ? guard.unknown[slot] | DECIDED : flags;
-    place = bpf_map_lookup_elem(&nodes, &node);
-    if (!place)
-        return flags;
-    if (!levels) {
-        if (place->exact[slot])
-            return place->exact[slot] | DECIDED | flags;
-        return place->own[slot] | flags;
-    }
-    decision = levels == 1 && place->direct[slot] ? place->direct[slot] : place->below[slot];
-    return decision | flags;
 }
 
 // Of which conditions a program is one. By where it is in its file system, not by what is mounted where: anybody can mount
@@ -280,40 +227,6 @@ static __always_inline __u32 programs_of(__u64 dentry)
             programs |= place->exact[WIRE_GUARD_PROGRAMS];
     }
     return programs;
-}
-
-#define ASKED_MEMFD (1u << 8)
-#define ASKED_DRIFT (1u << 9)
-#define ASKED_BY_RULES (1u << 10) // the default is not for it
-
-// By one way up. `asked` is the operation with what is known of the file.
-static __always_inline __u64 decide_by(__u64 dentry, __u64 mount, __u32 asked)
-{
-    __u32 slot = asked & (WIRE_GUARD_SLOTS - 1), decision;
-    __u64 place = by_place(dentry, mount, slot), flags = place & CLIMB_PART;
-
-    if (place & DECIDED)
-        return (__u32)place | flags;
-    decision = place;
-    if (guard.has_names || guard.suffix_count)
-        decision = stricter(decision, by_name(dentry_at(dentry, mount, 0), slot));
-    if (asked & ASKED_MEMFD && guard.memfd)
-        decision = stricter(decision, guard.memfd);
-    else if (asked & ASKED_DRIFT)
-        decision = stricter(decision, guard.drift);
-    if (!decision && !(asked & ASKED_BY_RULES))
-        decision = guard.fallback[slot];
-    return decision | flags;
-}
-
-// What holds for a file: by all ways up the strictest.
-__attribute__((noinline)) __u64 decide(__u64 dentry, __u64 mount, __u32 asked)
-{
-    __u64 decision = decide_by(dentry, mount, asked);
-
-    if (decision & CLIMB_PART)
-        decision = stricter(decision, decide_by(dentry, 0, asked));
-    return (__u32)decision;
 }
 
 #endif

@@ -51,8 +51,8 @@ SEC("lsm/socket_create")
 int socket_made(__u64 *context)
 {
     __u32 family = context[0], type = context[1], protocol = context[2];
-    __u32 verdict = WIRE_GUARD_VERDICT(guard.raw);
-    int stops = verdict >= WIRE_GUARD_DENY && !guard.dry;
+    __u32 decision, verdict;
+    int stops;
 
     if (context[3])
         return 0;
@@ -63,9 +63,14 @@ int socket_made(__u64 *context)
         state.refused[WIRE_GUARD_SOCKET] = state.refused[WIRE_GUARD_SOCKET] + 1;
         return refuse(EPERM);
     }
-    if (!is_member() || verdict <= WIRE_GUARD_ALLOW)
+    if (!is_member())
         return 0;
-    tell_socket(guard.raw, family, type, protocol, stops ? WIRE_VIOLATION_ENFORCED : 0);
+    decision = held(guard.raw, 0, PROGRAMS);
+    verdict = WIRE_GUARD_VERDICT(decision);
+    if (verdict <= WIRE_GUARD_ALLOW)
+        return 0;
+    stops = verdict >= WIRE_GUARD_DENY && !guard.dry;
+    tell_socket(decision, family, type, protocol, stops ? WIRE_VIOLATION_ENFORCED : 0);
     if (!stops)
         return 0;
     if (verdict == WIRE_GUARD_KILL)

@@ -23,7 +23,7 @@ package final class GuardRecord: Sendable {
 
     package var time: UInt64 { fixed.header.time }
     package var task: wire_task { fixed.task }
-    package var rule: UInt32 { fixed.decision >> 3 }
+    package var rule: UInt32 { fixed.decision >> 3 & 0x3ff_ffff }
     package var isEnforced: Bool { has(WIRE_GUARD_ENFORCED) }
     package var isExec: Bool { UInt32(fixed.operation) == WIRE_GUARD_EXEC.rawValue }
     /// Whether the call has failed: where there is no hook that can refuse it, it has succeeded, and the process died.

@@ -23,6 +23,7 @@ struct ActorPlan {
                 throw Failure(error.status, "\(place)\(error.message)", help: error.help)
             }
         }
+        settings.any = conditions.isEmpty ? 0 : 1
         settings.programs = conditions.bits(of: [.exe])
         settings.users = conditions.bits(of: [.user])
         settings.workloads = conditions.bits(of: [.container, .pod, .namespace])
@@ -66,9 +67,9 @@ struct ActorPlan {
     }
 
     /// Before an object is loaded.
-    func prepare(_ object: inout BPFObject, _ choices: PolicyChoices) throws(BPFError) {
+    func prepare(_ object: inout BPFObject, choices: Int) throws(BPFError) {
         try object.setSection(".rodata.actor", to: settings)
-        try object.setCapacity(UInt32(choices.table.count), map: "choices")
+        try object.setCapacity(UInt32(choices), map: "choices")
         try object.setCapacity(UInt32(max(1, users.count)), map: "actor_users")
         try object.setCapacity(UInt32(max(1, cgroups.count)), map: "actor_cgroups")
         try object.setCapacity(settings.workloads == 0 ? 1 : WorkloadGate.capacity, map: "actor_workloads")

@@ -31,7 +31,7 @@ struct EnforceProbes: ~Copyable {
         var object = unsafe try BPFObject(embedded_enforce, types: types)
         try object.configure(config)
         try object.setSection(".rodata.policy", to: lowering.settings)
-        try actors.prepare(&object, lowering.choices)
+        try actors.prepare(&object, choices: lowering.choices.table.count)
         try PlacePlan.prepare(&object, programs)
         for map in ["ring", ".data.control"] { try object.share(try processes.map(named: map), map: map) }
         try object.setCapacity(UInt32(max(1, lowering.connect.entries.count)), map: "connect_targets")

@@ -88,7 +88,7 @@ struct GuardProbes: ~Copyable {
 
     /// Loads, fills the maps, and attaches.
     init(
-        _ plan: GuardPlan, usesSecurityHooks: Bool, _ config: wire_config, _ types: KernelTypes,
+        _ plan: GuardPlan, _ actors: ActorPlan, usesSecurityHooks: Bool, _ config: wire_config, _ types: KernelTypes,
         sharing processes: borrowing BPFObject
     ) throws(BPFError) {
         var settings = plan.places.lowering.settings
@@ -115,6 +115,7 @@ struct GuardProbes: ~Copyable {
             try object.setEnabled(wanted.contains { $0.name == name }, program: name)
         }
         try PlacePlan.prepare(&object, plan.places)
+        try actors.prepare(&object, choices: plan.places.lowering.choiceCapacity)
         if usesSecurityHooks { try object.setCapacity(Self.memberCapacity, map: "members") }
         try object.setCapacity(1 + ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
         try object.setCapacity(ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "claimed")
@@ -130,7 +131,7 @@ struct GuardProbes: ~Copyable {
         unsafe state.start.storeBytes(of: canary, as: UInt64.self)
         unsafe state.start.storeBytes(of: directory, toByteOffset: 8, as: UInt64.self)
         unsafe state.start.storeBytes(of: UInt64(plan.canaryProtocol), toByteOffset: 16, as: UInt64.self)
-        try plan.places.fill(object, inodes)
+        try actors.fill(object, try plan.places.fill(object, inodes))
         // Only with all entries in place: nothing is decided by half of a policy.
         var links = InlineArray<32, BPFLink?> { _ in nil }
         for (index, program) in wanted.enumerated() { links[index] = try object.attach(program.name) }

@@ -33,8 +33,9 @@ struct PlacePlan {
         return inodes
     }
 
-    /// Before its programs are attached.
-    func fill(_ object: borrowing BPFObject, _ inodes: [Int32: UInt64]) throws(BPFError) {
+    /// Before its programs are attached. Gives what rules that are not for all have become.
+    @discardableResult
+    func fill(_ object: borrowing BPFObject, _ inodes: [Int32: UInt64]) throws(BPFError) -> PolicyChoices {
         var lowering = lowering
         var places: [UInt64: Int] = [:]
         for (descriptor, place) in found {
@@ -50,5 +51,6 @@ struct PlacePlan {
         for (key, node) in tables.names { try names.set(key, to: node) }
         let marks = try object.map(named: "marks")
         for (inode, place) in places { try marks.set(inode, to: UInt32(lowering.representative(of: place))) }
+        return lowering.choices
     }
 }

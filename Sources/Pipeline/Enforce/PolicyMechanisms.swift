@@ -41,7 +41,13 @@ package struct PolicyMechanisms: ~Copyable {
         conditionObstacle = conditions.obstacle
         suffixSizes = FileLowering.suffixSizes(policy).count
         crowded =
-            conditions.isEmpty || conditionObstacle != nil ? [] : PolicyLowering(policy, dry: true).choices.crowded
+            conditions.isEmpty || conditionObstacle != nil ? [] : Self.crowded(policy, conditions)
+    }
+
+    private static func crowded(_ policy: PolicyRules, _ conditions: PolicyConditions) -> Set<UInt32> {
+        var files = FileLowering(policy, conditions, dry: true) { _ in [] }
+        _ = files.tables()
+        return PolicyLowering(policy, dry: true).choices.crowded.union(files.choices.crowded)
     }
 
     /// Whose acts a rule is about, where that can't be held: of kinds in `unbuilt`, or too many.
@@ -66,19 +72,18 @@ package struct PolicyMechanisms: ~Copyable {
                 hooks: "none", entries: "nothing: no rule and no default stops any \(rule.operation.rawValue)",
                 obstacle: nil, help: nil)
         }
-        let scope = policy.scopes[rule.scope]
         switch rule.operation {
         case .connect, .listen:
             return network(
-                rule.operation, rule.verdict, target: rule.subject, obstacle: networkObstacle(rule, number))
+                rule.operation, rule.verdict, target: rule.subject, obstacle: obstacle(rule, number))
         case .raw:
-            return file(.raw, rule.subject, hasException: rule.exception != nil, scope: scope)
+            return file(.raw, rule.subject, obstacle: obstacle(rule, number))
         case .ask:
-            return question(rule, obstacle: networkObstacle(rule, number))
+            return question(rule, obstacle: obstacle(rule, number))
         case .read, .write:
-            return file(rule.operation, rule.subject, hasException: rule.exception != nil, scope: scope)
+            return file(rule.operation, rule.subject, obstacle: obstacle(rule, number))
         case .execute:
-            return program(rule.verdict, rule.subject, hasException: rule.exception != nil, scope: scope)
+            return program(rule.verdict, rule.subject, obstacle: obstacle(rule, number), asksFor: programs(rule))
         case .detect:
             return Answer(
                 hooks: "none", entries: "nothing", obstacle: Self.unbuilt("detectors"), help: "leave the line out")
@@ -95,8 +100,8 @@ package struct PolicyMechanisms: ~Copyable {
             return network(
                 operation, operation.applied(fallback.verdict), target: nil, obstacle: nil)
         case .execute:
-            return program(operation.applied(fallback.verdict), nil, hasException: false, scope: PolicyScope())
-        case .read, .write: return file(operation, nil, hasException: false, scope: PolicyScope())
+            return program(operation.applied(fallback.verdict), nil, obstacle: common(), asksFor: false)
+        case .read, .write: return file(operation, nil, obstacle: common())
         // No default is for them.
         case .raw, .ask, .detect: return Answer(hooks: "none", entries: "nothing", obstacle: nil, help: nil)
         }
@@ -117,9 +122,9 @@ package struct PolicyMechanisms: ~Copyable {
     private static let programTracepoint = "tp_btf/sched_process_exec and SIGKILL"
 
     private mutating func program(
-        _ verdict: Verdict, _ subject: PolicySubject?, hasException: Bool, scope: PolicyScope
+        _ verdict: Verdict, _ subject: PolicySubject?, obstacle: String?, asksFor programs: Bool
     ) -> Answer {
-        var obstacle = common(hasException: hasException, scope: scope)
+        var obstacle = obstacle
         var help: String?
         var hooks = Self.hooks(of: .execute)
         if case .no(let reason) = probe.support(.securityModule) {
@@ -127,6 +132,8 @@ package struct PolicyMechanisms: ~Copyable {
             if obstacle == nil, verdict == .deny {
                 obstacle = "only BPF LSM can have an exec fail, which this host has not: \(reason)"
                 help = "write kill in place of deny: the program then dies before its first instruction"
+            } else if obstacle == nil, programs {
+                obstacle = "only BPF LSM sees which program executes another, and this host has not: \(reason)"
             } else if obstacle == nil {
                 obstacle = tracepointObstacle()
             }
@@ -135,9 +142,9 @@ package struct PolicyMechanisms: ~Copyable {
     }
 
     private mutating func file(
-        _ operation: PolicyOperation, _ subject: PolicySubject?, hasException: Bool, scope: PolicyScope
+        _ operation: PolicyOperation, _ subject: PolicySubject?, obstacle: String?
     ) -> Answer {
-        var obstacle = common(hasException: hasException, scope: scope)
+        var obstacle = obstacle
         if case .no(let reason) = probe.support(.securityModule) {
             let what = operation == .raw ? "who makes a raw socket" : "what is done to files"
             obstacle = obstacle ?? "only BPF LSM can hold \(what), which this host has not: \(reason)"
@@ -159,10 +166,10 @@ package struct PolicyMechanisms: ~Copyable {
     }
 
     /// What rules about programs and files have in common.
-    private func common(hasException: Bool, scope: PolicyScope) -> String? {
-        if hasException { return Self.unbuilt("exceptions of rules about programs and files") }
-        if !scope.isEverywhere { return Self.unbuilt("scopes within a policy") }
-        return suffixSizes > Int(WIRE_GUARD_SUFFIXES) ? suffixObstacle : nil
+    private func common() -> String? { suffixSizes > Int(WIRE_GUARD_SUFFIXES) ? suffixObstacle : nil }
+
+    private func programs(_ rule: PolicyRule) -> Bool {
+        rule.exception.map { policy.exceptions[$0].terms.contains { $0.kind == .exe } } ?? false
     }
 
     private static func entries(_ subject: PolicySubject?) -> String {
@@ -203,10 +210,11 @@ package struct PolicyMechanisms: ~Copyable {
     package static let dropHooks = "cgroup/sock_release, cgroup_skb/ingress, cgroup_skb/egress"
     package static let askHook = "cgroup_skb/egress"
 
-    private func networkObstacle(_ rule: PolicyRule, _ number: Int) -> String? {
+    private func obstacle(_ rule: PolicyRule, _ number: Int) -> String? {
         if let obstacle = actorObstacle(rule, unbuilt: [.tree, .namespace, .pod, .container]) { return obstacle }
         return crowded.contains(UInt32(number))
-            ? "more than \(WIRE_CHOICES) rules for different actors are about the same, or hold where it does not" : nil
+            ? "more than \(WIRE_CHOICES) rules for different actors are about the same, or hold where it does not"
+            : FileLowering.operations.contains(rule.operation) ? common() : nil
     }
 
     private mutating func question(_ rule: PolicyRule, obstacle: String?) -> Answer {

@@ -28,6 +28,11 @@ package struct FileLowering: Sendable {
     /// Which place stands for one that turned out to be the same.
     private var same: [Int]
     private var names: [[UInt8]: Decisions] = [:]
+    /// Of rules that are not for all.
+    private var lists: [[PolicyCandidate]] = []
+    private var listNumbers: [[PolicyCandidate]: UInt32] = [:]
+    /// What `tables` and `settings` have of them.
+    package private(set) var choices = PolicyChoices()
     private var suffixes: [[UInt8]: Decisions] = [:]
     package private(set) var settings = wire_guard_policy()
 
@@ -43,18 +48,28 @@ package struct FileLowering: Sendable {
         self.init(conditions, spellings)
         settings.dry = dry ? 1 : 0
         for (number, rule) in policy.rules.enumerated() {
-            if rule.operation == .raw {
-                settings.raw = Self.stricter(settings.raw, Self.decision(rule.verdict, UInt32(number)))
+            let slot = Self.operations.firstIndex(of: rule.operation)
+            guard slot != nil || rule.operation == .raw else { continue }
+            let candidate = conditions.candidate(rule, number, rank: 0)
+            let decision = candidate.isForAll ? Self.encoded(candidate) : noted([candidate])
+            if let slot {
+                add(rule.subject, slot, decision, spellings)
+            } else {
+                settings.raw = joined(0, settings.raw, decision)
             }
-            guard let slot = Self.operations.firstIndex(of: rule.operation) else { continue }
-            add(rule.subject, slot, Self.decision(rule.verdict, UInt32(number)), spellings)
         }
         finish()
+        settings.raw = lowered(settings.raw)
+        settings.memfd = lowered(settings.memfd)
+        settings.drift = lowered(settings.drift)
         for (slot, operation) in Self.operations.enumerated() {
             var fallback: UInt32 = 0
             if let group = operation.defaultClass, let line = policy.defaultVerdict(group) {
                 let index = policy.defaults.firstIndex { $0.place == line.place } ?? 0
-                fallback = Self.decision(operation.applied(line.verdict), UInt32(policy.rules.count + index))
+                fallback = Self.encoded(
+                    PolicyCandidate(
+                        with: 0, without: 0, verdict: PolicyLowering.wire(operation.applied(line.verdict)), rank: 0,
+                        rule: UInt32(policy.rules.count + index)))
             }
             Self.set(&settings.fallback, slot, fallback)
             Self.set(&settings.unknown, slot, strictest(slot, fallback))
@@ -84,6 +99,7 @@ package struct FileLowering: Sendable {
             }
         }
         settings.has_names = names.isEmpty ? 0 : 1
+        settings.has_places = 1
     }
 
     /// The lengths that ends of names have in a policy, longest first. More than WIRE_GUARD_SUFFIXES can't be held.
@@ -100,27 +116,74 @@ package struct FileLowering: Sendable {
         ).sorted(by: >)
     }
 
+    // MARK: Decisions
+
+    // What is decided is as in `wire_guard.decision`, but that the number of a choice is that of a list until it is lowered.
+
+    private static let choice = WIRE_GUARD_CHOICE.rawValue
+
     /// As the programs have it, with the number of the rule.
     package static func decision(_ verdict: Verdict, _ number: UInt32) -> UInt32 {
-        let verdict =
-            switch verdict {
-            case .allow: WIRE_GUARD_ALLOW
-            case .audit: WIRE_GUARD_AUDIT
-            case .deny, .drop: WIRE_GUARD_DENY
-            case .kill: WIRE_GUARD_KILL
-            }
-        return number << 3 | verdict.rawValue
+        encoded(
+            PolicyCandidate(with: 0, without: 0, verdict: PolicyLowering.wire(verdict), rank: 0, rule: number))
     }
 
-    /// `stricter` in bpf/include/places.h.
+    private static func encoded(_ candidate: PolicyCandidate) -> UInt32 {
+        let verdict =
+            switch candidate.verdict {
+            case WIRE_ALLOW.rawValue: WIRE_GUARD_ALLOW
+            case WIRE_AUDIT.rawValue: WIRE_GUARD_AUDIT
+            case WIRE_KILL.rawValue: WIRE_GUARD_KILL
+            default: WIRE_GUARD_DENY
+            }
+        return candidate.rule << 3 | verdict.rawValue
+    }
+
+    /// What a decision stands for, what goes before others first.
+    private func list(_ decision: UInt32) -> [PolicyCandidate] {
+        switch decision & 7 {
+        case 0: []
+        case Self.choice: lists[Int(decision >> 3)]
+        case WIRE_GUARD_KILL.rawValue:
+            [PolicyCandidate(with: 0, without: 0, verdict: WIRE_KILL.rawValue, rank: 0, rule: decision >> 3)]
+        default: [PolicyCandidate(with: 0, without: 0, verdict: (decision & 7) - 1, rank: 0, rule: decision >> 3)]
+        }
+    }
+
+    private mutating func noted(_ candidates: [PolicyCandidate]) -> UInt32 {
+        guard let first = candidates.first else { return 0 }
+        if first.isForAll { return Self.encoded(first) }
+        let kept = PolicyChoices.reduced(candidates)
+        if let known = listNumbers[kept] { return known }
+        lists.append(kept)
+        let decision = UInt32(lists.count - 1) << 3 | Self.choice
+        listNumbers[kept] = decision
+        return decision
+    }
+
+    /// As the programs have it.
+    private mutating func lowered(_ decision: UInt32) -> UInt32 {
+        guard decision & 7 == Self.choice else { return decision }
+        return choices.decision(list(decision)).choice << 3 | Self.choice
+    }
+
+    /// The stricter of two that are for all.
     private static func stricter(_ a: UInt32, _ b: UInt32) -> UInt32 {
         if a & 7 != b & 7 { return a & 7 > b & 7 ? a : b }
         return min(a, b)
     }
 
-    /// What holds where both are about a file.
-    private static func joined(_ slot: Int, _ a: UInt32, _ b: UInt32) -> UInt32 {
-        slot == programs ? a | b : stricter(a, b)
+    /// What holds where both are about a file, and neither is more specific.
+    private mutating func joined(_ slot: Int, _ a: UInt32, _ b: UInt32) -> UInt32 {
+        if slot == Self.programs { return a | b }
+        if a & 7 != Self.choice && b & 7 != Self.choice { return Self.stricter(a, b) }
+        return noted((list(a) + list(b)).sorted { $0.precedes($1) })
+    }
+
+    /// What holds where the first is for whoever acts, and else the second.
+    private mutating func followed(_ a: UInt32, _ b: UInt32) -> UInt32 {
+        if a == 0 { return b }
+        return a & 7 == Self.choice ? noted(list(a) + list(b)) : a
     }
 
     private static func set(_ slots: inout (UInt32, UInt32, UInt32, UInt32), _ slot: Int, _ value: UInt32) {
@@ -137,18 +200,22 @@ package struct FileLowering: Sendable {
     private mutating func add(
         _ subject: PolicySubject, _ slot: Int, _ decision: UInt32, _ spellings: ([UInt8]) -> [[UInt8]]
     ) {
-        func note(_ decisions: inout Decisions) { decisions[slot] = Self.joined(slot, decisions[slot], decision) }
+        func found(_ path: [UInt8]) -> Set<Int> { Set(([path] + spellings(path)).map { insert($0) }) }
         switch subject {
-        case .memfd: settings.memfd = Self.stricter(settings.memfd, decision)
-        case .drift: settings.drift = Self.stricter(settings.drift, decision)
-        case .file(.named(let name)): note(&names[name, default: [0, 0, 0, 0]])
-        case .file(.suffixed(let suffix)): note(&suffixes[suffix, default: [0, 0, 0, 0]])
+        case .memfd: settings.memfd = joined(slot, settings.memfd, decision)
+        case .drift: settings.drift = joined(slot, settings.drift, decision)
+        case .file(.named(let name)):
+            let known = names[name]?[slot] ?? 0
+            names[name, default: [0, 0, 0, 0]][slot] = joined(slot, known, decision)
+        case .file(.suffixed(let suffix)):
+            let known = suffixes[suffix]?[slot] ?? 0
+            suffixes[suffix, default: [0, 0, 0, 0]][slot] = joined(slot, known, decision)
         case .file(.exact(let path)):
-            for place in Set(([path] + spellings(path)).map { insert($0) }) { note(&places[place].exact) }
+            for place in found(path) { places[place].exact[slot] = joined(slot, places[place].exact[slot], decision) }
         case .file(.directlyIn(let path)):
-            for place in Set(([path] + spellings(path)).map { insert($0) }) { note(&places[place].direct) }
+            for place in found(path) { places[place].direct[slot] = joined(slot, places[place].direct[slot], decision) }
         case .file(.below(let path)):
-            for place in Set(([path] + spellings(path)).map { insert($0) }) { note(&places[place].below) }
+            for place in found(path) { places[place].below[slot] = joined(slot, places[place].below[slot], decision) }
         case .target, .name, .detector, .all: break
         }
     }
@@ -198,9 +265,9 @@ package struct FileLowering: Sendable {
         same[other] = kept
         let place = places[other]
         for slot in 0..<Self.slots {
-            places[kept].exact[slot] = Self.joined(slot, places[kept].exact[slot], place.exact[slot])
-            places[kept].direct[slot] = Self.joined(slot, places[kept].direct[slot], place.direct[slot])
-            places[kept].below[slot] = Self.joined(slot, places[kept].below[slot], place.below[slot])
+            places[kept].exact[slot] = joined(slot, places[kept].exact[slot], place.exact[slot])
+            places[kept].direct[slot] = joined(slot, places[kept].direct[slot], place.direct[slot])
+            places[kept].below[slot] = joined(slot, places[kept].below[slot], place.below[slot])
         }
         places[kept].parents += place.parents
         for (name, child) in place.children {
@@ -220,11 +287,19 @@ package struct FileLowering: Sendable {
         package fileprivate(set) var names: [(key: wire_guard_name, node: UInt32)] = []
     }
 
+    /// More choices than `tables` makes: places that turn out to be the same have longer lists.
+    package var choiceCapacity: Int {
+        guard !lists.isEmpty else { return 1 }
+        var lowering = self
+        _ = lowering.tables()
+        return 4 * lowering.choices.table.count + 64
+    }
+
     /// More than `tables` has of each.
     package var capacity: Int { places.count + names.count + suffixes.count + 1 }
 
-    /// The number of a node is that of its place; names alone follow.
-    package func tables() -> Tables {
+    /// The number of a node is that of its place; names alone follow. Adds to `choices`.
+    package mutating func tables() -> Tables {
         var tables = Tables()
         var inherited = [Decisions?](repeating: nil, count: places.count)
         for index in places.indices {
@@ -234,18 +309,18 @@ package struct FileLowering: Sendable {
             let below = below(representative(of: index), &inherited, [])
             for slot in 0..<Self.slots {
                 let isMask = slot == Self.programs
-                Self.set(&node.exact, slot, place.exact[slot])
-                Self.set(&node.direct, slot, place.direct[slot] | (isMask ? below[slot] : 0))
-                Self.set(&node.below, slot, below[slot])
+                let direct = isMask ? place.direct[slot] | below[slot] : lowered(place.direct[slot])
+                Self.set(&node.exact, slot, isMask ? place.exact[slot] : lowered(place.exact[slot]))
+                Self.set(&node.direct, slot, direct)
+                Self.set(&node.below, slot, isMask ? below[slot] : lowered(below[slot]))
                 var own: UInt32 = 0
                 for parent in place.parents.map({ representative(of: $0) }) {
                     let decision = places[parent].direct[slot]
                     let parentBelow = self.below(parent, &inherited, [])[slot]
-                    own =
-                        isMask
-                        ? own | decision | parentBelow : Self.stricter(own, decision != 0 ? decision : parentBelow)
+                    let both = isMask ? decision | parentBelow : followed(decision, parentBelow)
+                    own = joined(slot, own, both)
                 }
-                Self.set(&node.own, slot, own)
+                Self.set(&node.own, slot, isMask ? own : lowered(own))
             }
             tables.nodes.append(node)
         }
@@ -257,7 +332,9 @@ package struct FileLowering: Sendable {
         for (kind, table) in [(UInt32(WIRE_GUARD_ANYWHERE), names), (UInt32(WIRE_GUARD_SUFFIX), suffixes)] {
             for (name, decisions) in table where name.count < Int(WIRE_GUARD_NAME_SIZE) {
                 var node = wire_guard_node()
-                for slot in 0..<Self.slots { Self.set(&node.exact, slot, decisions[slot]) }
+                for slot in 0..<Self.slots {
+                    Self.set(&node.exact, slot, slot == Self.programs ? decisions[slot] : lowered(decisions[slot]))
+                }
                 tables.names.append((Self.key(kind, name), UInt32(tables.nodes.count)))
                 tables.nodes.append(node)
             }
@@ -267,15 +344,18 @@ package struct FileLowering: Sendable {
 
     /// What holds below a place: by its own rules, else by those of the directories that it is in. A directory that is
     /// mounted below itself is in itself.
-    private func below(_ place: Int, _ known: inout [Decisions?], _ visited: Set<Int>) -> Decisions {
+    private mutating func below(_ place: Int, _ known: inout [Decisions?], _ visited: Set<Int>) -> Decisions {
         if let decisions = known[place] { return decisions }
-        var decisions = places[place].below
+        var above: Decisions = [0, 0, 0, 0]
         let parents = place == 0 ? [] : places[place].parents.map { representative(of: $0) }
         for parent in parents where parent != place && !visited.contains(parent) {
-            let above = below(parent, &known, visited.union([place]))
-            for slot in 0..<Self.slots where slot == Self.programs || places[place].below[slot] == 0 {
-                decisions[slot] = Self.joined(slot, decisions[slot], above[slot])
-            }
+            let next = below(parent, &known, visited.union([place]))
+            for slot in 0..<Self.slots { above[slot] = joined(slot, above[slot], next[slot]) }
+        }
+        var decisions = places[place].below
+        for slot in 0..<Self.slots {
+            decisions[slot] =
+                slot == Self.programs ? decisions[slot] | above[slot] : followed(decisions[slot], above[slot])
         }
         if visited.isEmpty { known[place] = decisions }
         return decisions
@@ -289,14 +369,22 @@ package struct FileLowering: Sendable {
     }
 
     /// What a file is held to where it can't be seen which rules are about it.
-    private func strictest(_ slot: Int, _ fallback: UInt32) -> UInt32 {
-        var decision = fallback
-        for place in places {
-            for next in [place.exact[slot], place.direct[slot], place.below[slot]] {
-                decision = Self.stricter(decision, next)
-            }
+    private mutating func strictest(_ slot: Int, _ fallback: UInt32) -> UInt32 {
+        var all: Set<UInt32> = [fallback]
+        for place in places { all.formUnion([place.exact[slot], place.direct[slot], place.below[slot]]) }
+        for next in Array(names.values) + suffixes.values { all.insert(next[slot]) }
+        guard all.contains(where: { $0 & 7 == Self.choice }) else {
+            let decision = all.reduce(0, Self.stricter)
+            return decision & 7 >= WIRE_GUARD_DENY.rawValue ? decision : 0
         }
-        for next in Array(names.values) + suffixes.values { decision = Self.stricter(decision, next[slot]) }
-        return decision & 7 >= WIRE_GUARD_DENY.rawValue ? decision : 0
+        var stopping: [PolicyCandidate] = all.flatMap { list($0) }
+        stopping.removeAll { $0.verdict < UInt32(WIRE_CHOICE_STOPS) }
+        stopping.sort { (a: PolicyCandidate, b: PolicyCandidate) -> Bool in
+            a.verdict != b.verdict ? a.verdict > b.verdict : a.rule < b.rule
+        }
+        let kept = PolicyChoices.reduced(stopping)
+        // More than can be told apart hold for all.
+        guard kept.count > Int(WIRE_CHOICES), let first = kept.first else { return lowered(noted(kept)) }
+        return Self.encoded(first)
     }
 }

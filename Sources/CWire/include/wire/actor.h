@@ -23,7 +23,7 @@ struct wire_actor_policy {
     uint64_t programs, users, trees; // the bits of such conditions
     uint64_t workloads;              // of containers, pods and namespaces
     uint32_t levels;                 // bit n: some cgroup of a condition is n deep
-    uint32_t unused;
+    uint32_t any;                    // there are conditions
 };
 
 _Static_assert(sizeof(struct wire_actor_policy) == 40, "layout of wire_actor_policy");

@@ -22,11 +22,15 @@ enum wire_guard_verdict {
     WIRE_GUARD_AUDIT = 2,
     WIRE_GUARD_DENY = 3,
     WIRE_GUARD_KILL = 4,
+    // Of several that are for different actors: the number is that of the first wire_choice in place of a rule's.
+    WIRE_GUARD_CHOICE = 7,
 };
 
-// A decision is a verdict and the number of the rule above it; 0 for none.
+// A decision is a verdict, the number of the rule above it, and how many kinds of conditions the scope of that has; 0 for
+// none.
 #define WIRE_GUARD_VERDICT(decision) ((decision) & 7)
-#define WIRE_GUARD_RULE(decision) ((decision) >> 3)
+#define WIRE_GUARD_RULE(decision) ((decision) >> 3 & 0x3ffffff)
+#define WIRE_GUARD_KINDS(decision) ((decision) >> 29)
 
 // One more than there are operations: to index it the programs mask. The last is not a decision: it has a bit for each
 // condition on programs that the file meets.
@@ -76,9 +80,11 @@ struct wire_guard_policy {
     uint64_t cgroup_id;
     uint32_t owners_by_setattr; // no hook is told the path of a file whose owner is changed
     uint32_t raw;               // of raw and packet sockets
+    uint32_t has_places;        // there are places at all
+    uint32_t unused;
 };
 
-_Static_assert(sizeof(struct wire_guard_policy) == 144, "layout of wire_guard_policy");
+_Static_assert(sizeof(struct wire_guard_policy) == 152, "layout of wire_guard_policy");
 
 enum wire_guard_hook {
     WIRE_GUARD_BPRM = 0,
