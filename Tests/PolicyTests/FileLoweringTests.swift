@@ -155,7 +155,8 @@ struct FileLoweringTests {
             }
             for _ in 0..<20 {
                 let actor = PolicyActor([
-                    .user: Array(numbers.pick(["al", "bo", "cy"]).utf8), .pod: Array(numbers.pick(["p", "q"]).utf8),
+                    .user: [Array(numbers.pick(["al", "bo", "cy"]).utf8)],
+                    .pod: [Array(numbers.pick(["p", "q"]).utf8)],
                 ])
                 let programs = Programs(
                     tables: tables, settings: lowering.settings, marks: marks, choices: lowering.choices.table,
