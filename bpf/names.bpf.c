@@ -10,6 +10,7 @@
 #include "common.h"
 
 #include "datagram.h"
+#include "first_packet.h"
 #include "owner.h"
 #include "packet.h"
 #include "ring.h"

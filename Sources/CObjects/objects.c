@@ -6,6 +6,9 @@
 #endif
 #include "generated/commit.h"
 
+static const uint8_t detect_bytes[] = {
+#embed "generated/detect.bpf.zst"
+};
 static const uint8_t drop_bytes[] = {
 #embed "generated/drop.bpf.zst"
 };
@@ -17,6 +20,9 @@ static const uint8_t file_bytes[] = {
 };
 static const uint8_t guard_bytes[] = {
 #embed "generated/guard.bpf.zst"
+};
+static const uint8_t judge_bytes[] = {
+#embed "generated/judge.bpf.zst"
 };
 static const uint8_t names_bytes[] = {
 #embed "generated/names.bpf.zst"
@@ -49,10 +55,12 @@ static const uint8_t uring_bytes[] = {
 #embed "generated/uring.bpf.zst"
 };
 
+const struct embedded_object embedded_detect = {"detect", detect_bytes, sizeof(detect_bytes)};
 const struct embedded_object embedded_drop = {"drop", drop_bytes, sizeof(drop_bytes)};
 const struct embedded_object embedded_enforce = {"enforce", enforce_bytes, sizeof(enforce_bytes)};
 const struct embedded_object embedded_file = {"file", file_bytes, sizeof(file_bytes)};
 const struct embedded_object embedded_guard = {"guard", guard_bytes, sizeof(guard_bytes)};
+const struct embedded_object embedded_judge = {"judge", judge_bytes, sizeof(judge_bytes)};
 const struct embedded_object embedded_names = {"names", names_bytes, sizeof(names_bytes)};
 const struct embedded_object embedded_pages = {"pages", pages_bytes, sizeof(pages_bytes)};
 const struct embedded_object embedded_process = {"process", process_bytes, sizeof(process_bytes)};

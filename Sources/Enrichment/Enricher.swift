@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CWire
+package import CWire
 package import Events
 
 /// Turns records into events: remembers processes, users and cgroups, and joins them.
@@ -98,7 +98,7 @@ package struct Enricher {
                 .oom, time: record.header.time, tree.acting(record.task), task: record.task,
                 target: .init(task: victim, process: tree.process(victim.key)), hook: "tp_btf/mark_victim")
         case .connection(let connection): return event(for: connection)
-        case .message: return nil
+        case .message, .detected: return nil
         case .drop(let drop):
             let fact = NetworkFact.drop(drop, reason: drop.reason.flatMap { lookups.dropReason($0) })
             return event(.drop, of: fact, drop.hasOwner ? drop.task : nil, time: drop.time, hook: "tp_btf/kfree_skb")
@@ -234,6 +234,18 @@ package struct Enricher {
                     place: place, hook: hook))
         }
         return events
+    }
+
+    /// The process with this pid, as it is known.
+    package func task(ofPID pid: UInt32) -> wire_task? { tree.task(ofPID: pid) }
+
+    package func process(_ key: ProcessKey) -> Process? { tree.process(key) }
+
+    /// Of something that a detector has found; `task` is `nil` where nobody is known.
+    package mutating func event(
+        of detection: DetectionFact, _ task: wire_task?, time: UInt64, hook: StaticString?
+    ) -> Event {
+        event(.detection, of: .detection(detection), task, time: time, hook: hook)
     }
 
     /// Gives back memory that only the printing of this event needed.

@@ -32,6 +32,8 @@ package struct Event {
         case rawSocket
         /// Something that a policy is against.
         case violation
+        /// What somebody does or is shows that it is something that a detector looks for.
+        case detection
         case file(FileOperation)
         /// A row of a summary: not something that happened, but numbers of what did.
         case summary
@@ -249,7 +251,8 @@ package struct Event {
             .summaryFailedOperations,
             .ebpfguardLost, .networkIANANumber, .ebpfguardDropReason, .ebpfguardDropCount, .ebpfguardSocketFamily,
             .ebpfguardSocketType, .ebpfguardSocketProtocol, .ebpfguardSocketPair, .destinationAddress,
-            .ruleName, .ruleCategory, .ruleReference, .ebpfguardVerdict, .ebpfguardEnforced,
+            .ruleName, .ruleCategory, .ruleReference, .ebpfguardVerdict, .ebpfguardEnforced, .threatTechniqueID,
+            .detectionName, .detectionScore, .detectionReasons, .detectionEvidence,
             .fileOriginalPath, .fileTargetPath, .fileType,
             .fileMode, .fileUID, .fileGID, .fileSize,
             .fileInode, .fileDevice, .fileOpenFlags, .fileHashSHA256, .ebpfguardFileBytesWritten,
@@ -338,6 +341,7 @@ package struct Event {
         case .drop: "drop"
         case .rawSocket: "raw_socket"
         case .violation: "policy_violation"
+        case .detection: "detection"
         case .file(let operation): operation.name
         case .summary: "summary"
         case .netChange: "net_change"
@@ -350,7 +354,9 @@ package struct Event {
         return switch action {
         case .exec, .execFailed, .fork: ["start"]
         case .exit: ["end"]
-        case .existing, .open, .syscall, .signal, .drop, .rawSocket, .violation, .summary, .netChange, .loss: ["info"]
+        case .existing, .open, .syscall, .signal, .drop, .rawSocket, .violation, .detection,
+            .summary, .netChange, .loss:
+            ["info"]
         case .oom: ["end"]
         case .file(let operation): operation.types
         case .connect, .accept, .udp: ["connection", "start"]

@@ -13,6 +13,8 @@ package enum NetworkFact: Sendable {
     case violation(ViolationRecord, ViolatedRule?)
     /// The same of rules about programs and files: no fact of the network, and told the same way.
     case guarded(GuardRecord, ViolatedRule?)
+    /// What a detector has found, told the same way too.
+    case detection(DetectionFact)
 
     /// EPERM
     private static let notPermitted: Int32 = 1
@@ -20,7 +22,7 @@ package enum NetworkFact: Sendable {
     /// The positive errno of what failed.
     var error: Int32? {
         switch self {
-        case .drop: nil
+        case .drop, .detection: nil
         case .rawSocket(let socket): socket.error
         case .unix(let unix): unix.error
         case .violation(let violation, _): violation.fails ? Self.notPermitted : nil
@@ -33,6 +35,7 @@ package enum NetworkFact: Sendable {
         switch self {
         case .violation(let violation, _): violation.isEnforced
         case .guarded(let violation, _): violation.isEnforced
+        case .detection(let detection): detection.isEnforced
         case .drop, .rawSocket, .unix: nil
         }
     }
@@ -41,6 +44,7 @@ package enum NetworkFact: Sendable {
     var types: [StaticString] {
         switch self {
         case .drop: ["info"]
+        case .detection(let detection): detection.isEnforced ? ["denied"] : ["info"]
         case .rawSocket(let socket): [socket.isEarlier ? "info" : "start"]
         case .violation, .guarded: [isEnforced == true ? "denied" : "allowed"]
         case .unix(let unix):
@@ -60,7 +64,7 @@ package enum NetworkFact: Sendable {
     /// `event.outcome`.
     var outcome: StaticString? {
         switch self {
-        case .drop: nil
+        case .drop, .detection: nil
         case .rawSocket(let socket): socket.isEarlier ? nil : socket.error == nil ? "success" : "failure"
         case .unix(let unix):
             unix.operation == WIRE_UNIX_OPEN.rawValue ? nil : unix.error == nil ? "success" : "failure"
@@ -76,6 +80,7 @@ package enum NetworkFact: Sendable {
         case .unix(let unix): unix.value(of: field)
         case .violation(let violation, let rule): violation.value(of: field, rule)
         case .guarded(let violation, let rule): violation.value(of: field, rule)
+        case .detection(let detection): detection.value(of: field)
         }
     }
 }

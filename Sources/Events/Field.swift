@@ -29,11 +29,13 @@ package enum Field: Int, CaseIterable, Sendable {
     case dnsResponseCode, dnsAnswers, dnsResolvedIP
     case tlsClientServerName
     case ruleName, ruleCategory, ruleReference
+    case threatTechniqueID
     case hostName
     case ebpfguardSchema, ebpfguardHook, ebpfguardErrno, ebpfguardScript, ebpfguardInterpreter
     case ebpfguardExecPath, ebpfguardExecArgs, ebpfguardExecArgsTruncated, ebpfguardHostPath, ebpfguardCgroupID,
         ebpfguardSignal, ebpfguardSignalResult, ebpfguardCoreDump
     case ebpfguardVerdict, ebpfguardEnforced
+    case detectionName, detectionScore, detectionReasons, detectionEvidence
     case ebpfguardRemoteClass, ebpfguardCloseReason, ebpfguardOpenedBefore, ebpfguardRoundTrip, ebpfguardRetransmits,
         ebpfguardNetworkNamespace
     case ebpfguardNameSource, ebpfguardNameChain, ebpfguardNameAge, ebpfguardNameTTL, ebpfguardNameServer,
@@ -91,8 +93,9 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("@timestamp", .time, "when it happened, UTC"),
         .init(
             "event.kind", .text,
-            "event, alert for a violation of a policy, metric for a row of a summary, or pipeline_error for losses"),
-        .init("event.category", .textList, "process, network or file"),
+            "event, alert for a violation of a policy or a detection, metric for a row of a summary, or pipeline_error for losses"
+        ),
+        .init("event.category", .textList, "process, network, file or intrusion_detection"),
         .init(
             "event.type", .textList,
             "start, end or info; with connection for connections, protocol for DNS and TLS; access, creation, change or "
@@ -104,7 +107,7 @@ package enum Field: Int, CaseIterable, Sendable {
                 + "accept, listen, close, dns_query, dns_answer, tls_client_hello, drop, raw_socket, open, create, "
                 + "rename, unlink, link, symlink, mkdir, rmdir, mknod, "
                 + "write, read, exec_map, chmod, chown, truncate, setxattr, removexattr, umount, pivot_root, "
-                + "policy_violation, summary or loss"
+                + "policy_violation, detection, summary or loss"
         ),
         .init(
             "event.outcome", .text,
@@ -206,6 +209,7 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("rule.name", .text, "rule of the policy that decided, as it is written"),
         .init("rule.category", .text, "what the rule is about, such as net or net listen"),
         .init("rule.reference", .text, "file and line of the rule"),
+        .init("threat.technique.id", .text, "technique of MITRE ATT&CK that a detection is about, such as T1496"),
         .init("host.name", .text, "name of this host"),
         .init("ebpfguard.schema", .number, "version of this list of fields"),
         .init("ebpfguard.hook", .text, "kernel hook that saw it"),
@@ -226,6 +230,10 @@ package enum Field: Int, CaseIterable, Sendable {
         .init("ebpfguard.core_dump", .boolean, "true when the process left a core dump"),
         .init("ebpfguard.verdict", .text, "allow, audit, deny, drop or kill: what the policy says"),
         .init("ebpfguard.enforced", .boolean, "whether that was done: false with --dry-run, and of audit"),
+        .init("ebpfguard.detection.name", .text, "detector that has found something: miner or reverse-shell"),
+        .init("ebpfguard.detection.score", .number, "sum of the weights of its reasons; 60 and more is a detection"),
+        .init("ebpfguard.detection.reasons", .textList, "what was seen, each with its weight"),
+        .init("ebpfguard.detection.evidence", .textList, "where or what that was, in the order of the reasons"),
         .init(
             "ebpfguard.remote_class", .text,
             "loopback, link_local, metadata, node, pod, private, public, multicast, broadcast or unspecified: the other "

@@ -28,6 +28,7 @@ package enum Record {
     case file(FileRecord)
     case violation(ViolationRecord)
     case guarded(GuardRecord)
+    case detected(DetectRecord)
 
     /// When a record was made, by its header; 0 when it has none.
     package static func time(of span: RawSpan) -> UInt64 { (try? span.load(wire_header.self))?.time ?? 0 }
@@ -38,7 +39,7 @@ package enum Record {
         let kinds = [
             WIRE_SYSCALL, WIRE_SIGNAL, WIRE_OOM, WIRE_CONNECT, WIRE_ACCEPT, WIRE_LISTEN, WIRE_CLOSE, WIRE_SOCKET,
             WIRE_MESSAGE, WIRE_UDP, WIRE_DROP, WIRE_RAW_SOCKET, WIRE_UNIX, WIRE_FILE,
-            WIRE_VIOLATION, WIRE_GUARD,
+            WIRE_VIOLATION, WIRE_GUARD, WIRE_DETECT,
         ]
         return kinds.contains { $0.rawValue == UInt32(header.kind) }
     }
@@ -50,6 +51,10 @@ package enum Record {
 
     package static func isViolation(_ span: RawSpan) -> Bool {
         (try? span.load(wire_header.self))?.kind == UInt16(WIRE_VIOLATION.rawValue)
+    }
+
+    package static func isDetection(_ span: RawSpan) -> Bool {
+        (try? span.load(wire_header.self))?.kind == UInt16(WIRE_DETECT.rawValue)
     }
 
     /// Decodes a whole record. The bytes are copied once, because what a process was started with is wanted again when
@@ -98,6 +103,8 @@ package enum Record {
             self = .violation(ViolationRecord(try span.load(wire_violation.self)))
         case WIRE_GUARD.rawValue:
             self = .guarded(try GuardRecord(decoding: span))
+        case WIRE_DETECT.rawValue:
+            self = .detected(DetectRecord(try span.load(wire_detect.self)))
         default:
             throw .unknownKind(header.kind)
         }

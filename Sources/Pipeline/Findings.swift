@@ -57,7 +57,7 @@ struct Findings: ~Copyable {
         let expect = options.expect
         self.host = host
         outsideText = options.writesInside == nil ? "" : options.writesInsideText
-        violations = options.command == .enforce ? [] : nil
+        violations = options.command == .enforce || !options.detectors.isEmpty ? [] : nil
         keepsViolations = !options.reports.isEmpty
         matches = Array(repeating: 0, count: failOn.count)
         kept = options.reports.isEmpty ? nil : Array(repeating: [], count: failOn.count)
@@ -75,7 +75,7 @@ struct Findings: ~Copyable {
         for index in open.indices where open[index] {
             if expect[index].matches({ event.value(of: $0) }) { open[index] = false }
         }
-        if event.action == .violation { addViolation(event) }
+        if event.action == .violation || event.action == .detection { addViolation(event) }
         var isNew = true
         for index in failOn.indices where failOn[index].matches({ event.value(of: $0) }) {
             matches[index] += 1

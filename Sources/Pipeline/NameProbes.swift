@@ -26,21 +26,7 @@ struct NameProbes: ~Copyable {
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_names, types: types)
         try object.configure(config, predicate)
-        var names = wire_names()
-        names.scoped = isScoped ? 1 : 0
-        names.type_sk_buff = object.structureIDs(["sk_buff"])[0]
-        // The kfunc is older, but not for tracing programs.
-        let hasKfunc = kernelVersion() >= (major: 6, minor: 11)
-        names.has_dynptr = hasKfunc && types.functions(["bpf_dynptr_from_skb"]).isEmpty == false ? 1 : 0
-        if names.has_dynptr == 0, let addresses = MemoryMap.addresses() {
-            names.page_offset_base = addresses.memory
-            names.vmemmap_base = addresses.pages
-        }
-        let missing: String? =
-            names.has_dynptr == 0 && names.vmemmap_base == 0
-            ? "names in packets of several parts (by TCP and TLS, and long answers): this kernel does not show where it has"
-                + " them (/proc/kallsyms, kptr_restrict)" : nil
-        try object.setSection(".rodata.names", to: names)
+        let missing = try object.configurePackets(isScoped: isScoped, types)
         try object.setSection(".rodata.udp", to: wire_udp(scoped: isScoped ? 1 : 0, unused: 0))
         try object.joinRing(of: tcp.object)
         try object.share(try tcp.sockets(), map: "sockets")
@@ -61,6 +47,26 @@ struct NameProbes: ~Copyable {
     func dropped() -> UInt64 { object.dropped() }
 
     func statistics() -> ProgramStatistics { object.statistics() }
+}
+
+extension BPFObject {
+    /// Tells programs that look into packets how. Answers what can't be read of them here, and why. Before load.
+    func configurePackets(isScoped: Bool, _ types: KernelTypes) throws(BPFError) -> String? {
+        var names = wire_names()
+        names.scoped = isScoped ? 1 : 0
+        names.type_sk_buff = structureIDs(["sk_buff"])[0]
+        // The kfunc is older, but not for tracing programs.
+        let hasKfunc = kernelVersion() >= (major: 6, minor: 11)
+        names.has_dynptr = hasKfunc && types.functions(["bpf_dynptr_from_skb"]).isEmpty == false ? 1 : 0
+        if names.has_dynptr == 0, let addresses = MemoryMap.addresses() {
+            names.page_offset_base = addresses.memory
+            names.vmemmap_base = addresses.pages
+        }
+        try setSection(".rodata.names", to: names)
+        return names.has_dynptr == 0 && names.vmemmap_base == 0
+            ? "names in packets of several parts (by TCP and TLS, and long answers): this kernel does not show where it has"
+                + " them (/proc/kallsyms, kptr_restrict)" : nil
+    }
 }
 
 /// Where the kernel has the map of all memory, and the list of its pages.

@@ -201,7 +201,10 @@ private struct Replay: ~Copyable {
         case .signal(let signal):
             return (1...64).contains(signal.signal) && options.signals >> (signal.signal - 1) & 1 != 0
         case .oom: return options.signals != 0
-        case .connection, .message, .rawSocket: return options.judges || options.command == .watchNet
+        case .connection, .rawSocket: return options.judges || options.command == .watchNet
+        case .message:
+            return options.judges || options.command == .watchNet || !options.chosenDetectors.isEmpty
+        case .detected: return !options.chosenDetectors.isEmpty
         case .drop: return options.drops
         case .unix: return options.unix
         case .file: return options.judges || options.command == .watchFiles

@@ -310,6 +310,7 @@ extension TraceKind {
         case .drop: self = .drop
         case .rawSocket: self = .rawSocket
         case .violation: self = .violation
+        case .detection: self = .detection
         case .file(let operation): self.init(operation)
         case .existing, .open, .summary, .netChange, .loss: return nil
         }

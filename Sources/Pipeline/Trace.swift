@@ -54,7 +54,7 @@ package enum Trace {
         state.takeExisting(try probes.processes.existing(), isScoped: false, show: false)
         try mark(scope, probes, &state)
         // Again, because only now the programs know who is in scope. A recording has them for whoever asks later.
-        if options.existing || options.recordsTo != nil {
+        if options.existing || options.recordsTo != nil || !options.chosenDetectors.isEmpty {
             let shows = options.existing && options.command == .trace
             state.takeExisting(try probes.processes.existing(), isScoped: true, show: shows)
         }
@@ -140,6 +140,8 @@ package enum Trace {
             let isFull = state.isFull
             state.checkLosses(probes)
             if let unheld = enforcer?.check(probes), !unheld.isEmpty { state.tell(unheld: unheld) }
+            state.lookAtSuspects()
+            for (task, verdict) in state.takeActions() { try probes.act(on: task, verdict) }
             meter.update()
             try state.flushRecording()
             let outcome = try state.sink.flush(loop)

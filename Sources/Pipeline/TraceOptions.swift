@@ -27,7 +27,7 @@ package enum WatchCommand: String, Sendable {
     /// What it can show.
     package var kinds: [TraceKind] {
         switch self {
-        case .trace: [.exec, .failed, .fork, .exit, .syscall, .security, .signal, .oom]
+        case .trace: [.exec, .failed, .fork, .exit, .syscall, .security, .signal, .oom, .detection]
         case .watchNet:
             [.connect, .accept, .listen, .close, .udp, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket]
         case .watchFiles:
@@ -35,7 +35,7 @@ package enum WatchCommand: String, Sendable {
                 .open, .create, .write, .rename, .unlink, .link, .symlink, .mkdir, .rmdir, .mknod, .execMap, .exec,
                 .chmod, .chown, .truncate, .setxattr, .removexattr, .mount, .umount, .pivotRoot, .read,
             ]
-        case .enforce: [.violation]
+        case .enforce: [.violation, .detection]
         }
     }
 
@@ -84,9 +84,10 @@ package enum TraceKind: String, CaseIterable, Sendable {
     case pivotRoot = "pivot_root"
     case read
     case violation = "policy_violation"
+    case detection
 
     /// For a person, forks are noise: each program that starts was forked before.
-    package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit]
+    package static let textDefault: Set<TraceKind> = [.exec, .failed, .exit, .detection]
 }
 
 /// Everything a run is asked for, checked.
@@ -127,6 +128,8 @@ package struct TraceOptions: Sendable {
     package var writesInside: PathSelection?
     /// How that was said.
     package var writesInsideText = ""
+    /// What is looked for, beside what the policy says.
+    package var detectors: [Detector] = []
     /// What is enforced, and whether violations are only told.
     package var policy: PolicyRules?
     package var dryRun = false
@@ -178,6 +181,14 @@ package struct TraceOptions: Sendable {
         self.command = command
     }
 
+    /// Those that are asked for, and those that the policy has rules about.
+    var chosenDetectors: [Detector] {
+        let rules = policy?.rules.compactMap { rule in
+            if case .detector(let name) = rule.subject { Detector.named(name) } else { nil }
+        }
+        return Detector.all.filter { one in (detectors + (rules ?? [])).contains { $0.name == one.name } }
+    }
+
     /// The kinds to show; `nil` for the default of the form. What is asked for by an option of its own is shown alone,
     /// unless kinds are named.
     var shownKinds: Set<TraceKind>? {
@@ -188,6 +199,7 @@ package struct TraceOptions: Sendable {
         if syscalls != nil { asked.insert(.syscall) }
         if security { asked.insert(.security) }
         if signals != 0 { asked.formUnion([.signal, .oom]) }
+        if !detectors.isEmpty { asked.insert(.detection) }
         return asked.isEmpty ? nil : asked
     }
 

@@ -12,6 +12,8 @@ internal import Policy
 /// signals and the network where they are asked for.
 struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object, and some those of connections.
+    private let detect: DetectProbes?
+    private let judge: JudgeProbes?
     private let enforce: EnforceProbes?
     private let guardian: GuardProbes?
     private let files: FileProbes?
@@ -136,6 +138,20 @@ struct TraceProbes: ~Copyable {
             guardian = try GuardProbes(
                 plan, policy.actors, usesSecurityHooks: hasSecurityHooks, config, types, sharing: processes.object)
         }
+        var detect: DetectProbes?
+        if !options.chosenDetectors.isEmpty {
+            let probes = try DetectProbes(
+                DetectionLedger(options.chosenDetectors), config, isScoped: tracks || !options.scope.isEmpty,
+                byCgroup: policy != nil, types, sharing: processes.object)
+            missing += [probes.missing].compactMap { $0 }
+            detect = consume probes
+        }
+        var judge: JudgeProbes?
+        if let policy, let plan = policy.judgePlan {
+            judge = try JudgeProbes(
+                plan, DetectionLedger(options.chosenDetectors), cgroup: policy.cgroup, config, types,
+                sharing: processes.object)
+        }
         self.missing = missing
         udpIdle = options.udpIdle
         taxesSystemCalls =
@@ -152,7 +168,11 @@ struct TraceProbes: ~Copyable {
         hooks += files?.hooks ?? []
         if let policy = enforce?.hooks { hooks.append(policy) }
         if let name = guardian?.name { hooks.append(name) }
+        if let name = detect?.hooks { hooks.append(name) }
+        if judge != nil { hooks.append(JudgeProbes.hooks) }
         self.hooks = hooks
+        self.detect = detect
+        self.judge = judge
         self.enforce = enforce
         self.guardian = guardian
         self.files = files
@@ -189,6 +209,19 @@ struct TraceProbes: ~Copyable {
         }
     }
     func refused(_ hook: wire_guard_hook) -> UInt64 { guardian?.refused(hook) ?? 0 }
+
+    /// The same of rules about detectors.
+    func judgedCanaries() -> UInt64 { judge?.refusedCanaries() ?? 0 }
+
+    /// Acts on whoever a detector has found by anything but what it sends.
+    func act(on task: wire_task, _ verdict: Verdict) throws(Failure) {
+        if verdict == .kill { Executioner.kill(task) }
+        do throws(BPFError) {
+            try judge?.condemn(task.pid)
+        } catch {
+            throw Failure(error)
+        }
+    }
 
     /// Holds a process, and all that will descend from it, to rules about programs and files.
     func hold(_ pid: pid_t) throws(Failure) {
@@ -381,7 +414,7 @@ struct TraceProbes: ~Copyable {
 
     /// Times that a program was skipped, an upper bound of what is missing; see `ProcessProbes.skipped`.
     func skipped() -> UInt64 {
-        let others = [uring?.statistics(), signals?.statistics(), names?.statistics()]
+        let others = [uring?.statistics(), signals?.statistics(), names?.statistics(), detect?.statistics()]
             .reduce(0) { $0 + ($1?.recursionMisses ?? 0) }
         return processes.skipped() + (syscalls?.skipped() ?? 0) + (tcp?.skipped() ?? 0)
             + (udp?.skipped() ?? 0) + (sockets?.skipped() ?? 0) + (files?.skipped() ?? 0) + others
@@ -407,7 +440,7 @@ struct TraceProbes: ~Copyable {
         for part in [
             syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics(),
             names?.statistics(), udp?.statistics(), sockets?.statistics(), files?.statistics(),
-            enforce?.statistics(), guardian?.statistics(),
+            enforce?.statistics(), guardian?.statistics(), detect?.statistics(), judge?.statistics(),
         ] {
             guard let part else { continue }
             sum.runs += part.runs

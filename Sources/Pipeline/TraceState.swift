@@ -40,6 +40,9 @@ struct TraceState: ~Copyable {
     private var baseline: BaselineCheck?
     /// What the run needs of a policy; `nil` where nobody asked.
     private var learning: PolicyLearning?
+    /// `nil` where nothing is to be detected.
+    private var detection: DetectionTracker?
+    private let showsNames: Bool
     /// Which containers are wanted; `nil` for all and the host.
     private var gate: WorkloadGate?
     /// When the probes were attached, CLOCK_BOOTTIME.
@@ -96,6 +99,8 @@ struct TraceState: ~Copyable {
         writers = options.command == .watchFiles ? FileWriters() : nil
         hasher = options.hashes ? FileHasher() : nil
         self.lookups = lookups
+        detection = options.chosenDetectors.isEmpty ? nil : DetectionTracker(options)
+        showsNames = options.command == .watchNet || options.judges
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(options, host: host)
@@ -125,6 +130,10 @@ struct TraceState: ~Copyable {
             see(message)
             return true
         }
+        if case .detected(let record) = record {
+            see(record)
+            return true
+        }
         guard var event = enricher.event(for: record) else { return true }
         let isWanted = wants(event)
         if isWanted { writers?.take(&event) }
@@ -140,6 +149,7 @@ struct TraceState: ~Copyable {
         } else if showsProcesses || !event.isAboutProcess || isExecutionToShow(event) {
             if isWanted { emit(&event) } else { outOfScope += 1 }
         }
+        if isWanted { detect(event) }
         enricher.finish(event)
         return isWanted
     }
@@ -160,7 +170,49 @@ struct TraceState: ~Copyable {
     /// Names are learned from all messages, and those of processes in scope are told.
     private mutating func see(_ message: MessageRecord) {
         for var event in enricher.events(for: message) where !isComplete {
-            if wants(event) { emit(&event) } else { outOfScope += 1 }
+            guard wants(event) else {
+                outOfScope += 1
+                continue
+            }
+            detect(event)
+            if showsNames { emit(&event) }
+        }
+    }
+
+    // MARK: Detectors
+
+    /// What is still to be done about whom detectors have found.
+    private(set) var pendingActions: [(task: wire_task, verdict: Verdict)] = []
+
+    mutating func takeActions() -> [(task: wire_task, verdict: Verdict)] {
+        defer { pendingActions.removeAll() }
+        return pendingActions
+    }
+
+    private mutating func detect(_ event: Event) {
+        guard let found = detection?.take(event) else { return }
+        tell(found)
+    }
+
+    private mutating func see(_ record: DetectRecord) {
+        let owner =
+            record.hasOwner
+            ? record.task : detection?.owner(ofSocket: record.fixed.inode).flatMap { enricher.task(ofPID: $0) }
+        guard let found = detection?.take(record, owner: owner) else { return }
+        tell(found)
+    }
+
+    /// Looks at processes that something was seen of.
+    mutating func lookAtSuspects() {
+        guard let found = detection?.look(now: Host.boottime()) else { return }
+        tell(found)
+    }
+
+    private mutating func tell(_ found: [DetectionTracker.Found]) {
+        for one in found where !isComplete {
+            if let task = one.task, let action = one.action { pendingActions.append((task, action)) }
+            var event = enricher.event(of: one.fact, one.task, time: one.time, hook: one.hook)
+            if wants(event) { tell(&event) }
         }
     }
 
@@ -210,6 +262,7 @@ struct TraceState: ~Copyable {
         }
         guard var event = enricher.event(for: record) else { return }
         gate?.survey(event.task.cgroup, &enricher, now: event.time)
+        if detection != nil, event.record?.has(WIRE_PROCESS_IN_SCOPE) == true, wants(event) { detect(event) }
         guard show, !isComplete else { return }
         if event.action == .open {
             if wants(event) { emit(&event) }
@@ -478,7 +531,7 @@ struct TraceState: ~Copyable {
             (Int(WIRE_LOSS_SOCKET.rawValue), "owner"),
             (Int(WIRE_MESSAGE.rawValue), "message"), (Int(WIRE_DROP.rawValue), "drop"),
             (Int(WIRE_RAW_SOCKET.rawValue), "raw_socket"), (Int(WIRE_VIOLATION.rawValue), "policy_violation"),
-            (Int(WIRE_GUARD.rawValue), "policy_violation"),
+            (Int(WIRE_GUARD.rawValue), "policy_violation"), (Int(WIRE_DETECT.rawValue), "detection"),
             (Int(WIRE_UNIX.rawValue), "unix"),
             (Int(WIRE_FILE.rawValue), "file"),
             (Int(WIRE_LOSS_SCOPE.rawValue), "scope"),

@@ -12,6 +12,7 @@ extension TextRenderer {
         case .unix(let unix): appendUnix(event, unix, to: &line)
         case .violation(let violation, let rule): appendViolation(event, violation, rule, to: &line)
         case .guarded(let violation, let rule): appendViolation(event, violation, rule, to: &line)
+        case .detection(let detection): appendDetection(event, detection, to: &line)
         }
     }
 

@@ -182,7 +182,7 @@ package struct TextRenderer {
                 buffer.append(" asked for memory")
             }
         case .connect, .accept, .listen, .close, .udp, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket,
-            .violation,
+            .violation, .detection,
             .file, .summary, .netChange, .loss:
             break
         }

@@ -66,7 +66,7 @@ extension TextRenderer {
         appendContext(event, process, to: &line)
     }
 
-    private func append(_ rule: ViolatedRule, to line: inout Line) {
+    func append(_ rule: ViolatedRule, to line: inout Line) {
         line.buffer.append("  ")
         line.write(.faint) { buffer in
             TextEscape.append(rule.reference.span, to: &buffer)

@@ -2,6 +2,7 @@
 
 internal import Glibc
 internal import Pipeline
+internal import Policy
 
 /// The kinds that `option` names; `nil` when it is not given.
 func chosenKinds(
@@ -17,6 +18,20 @@ func chosenKinds(
         kinds.insert(kind)
     }
     return kinds
+}
+
+/// The detectors that `--detect` names, each once.
+func chosenDetectors(_ words: [String]) throws -> [Detector] {
+    var detectors: [Detector] = []
+    for word in words.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
+        guard let detector = Detector.named(String(word)) else {
+            throw Failure(
+                .usage, "--detect: there is no detector \"\(word)\"",
+                help: "detectors: \(Detector.names.joined(separator: ", "))")
+        }
+        if !detectors.contains(where: { $0.name == detector.name }) { detectors.append(detector) }
+    }
+    return detectors
 }
 
 /// The program behind `--` with its arguments; empty where there is no `--`.

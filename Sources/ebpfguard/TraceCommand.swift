@@ -56,6 +56,12 @@ struct TraceSelection: WatchSelection {
             valueName: "kinds"))
     var events: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Show who is found to be something: miner, reverse-shell. A detection is a finding.", valueName: "detector")
+    )
+    var detect: [String] = []
+
     @Flag(help: "Show the processes that are already there first.")
     var existing = false
 
@@ -63,6 +69,7 @@ struct TraceSelection: WatchSelection {
         options.kinds = try chosenKinds(events, of: .trace)
         options.existing = existing
         options.security = security
+        options.detectors = try chosenDetectors(detect)
         do {
             if let syscalls { options.syscalls = try SyscallSet(syscalls) }
             if let signals { options.signals = signals.isEmpty ? SignalSet.default : try SignalSet.parse(signals) }

@@ -225,7 +225,7 @@ let policyTextTests = [
         for (rule, reason) in [
             ("deny exec /tmp/** unless container c", "conditions on a container are not built yet"),
             ("deny net * unless pod p", "conditions on a pod are not built yet"),
-            ("detect miner", "detectors are not built yet"),
+            ("deny detect reverse-shell", "a shell has its connection already when it is found"),
         ] {
             let run = try t.run(["--rule", "allow net 10.0.0.1", "--rule", rule], ["/bin/true"], command: "enforce")
             t.equal(run.status, .code(5), "the exit status of \(rule)")

@@ -28,7 +28,7 @@ let allTests: [Test] = [
     datagramTests, unsentTests, floodTests, baselineTests, connectionFilterTests, handedTests,
     dropTests, rawSocketTests, unixTests, openTests, fileTests, fileChangeTests, routeTests, netChangeTests,
     packageTests,
-    policyTests, policyTextTests, namePolicyTests, actorTests, guardTests, learnTests, errorTests,
+    policyTests, policyTextTests, namePolicyTests, actorTests, guardTests, learnTests, detectTests, errorTests,
     nameTests, resolverTests,
     refusalTests, fieldTests,
     filterTests,

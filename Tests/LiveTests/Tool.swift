@@ -244,6 +244,18 @@ struct Laws {
             expect((repeats.integer ?? 0) > 0, "ebpfguard.repeats of nothing")
             return
         }
+        if event.action == "detection" {
+            expect(event["event.kind"] == "alert", "event.kind is not alert")
+            expect(event["event.category"] == ["intrusion_detection"], "event.category")
+            expect((event["ebpfguard.detection.score"]?.integer ?? 0) >= 60, "a score below 60")
+            let reasons = event["ebpfguard.detection.reasons"]?.strings ?? []
+            expect(!reasons.isEmpty, "no reasons")
+            expect(reasons.count == event["ebpfguard.detection.evidence"]?.strings?.count, "evidence")
+            for field in ["rule.name", "rule.reference", "threat.technique.id", "ebpfguard.hook"] {
+                expect(event[field]?.string?.isEmpty == false, "no \(field)")
+            }
+            return
+        }
         if event.action == "policy_violation" {
             checkViolation(event)
             return

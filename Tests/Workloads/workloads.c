@@ -106,6 +106,10 @@ static const struct {
     {"guard", run_guard},
     {"guard-step", run_guard_step},
     {"guard-lasting", run_guard_lasting},
+    {"miner", run_miner},
+    {"miner-memfd", run_miner_memfd},
+    {"pool", run_pool},
+    {"remote-shell", run_remote_shell},
 };
 
 // `live-tests workload NAME [ARGS...]`, before Swift's runtime starts: that wants a /proc, which some workloads don't

@@ -5,22 +5,8 @@
 #define CONNECTION_H
 
 #include "net.h"
+#include "tcp_states.h"
 #include "wire/network.h"
-
-// include/net/tcp_states.h
-enum tcp_state {
-    TCP_ESTABLISHED = 1,
-    TCP_SYN_SENT,
-    TCP_SYN_RECV,
-    TCP_FIN_WAIT1,
-    TCP_FIN_WAIT2,
-    TCP_TIME_WAIT,
-    TCP_CLOSE,
-    TCP_CLOSE_WAIT,
-    TCP_LAST_ACK,
-    TCP_LISTEN,
-    TCP_CLOSING,
-};
 
 // entry.flags beside those of the wire
 #define ENTRY_PENDING (1u << 8)      // listen has not returned

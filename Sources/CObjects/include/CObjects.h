@@ -13,10 +13,12 @@ struct embedded_object {
     size_t size;
 };
 
+extern const struct embedded_object embedded_detect;
 extern const struct embedded_object embedded_drop;
 extern const struct embedded_object embedded_enforce;
 extern const struct embedded_object embedded_file;
 extern const struct embedded_object embedded_guard;
+extern const struct embedded_object embedded_judge;
 extern const struct embedded_object embedded_names;
 extern const struct embedded_object embedded_process;
 extern const struct embedded_object embedded_raw;

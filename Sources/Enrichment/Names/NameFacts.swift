@@ -123,7 +123,7 @@ extension TLSGreeting {
 
 extension TextList {
     /// As a list of texts, each ended by a NUL.
-    fileprivate init(joining texts: [Bytes]) {
+    init(joining texts: [Bytes]) {
         self.init(Bytes(texts.flatMap { Array($0.slice) + [0] }))
     }
 }

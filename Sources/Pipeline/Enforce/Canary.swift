@@ -13,6 +13,8 @@ struct Canary: ~Copyable {
     let addresses: [IPAddress]
     /// By the hook that refuses them, -1 where the host has no such protocol.
     private var sockets: [Int32] = []
+    /// Of IPv4.
+    var datagramSocket: Int32 { sockets[1] }
 
     /// A name server of this host's loopback that is none, and a name. The policy lets one ask the server, and nobody get
     /// through.

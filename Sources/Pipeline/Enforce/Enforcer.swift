@@ -16,6 +16,8 @@ struct Enforcement {
     let cgroup: Int32
     /// `nil` where no rule is about programs or files.
     let guardPlan: GuardPlan?
+    /// `nil` where none is about detectors.
+    let judgePlan: JudgePlan?
 }
 
 /// A policy while it holds: the cgroup it holds for, and the attempts that show that it does.
@@ -24,6 +26,7 @@ struct Enforcer: ~Copyable {
     private var canary: Canary
     private let guardCanary: GuardCanary?
     private let guardPlan: GuardPlan?
+    private let judgePlan: JudgePlan?
     /// What the addresses of inodes are true by.
     private let marks: FileMarks?
     private let actors: ActorPlan
@@ -61,6 +64,8 @@ struct Enforcer: ~Copyable {
             programs = found.plan
             programMarks = consume found
         }
+        let judge = JudgePlan(policy, dry: dry)
+        if judge != nil { lowering.addCanary(server: canary.server) }
         var marks: FileMarks?
         var guardCanary: GuardCanary?
         var plan: GuardPlan?
@@ -81,6 +86,7 @@ struct Enforcer: ~Copyable {
         self.marks = marks
         self.guardCanary = guardCanary
         guardPlan = plan
+        judgePlan = judge
         self.canary = canary
         self.cgroup = cgroup
         self.lowering = lowering
@@ -90,7 +96,8 @@ struct Enforcer: ~Copyable {
 
     var enforcement: Enforcement {
         Enforcement(
-            lowering: lowering, actors: actors, programs: programs, cgroup: cgroup.descriptor, guardPlan: guardPlan)
+            lowering: lowering, actors: actors, programs: programs, cgroup: cgroup.descriptor, guardPlan: guardPlan,
+            judgePlan: judgePlan)
     }
 
     /// What events say of the rule with a number that a program has.
@@ -153,6 +160,10 @@ struct Enforcer: ~Copyable {
     /// The hooks that do not refuse what they have to.
     private func failures(_ probes: borrowing TraceProbes) -> [String] {
         let others = guardCanary?.failures(probes.guardHooks) { probes.refused($0) } ?? []
-        return canary.failures { probes.refusedCanaries() } + others
+        var failures = canary.failures { probes.refusedCanaries() } + others
+        if let judgePlan, !canary.isJudged(judgePlan.canary, { probes.judgedCanaries() }) {
+            failures.append(JudgeProbes.hooks)
+        }
+        return failures
     }
 }

@@ -12,9 +12,22 @@ enum Executioner {
 
     /// Looks at a record, whatever its kind. To look twice does no harm.
     static func look(at bytes: RawSpan) {
+        lookAtDetection(bytes)
         guard Record.isViolation(bytes), case .violation(let violation) = try? Record(decoding: bytes),
             UInt32(violation.fixed.verdict) == WIRE_KILL.rawValue, violation.isEnforced, violation.hasOwner
         else { return }
-        _ = clinux_kill(pid_t(violation.task.pid), violation.task.start / nanosecondsPerTick)
+        kill(violation.task)
+    }
+
+    /// Whom a detector has found in the kernel.
+    private static func lookAtDetection(_ bytes: RawSpan) {
+        guard Record.isDetection(bytes), case .detected(let record) = try? Record(decoding: bytes),
+            record.fixed.verdict == WIRE_KILL.rawValue, record.isStopped, record.hasOwner
+        else { return }
+        kill(record.task)
+    }
+
+    static func kill(_ task: wire_task) {
+        _ = clinux_kill(pid_t(task.pid), task.start / nanosecondsPerTick)
     }
 }

@@ -39,6 +39,13 @@ extension Canary {
         return refused() != before
     }
 
+    /// Sends what rules about detectors have to refuse; whether they have.
+    func isJudged(_ word: UInt64, _ refused: () -> UInt64) -> Bool {
+        let before = refused()
+        let bytes = unsafe withUnsafeBytes(of: word) { unsafe Array($0) } + [0, 0, 0, 0, 0, 0, 0, 0]
+        return Self.send(bytes, by: datagramSocket, to: server, port: 53) == EPERM && refused() != before
+    }
+
     private static func send(_ bytes: [UInt8], by socket: Int32, to address: IPAddress, port: UInt16) -> Int32 {
         let sent = unsafe with(address, port: port) { address, size in
             unsafe Int32(truncatingIfNeeded: sendto(socket, bytes, bytes.count, Int32(MSG_DONTWAIT), address, size))

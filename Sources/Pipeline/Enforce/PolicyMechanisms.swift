@@ -85,8 +85,7 @@ package struct PolicyMechanisms: ~Copyable {
         case .execute:
             return program(rule.verdict, rule.subject, obstacle: obstacle(rule, number), asksFor: programs(rule))
         case .detect:
-            return Answer(
-                hooks: "none", entries: "nothing", obstacle: Self.unbuilt("detectors"), help: "leave the line out")
+            return detector(rule, policy.scopes[rule.scope])
         }
     }
 
@@ -105,6 +104,22 @@ package struct PolicyMechanisms: ~Copyable {
         // No default is for them.
         case .raw, .ask, .detect: return Answer(hooks: "none", entries: "nothing", obstacle: nil, help: nil)
         }
+    }
+
+    /// What is seen of bytes is decided by a cgroup's program; of the rest, when it is seen.
+    private mutating func detector(_ rule: PolicyRule, _ scope: PolicyScope) -> Answer {
+        var obstacle: String?
+        var help: String?
+        if rule.exception != nil { obstacle = Self.unbuilt("exceptions of rules about detectors") }
+        if !scope.isEverywhere { obstacle = Self.unbuilt("scopes within a policy") }
+        if rule.subject == .detector(Detector.reverseShell.name), [.deny, .drop].contains(rule.verdict) {
+            obstacle = "a shell has its connection already when it is found"
+            help = "write kill in place of \(rule.verdict.rawValue)"
+        }
+        return Answer(
+            hooks: "cgroup_skb/egress, cgroup/connect4, connect6, sendmsg4, sendmsg6, tp_btf/net_dev_queue",
+            entries: "patterns in one automaton, and signals in user space", obstacle: obstacle ?? hostObstacle(),
+            help: help)
     }
 
     private static func unbuilt(_ what: String) -> String { "\(what) are not built yet" }

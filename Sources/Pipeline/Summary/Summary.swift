@@ -92,7 +92,8 @@ struct Summary {
             if !counted { otherSignals.signals += 1 }
         case .connect, .accept, .close, .udp: event.connection.map { countConnection(event, $0) }
         case .file: event.file.map { count(event, $0) }
-        case .fork, .listen, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket, .violation, .summary,
+        case .fork, .listen, .open, .dnsQuery, .dnsAnswer, .tlsClientHello, .drop, .rawSocket, .violation, .detection,
+            .summary,
             .netChange,
             .loss:
             break

@@ -69,6 +69,16 @@ package struct PolicyLowering: Sendable {
 
     /// Adds a name that nobody can ask for, and the address, of this host's loopback, of a name server for attempts to.
     package mutating func addCanary(_ name: [UInt8], server: IPAddress) {
+        addCanary(server: server)
+        settings.asks = 1
+        unsafe withUnsafeMutableBytes(of: &settings.canary) { bytes in
+            for index in 0..<4 { unsafe bytes[index] = server[index] }
+        }
+        names.addCanary(name)
+    }
+
+    /// Lets attempts get as far as the packets, to the port for names of that address.
+    package mutating func addCanary(server: IPAddress) {
         let port = UInt16(53)
         connect.entries.append(
             (
@@ -77,11 +87,6 @@ package struct PolicyLowering: Sendable {
             ))
         connect.shapes |= 1 << UInt32(WIRE_SHAPE_PORT | WIRE_SHAPE_PROTOCOL)
         settings.shapes = (connect.shapes, listen.shapes, 0)
-        settings.asks = 1
-        unsafe withUnsafeMutableBytes(of: &settings.canary) { bytes in
-            for index in 0..<4 { unsafe bytes[index] = server[index] }
-        }
-        names.addCanary(name)
     }
 
     private struct Key: Hashable {

@@ -302,7 +302,7 @@ package struct PolicyParser {
         append(verdict, .detect, .detector(word.text), exception, place)
     }
 
-    private static let detectors = ["miner"]
+    private static let detectors = Detector.names
 
     private mutating func addRule(_ verdict: Verdict, _ line: inout PolicyLine) throws(PolicyMistake) {
         let operations = ["net", "dns", "file", "exec", "detect"]

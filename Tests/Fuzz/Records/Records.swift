@@ -59,7 +59,7 @@ private func event(for record: Record, _ tree: inout ProcessTree) -> Event? {
         }
     case .fork(let task, let time): return make(.fork, time, tree.fork(task))
     case .exit(let task, let code, let time): return make(.exit(code: code), time, tree.exit(task))
-    case .cgroup, .message, .drop, .rawSocket, .unix, .violation: return nil
+    case .cgroup, .message, .drop, .rawSocket, .unix, .violation, .detected: return nil
     case .guarded(let violation):
         return Event(
             .violation, time: violation.time, process: tree.acting(violation.task), task: violation.task,

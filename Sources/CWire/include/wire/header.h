@@ -31,7 +31,8 @@ enum wire_kind {
     WIRE_FILE = 23,
     WIRE_VIOLATION = 24,
     WIRE_GUARD = 25, // a rule about programs and files is violated
-    WIRE_KIND_COUNT = 26,
+    WIRE_DETECT = 26, // something that a detector looks for in the bytes of a connection
+    WIRE_KIND_COUNT = 27,
 };
 
 struct wire_header {
