@@ -41,34 +41,53 @@ struct PolicyLoweringTests {
         return settle(decision, lowering.choices.table, holds, possible: holds)
     }
 
-    /// What bpf/enforce.bpf.c does, with a longest-prefix map that goes through all keys.
+    /// What bpf/include/policy.h does.
     private static func decide(_ lowering: PolicyLowering, _ question: PolicyQuestion) -> wire_decision {
         let isConnect = question.operation == .connect
         let table = isConnect ? lowering.connect : lowering.listen
         let fallback = isConnect ? lowering.settings.fallback.0 : lowering.settings.fallback.1
         let address = question.address!.unmapped
-        let bytes = (0..<address.count).map { address[$0] }
+        let isIPv6 = address.count != 4
+        let wire = isIPv6 ? table.lengths.1 : table.lengths.0
+        let lengths = unsafe withUnsafeBytes(of: wire.bits) { unsafe $0.prefix(Int(wire.count)).map { Int($0) } }
+        let networks = Set(lengths.compactMap { IPPrefix(address, length: $0) }.map { network($0) })
+        let entries = Dictionary(
+            uniqueKeysWithValues: table.entries().filter { networks.contains(network($0.key)) }.map { key, decision in
+                ([UInt16(key.family), key.port, UInt16(key.protocol), UInt16(key.bits)], decision)
+            })
         var best = fallback
         for shape in 0..<UInt32(WIRE_SHAPES) where table.shapes >> shape & 1 != 0 {
             let port = shape & UInt32(WIRE_SHAPE_PORT) != 0 ? question.port! : 0
-            let number: UInt8 = question.transport == .tcp ? 6 : 17
+            let number: UInt16 = question.transport == .tcp ? 6 : 17
             let transport = shape & UInt32(WIRE_SHAPE_PROTOCOL) != 0 ? number : 0
-            let found = table.entries.filter { key, _ in
-                guard key.family == (address.count == 4 ? 4 : 6), key.port == port, key.protocol == transport else {
-                    return false
+            var (low, high) = (0, lengths.count)
+            var found: wire_decision?
+            while low < high {
+                let middle = (low + high) / 2
+                if let next = entries[[isIPv6 ? 6 : 4, port, transport, UInt16(lengths[middle])]] {
+                    found = next
+                    low = middle + 1
+                } else {
+                    high = middle
                 }
-                let network = unsafe withUnsafeBytes(of: key.address) { unsafe Array($0) }
-                for bit in 0..<Int(key.bits) - 32 {
-                    let differences: UInt8 = bytes[bit / 8] ^ network[bit / 8]
-                    if differences & (0x80 >> UInt8(bit % 8)) != 0 { return false }
-                }
-                return true
-            }.max { $0.key.bits < $1.key.bits }
-            if let found, let decision = settle(found.decision, lowering, question), decision.rank > best.rank {
+            }
+            if let found, let decision = settle(found, lowering, question), decision.rank > best.rank {
                 best = decision
             }
         }
         return best
+    }
+
+    /// Family, length and address of a network.
+    private static func network(_ prefix: IPPrefix) -> [UInt8] {
+        let bytes = (0..<prefix.first.count).map { prefix.first[$0] }
+        return [bytes.count == 4 ? 4 : 6, UInt8(prefix.length)] + bytes
+            + [UInt8](repeating: 0, count: 16 - bytes.count)
+    }
+
+    private static func network(_ key: wire_target) -> [UInt8] {
+        let bytes = unsafe withUnsafeBytes(of: key.address) { unsafe Array($0) }
+        return [key.family, UInt8(key.bits)] + bytes
     }
 
     private static let conditions = [
@@ -284,7 +303,7 @@ struct PolicyLoweringTests {
     @Test func whatIsNotKnownIsHeldToTheStricter() throws {
         func verdict(_ text: String) throws -> UInt32? {
             let lowering = PolicyLowering(try Self.policy(text), dry: false)
-            guard let entry = lowering.connect.entries.first(where: { $0.key.family == 4 }) else { return nil }
+            guard let entry = lowering.connect.entries().first(where: { $0.key.family == 4 }) else { return nil }
             return Self.settle(entry.decision, lowering.choices.table, 0, possible: .max)?.verdict
         }
         #expect(try verdict("deny net * unless pod p") == WIRE_DENY.rawValue)
@@ -316,7 +335,7 @@ struct PolicyLoweringTests {
             text += "allow net 10.\(number >> 16).\(number >> 8 & 255).\(number & 255):443/tcp\n"
         }
         let lowering = PolicyLowering(try Self.policy(text), dry: false)
-        #expect(lowering.connect.entries.count == 10_000 && lowering.connect.shapes == 0b1000)
+        #expect(lowering.connect.entries().count == 10_000 && lowering.connect.shapes == 0b1000)
     }
 
     @Test func manyNames() throws {

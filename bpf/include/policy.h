@@ -25,9 +25,8 @@ volatile __u64 canaries SEC(".data.canaries");
 
 // Sized by user space.
 struct targets {
-    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 1);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
     __type(key, struct wire_target);
     __type(value, struct wire_decision);
 };
@@ -48,7 +47,6 @@ static __always_inline __u8 named_protocol(__u32 protocol)
 static __always_inline void set_ipv4(struct wire_target *target, __u32 address)
 {
     target->family = WIRE_FAMILY_IPV4;
-    target->bits = WIRE_TARGET_BITS + 32;
     __builtin_memcpy(target->address, &address, 4);
 }
 
@@ -62,7 +60,6 @@ static __always_inline void set_ipv6(struct wire_target *target, __u32 a, __u32 
         return;
     }
     target->family = WIRE_FAMILY_IPV6;
-    target->bits = WIRE_TARGET_BITS + 128;
     __builtin_memcpy(target->address, address, 16);
 }
 
@@ -103,8 +100,53 @@ static __always_inline int settle(struct wire_decision *decision, const struct a
     return 1;
 }
 
-// Finds what holds for the address in `target`, with at most one look-up for each shape of keys that there is, however
-// many keys there are. `target->bits` is that of a whole address.
+// More than the bits in the number of lengths that there can be.
+#define LENGTH_STEPS 8
+
+// The network of `bits` bits that an address is in.
+static __always_inline void set_network(struct wire_target *target, const __u32 address[4], __u32 bits)
+{
+    __u32 *network = (__u32 *)target->address;
+
+    target->bits = bits;
+#pragma unroll
+    for (int word = 0; word < 4; word++) {
+        int kept = (int)bits - 32 * word;
+
+        network[word] = kept >= 32 ? address[word] : kept <= 0 ? 0 : address[word] & bpf_htonl(~0u << (32 - kept));
+    }
+}
+
+// What is decided for the longest network that an address is in, by a binary search over the lengths that there are: what
+// is hit decides, or only says that there are longer ones, with what holds where none of those does. A function for the room
+// on the stack.
+static __attribute__((noinline)) struct wire_decision *find_network(void *map, struct wire_target *target,
+                                                                    const __u32 address[4],
+                                                                    const volatile struct wire_lengths *lengths)
+{
+    __u32 low = 0, high = lengths->count;
+    struct wire_decision *found = 0;
+
+    for (int i = 0; i < LENGTH_STEPS && low < high; i++) {
+        __u32 middle = (low + high) / 2;
+        struct wire_decision *next;
+
+        if (middle >= sizeof(lengths->bits))
+            break;
+        set_network(target, address, lengths->bits[middle]);
+        next = bpf_map_lookup_elem(map, target);
+        if (next) {
+            found = next;
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return found;
+}
+
+// Finds what holds for the address in `target`, with a search for each shape of keys that there is, however many keys
+// there are.
 static __always_inline struct wire_decision decide_address(void *map, struct wire_target *target, const int operation,
                                                    const struct actor *actor)
 {
@@ -112,9 +154,12 @@ static __always_inline struct wire_decision decide_address(void *map, struct wir
         .verdict = policy.fallback[operation].verdict,
         .rule = policy.fallback[operation].rule,
     };
+    const volatile struct wire_lengths *lengths = &policy.lengths[operation][target->family == WIRE_FAMILY_IPV6];
     __u16 port = target->port;
     __u8 protocol = target->protocol;
+    __u32 address[4];
 
+    __builtin_memcpy(address, target->address, sizeof(address));
 #pragma unroll
     for (__u32 shape = 0; shape < WIRE_SHAPES; shape++) {
         struct wire_decision *found, next;
@@ -123,7 +168,7 @@ static __always_inline struct wire_decision decide_address(void *map, struct wir
             continue;
         target->port = shape & WIRE_SHAPE_PORT ? port : 0;
         target->protocol = shape & WIRE_SHAPE_PROTOCOL ? protocol : 0;
-        found = bpf_map_lookup_elem(map, target);
+        found = find_network(map, target, address, lengths);
         if (!found)
             continue;
         next = *found;
@@ -131,6 +176,8 @@ static __always_inline struct wire_decision decide_address(void *map, struct wir
         if (settle(&next, actor) && next.rank > best.rank)
             best = next;
     }
+    __builtin_memcpy(target->address, address, sizeof(address));
+    target->bits = 0;
     target->port = port;
     target->protocol = protocol;
     return best;

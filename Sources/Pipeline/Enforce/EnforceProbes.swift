@@ -34,8 +34,8 @@ struct EnforceProbes: ~Copyable {
         try actors.prepare(&object, choices: lowering.choices.table.count)
         try PlacePlan.prepare(&object, programs)
         for map in ["ring", ".data.control"] { try object.share(try processes.map(named: map), map: map) }
-        try object.setCapacity(UInt32(max(1, lowering.connect.entries.count)), map: "connect_targets")
-        try object.setCapacity(UInt32(max(1, lowering.listen.entries.count)), map: "listen_targets")
+        let tables = [("connect_targets", lowering.connect.entries()), ("listen_targets", lowering.listen.entries())]
+        for (map, entries) in tables { try object.setCapacity(UInt32(max(1, entries.count)), map: map) }
         let names = lowering.names
         try object.setCapacity(UInt32(max(1, names.patterns.count)), map: "patterns")
         try object.setCapacity(UInt32(max(1, names.rules.count)), map: "name_rules")
@@ -45,8 +45,9 @@ struct EnforceProbes: ~Copyable {
             + (lowering.settings.remembers != 0 ? [] : ["owned"])
         for program in unused { try object.setEnabled(false, program: program) }
         try object.load()
-        try Self.fill(try object.map(named: "connect_targets"), lowering.connect)
-        try Self.fill(try object.map(named: "listen_targets"), lowering.listen)
+        for (map, entries) in tables {
+            try object.map(named: map).set(entries.map(\.key), to: entries.map(\.decision))
+        }
         try object.map(named: "patterns").set(names.patterns.map(\.key), to: names.patterns.map(\.number))
         try object.map(named: "name_rules").set(names.rules.map(\.key), to: names.rules.map(\.decision))
         try actors.fill(object, lowering.choices)
@@ -65,10 +66,6 @@ struct EnforceProbes: ~Copyable {
             + (lowering.readsPackets ? ", \(PolicyMechanisms.askHook)" : "")
             + (lowering.losesPackets ? ", cgroup/sock_release" : "")
             + (lowering.settings.remembers != 0 ? ", cgroup/sock_create" : "")
-    }
-
-    private static func fill(_ map: BPFMap, _ table: PolicyLowering.Table) throws(BPFError) {
-        try map.set(table.entries.map(\.key), to: table.entries.map(\.decision))
     }
 
     /// How many of the run's own attempts were refused.

@@ -210,8 +210,8 @@ package struct PolicyMechanisms: ~Copyable {
         var entries = "the verdict where no entry is found"
         if case .target(let target) = target {
             switch target.host {
-            case .any: entries = "2 entries in a longest-prefix map, of IPv4 and IPv6"
-            case .network: entries = "1 entry in a longest-prefix map"
+            case .any: entries = "2 entries in a hash, of IPv4 and IPv6"
+            case .network: entries = "1 entry in a hash, and at most 7 on the way to it"
             case .name, .below:
                 hooks += ", cgroup_skb/ingress, \(Self.askHook)"
                 entries = "a pattern in a hash, and 1 entry in another; addresses of answers as they come"

@@ -32,12 +32,9 @@ enum wire_policy_operation {
 #define WIRE_FAMILY_IPV4 4
 #define WIRE_FAMILY_IPV6 6
 
-// Bits of a key in front of the address: they are always compared.
-#define WIRE_TARGET_BITS 32
-
-// A key of the rules about the network, for a longest-prefix map.
+// A key of the rules about the network.
 struct wire_target {
-    uint32_t bits;    // that are compared: WIRE_TARGET_BITS and those of the network
+    uint32_t bits;    // of the address that are those of the network; the others are 0
     uint8_t family;   // WIRE_FAMILY_*
     uint8_t protocol; // WIRE_PROTOCOL_*; 0: any
     uint16_t port;    // of the host's byte order; 0: any
@@ -93,6 +90,14 @@ struct wire_name_rule {
 
 _Static_assert(sizeof(struct wire_name_rule) == 8, "layout of wire_name_rule");
 
+// The lengths that networks have, in their order.
+struct wire_lengths {
+    uint32_t count;
+    uint8_t bits[132]; // 129 for IPv6
+};
+
+_Static_assert(sizeof(struct wire_lengths) == 136, "layout of wire_lengths");
+
 // Section .rodata.policy, written whole before load.
 struct wire_policy {
     uint32_t shapes[WIRE_POLICY_COUNT]; // a bit for each shape that some key has
@@ -109,9 +114,10 @@ struct wire_policy {
     uint32_t drops;       // some rule about connections loses packets
     uint32_t remembers;   // some rule that is looked up for packets is not for all
     uint32_t unused;
+    struct wire_lengths lengths[2][2]; // by operation, connect and listen, and family, IPv4 and IPv6
 };
 
-_Static_assert(sizeof(struct wire_policy) == 136, "layout of wire_policy");
+_Static_assert(sizeof(struct wire_policy) == 680, "layout of wire_policy");
 
 // header.flags of WIRE_VIOLATION
 #define WIRE_VIOLATION_ENFORCED (1u << 0) // it was stopped
