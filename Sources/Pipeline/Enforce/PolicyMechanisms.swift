@@ -38,10 +38,12 @@ package struct PolicyMechanisms: ~Copyable {
         probe = FeatureProbe(KernelTypes(), functions: Set(hooks.map { GuardProbes.function(of: $0) }))
         held = Set(PolicyOperation.allCases.filter(policy.holds))
         let conditions = PolicyConditions(policy)
-        conditionObstacle = conditions.obstacle
+        let obstacle = conditions.obstacle
+        conditionObstacle = obstacle
         suffixSizes = FileLowering.suffixSizes(policy).count
-        crowded =
-            conditions.isEmpty || conditionObstacle != nil ? [] : Self.crowded(policy, conditions)
+        // Not by `conditionObstacle`: the second operand of || would read a value that is not whole yet, which the optimizer
+        // of Swift 6.3 gets wrong.
+        crowded = conditions.isEmpty || obstacle != nil ? [] : Self.crowded(policy, conditions)
     }
 
     private static func crowded(_ policy: PolicyRules, _ conditions: PolicyConditions) -> Set<UInt32> {
