@@ -111,6 +111,9 @@ static __always_inline int judge(struct bpf_sock_addr *context, void *map, struc
 
     if (operation == WIRE_POLICY_CONNECT && policy.names)
         decide_by_names(&decision, target, &actor, &naming);
+    if (actors.scoped && decision.verdict != WIRE_ALLOW && decision.verdict != WIRE_CANARY &&
+        !is_for(conditions(programs)))
+        decision.verdict = WIRE_ALLOW;
     if (policy.remembers && context->sk)
         remember_owner(context->sk, programs);
     if (operation == WIRE_POLICY_CONNECT && policy.drops && !loses(&decision) && !(flags & WIRE_VIOLATION_SENT)) {
@@ -231,6 +234,8 @@ static __always_inline int judge_listener(struct bpf_sock *sk)
         return PASS;
     if (decision.verdict == WIRE_CANARY)
         return DENY;
+    if (!is_for(actor.holds))
+        return PASS;
     if (!bpf_map_update_elem(&told, &target, &yes, BPF_NOEXIST))
         tell(&decision, &target, 0, WIRE_POLICY_LISTEN, IPPROTO_TCP, 0, 0);
     return stops(&decision) && !policy.dry ? DENY : PASS;
@@ -303,7 +308,7 @@ int arrives(struct __sk_buff *packet)
 
 // A function for the room on the stack.
 static __attribute__((noinline)) int refuse(struct __sk_buff *packet, const struct wire_decision *decision,
-                                            const struct message *message, const struct naming *naming)
+                                            const struct message *message, const struct naming *naming, __u64 holds)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     struct wire_target target = {.port = message->destination_port};
@@ -317,6 +322,8 @@ static __attribute__((noinline)) int refuse(struct __sk_buff *packet, const stru
         canaries = canaries + 1;
         return DENY;
     }
+    if (!is_for(holds))
+        return PASS;
     set_ipv6(&target, address[0], address[1], address[2], address[3]);
     // What a connection sends may go in anybody's time.
     if (unified_cgroup_of(task, 0) != bpf_skb_cgroup_id(packet))
@@ -354,7 +361,7 @@ static __always_inline int judge_question(struct __sk_buff *packet, const struct
     if (bpf_skb_load_bytes(packet, offset, &head, sizeof(head))) {
         if (!settle(&decision, actor))
             decision = (struct wire_decision){};
-        return refuse(packet, &decision, message, &naming);
+        return refuse(packet, &decision, message, &naming, actor->holds);
     }
     if (head.flags & bpf_htons(RESPONSE))
         return PASS;
@@ -372,7 +379,7 @@ static __always_inline int judge_question(struct __sk_buff *packet, const struct
     }
     if (!settle(&decision, actor))
         decision = (struct wire_decision){};
-    result = refuse(packet, &decision, message, &naming);
+    result = refuse(packet, &decision, message, &naming, actor->holds);
     if (result == PASS && name && policy.names)
         expect_answer(packet, message, head.id, naming.name, pattern);
     return result;
@@ -399,7 +406,7 @@ static __attribute__((noinline)) int loses_datagram(const struct message *messag
     decision = decide_address(&connect_targets, &target, WIRE_POLICY_CONNECT, &actor);
     if (policy.names)
         decide_by_names(&decision, &target, &actor, &naming);
-    return loses(&decision);
+    return loses(&decision) && is_for(holds);
 }
 
 // Linux 5.9. Only where packets are lost.
@@ -464,5 +471,5 @@ int leaves(struct __sk_buff *packet)
     decision = policy.unreadable;
     if (!settle(&decision, &actor))
         decision = (struct wire_decision){};
-    return refuse(packet, &decision, &message, &naming);
+    return refuse(packet, &decision, &message, &naming, actor.holds);
 }

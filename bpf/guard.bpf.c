@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// Rules about programs and files, for all that descends from a process. Shares ring and settings with process.bpf.c.
+// Rules about programs and files, for all that descends from a process, or for whomever conditions hold. Shares ring and settings with process.bpf.c.
 //
 // Security hooks decide: whichever way led there, on the kernel's own objects, and no such program is ever skipped. It is
 // decided first and told second: what is stopped does not depend on room in the ring.
@@ -40,7 +40,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 volatile struct wire_guard_state state SEC(".data.guard");
 
-// The tasks that are held, by their addresses. A task that can't be remembered is not made.
+// The tasks that are held, by their addresses. Where nothing else says so, a task that can't be remembered is not made.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 1);
@@ -100,11 +100,19 @@ static __always_inline int refuse(int error)
     return result;
 }
 
-static __always_inline int is_member(void)
+// Whoever is held stays so: to be another user, program, or in another cgroup from now on is no way out.
+__attribute__((noinline)) int is_member(void)
 {
     __u64 task = bpf_get_current_task();
+    __u32 yes = 1;
 
-    return bpf_map_lookup_elem(&members, &task) != 0;
+    if (guard.held & WIRE_HELD_MEMBERS && bpf_map_lookup_elem(&members, &task))
+        return 1;
+    if (!(guard.held & WIRE_HELD_SCOPE) || !is_for(conditions(PROGRAMS)))
+        return 0;
+    if (guard.held & WIRE_HELD_MEMBERS)
+        bpf_map_update_elem(&members, &task, &yes, BPF_ANY);
+    return 1;
 }
 
 // How something is told: operation, hook and flags.
@@ -269,10 +277,14 @@ static __always_inline int on_executed(__u64 *context)
         bpf_send_signal(SIGKILL);
         return 0;
     }
-    // By both: a process can leave the cgroup, and that it could be marked is not certain.
-    if (!(scope_marks(task->tgid) & WIRE_TASK_TREE) &&
-        cgroup_ancestor(BPF_CORE_READ(task, cgroups, dfl_cgrp), guard.cgroup_level) != guard.cgroup_id)
+    if (guard.held & WIRE_HELD_SCOPE) {
+        if (!is_for(conditions(PROGRAMS)))
+            return 0;
+    } else if (!(scope_marks(task->tgid) & WIRE_TASK_TREE) &&
+               cgroup_ancestor(BPF_CORE_READ(task, cgroups, dfl_cgrp), guard.cgroup_level) != guard.cgroup_id) {
+        // By both: a process can leave the cgroup, and that it could be marked is not certain.
         return 0;
+    }
     if (config.repeated)
         is_told = take_once(task->start_boottime, task->tgid, WIRE_GUARD, task->self_exec_id);
     executes(file, inode, WIRE_GUARD_TRACEPOINT, is_told);
@@ -306,7 +318,9 @@ int member_made(__u64 *context)
 
     if (!is_member())
         return 0;
-    return (int)bpf_map_update_elem(&members, &task, &yes, BPF_ANY) ? refuse(EAGAIN) : 0;
+    if (!(int)bpf_map_update_elem(&members, &task, &yes, BPF_ANY) || guard.held & WIRE_HELD_SCOPE)
+        return 0;
+    return refuse(EAGAIN);
 }
 
 // (task): its address is another's from now on.

@@ -31,17 +31,7 @@ package enum ScopeLookup {
     /// A cgroup directory: absolute, or from the root of the cgroup2 hierarchy. Of v1 those of the hierarchy in which
     /// containers are looked for.
     package static func cgroup(_ text: String) throws(Failure) -> Scope.Cgroup {
-        let v2 = CgroupHierarchy.v2()
-        let v1 = CgroupHierarchy.v1()
-        let hierarchies = [v2, v1].compactMap { $0 }
-        guard let first = hierarchies.first else {
-            throw Failure(
-                .unsupported, "--cgroup: this host has no cgroup hierarchy mounted", help: "mount -t cgroup2 none DIR")
-        }
-        let named = hierarchies.first { text.hasPrefix($0.mountPoint + "/") || text == $0.mountPoint }
-        let hierarchy = named ?? first
-        let path = named != nil ? text : first.mountPoint + (text.hasPrefix("/") ? text : "/" + text)
-        let places = hierarchies.map(\.mountPoint).joined(separator: " or ")
+        let (hierarchy, path) = try cgroupDirectory(text)
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
             let reason = unsafe String(cString: strerror(errno))
@@ -54,6 +44,26 @@ package enum ScopeLookup {
         }
         let level = path.dropFirst(hierarchy.mountPoint.count).split(separator: "/").count
         return Scope.Cgroup(id: id | hierarchy.mark, level: UInt32(level))
+    }
+
+    /// Where cgroups are.
+    private static var places: String {
+        [CgroupHierarchy.v2(), CgroupHierarchy.v1()].compactMap { $0?.mountPoint }.joined(separator: " or ")
+    }
+
+    /// The directory that a user means, whether or not it is there.
+    static func cgroupDirectory(_ text: String) throws(Failure) -> (hierarchy: CgroupHierarchy, path: String) {
+        let v2 = CgroupHierarchy.v2()
+        let v1 = CgroupHierarchy.v1()
+        let hierarchies = [v2, v1].compactMap { $0 }
+        guard let first = hierarchies.first else {
+            throw Failure(
+                .unsupported, "--cgroup: this host has no cgroup hierarchy mounted", help: "mount -t cgroup2 none DIR")
+        }
+        let named = hierarchies.first { text.hasPrefix($0.mountPoint + "/") || text == $0.mountPoint }
+        let hierarchy = named ?? first
+        let path = named != nil ? text : first.mountPoint + (text.hasPrefix("/") ? text : "/" + text)
+        return (hierarchy, path)
     }
 
     /// A container, pod or namespace by name.

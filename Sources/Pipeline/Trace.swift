@@ -27,7 +27,7 @@ package enum Trace {
 
         var enforcer: Enforcer?
         if let policy = options.policy {
-            enforcer = try Enforcer(policy, dry: options.dryRun, grace: options.nameGrace)
+            enforcer = try Enforcer(policy, options)
         }
         let probes = try TraceProbes.attach(options, policy: enforcer?.enforcement)
         lookups.dropReasons = probes.dropReasons
@@ -36,7 +36,8 @@ package enum Trace {
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
             started: Host.boottime(), losses: probes.losses(), gate: try probes.gate(options.scope.workloads),
-            recorder: recorder.take(), baseline: baseline, learning: learning.take()
+            workloads: ActorWorkloads(options.policy, try probes.actorWorkloads()), recorder: recorder.take(),
+            baseline: baseline, learning: learning.take()
         )
         try state.beginRecording(RecordingHeader(options, host, probes, started: state.started).values)
         for descriptor in probes.descriptors { loop.watchRing(descriptor) }
@@ -52,6 +53,7 @@ package enum Trace {
             program = consume child
         }
         state.takeExisting(try probes.processes.existing(), isScoped: false, show: false)
+        state.surveyCgroups()
         try mark(scope, probes, &state)
         // Again, because only now the programs know who is in scope. A recording has them for whoever asks later.
         if options.existing || options.recordsTo != nil || !options.chosenDetectors.isEmpty {
@@ -105,14 +107,14 @@ package enum Trace {
         }
     }
 
-    private static func take(_ record: RawSpan, _ options: TraceOptions, _ state: inout TraceState) -> Bool {
-        if options.policy != nil { Executioner.look(at: record) }
+    private static func take(_ record: RawSpan, _ executioner: Executioner?, _ state: inout TraceState) -> Bool {
+        executioner?.look(at: record)
         return state.take(record)
     }
 
     /// Who is to be killed is not spared by a slow reader of our output.
-    private static func foresee(_ record: RawSpan, _ options: TraceOptions, _ state: inout TraceState) {
-        if options.policy != nil { Executioner.look(at: record) }
+    private static func foresee(_ record: RawSpan, _ executioner: Executioner?, _ state: inout TraceState) {
+        executioner?.look(at: record)
         state.foresee(record)
     }
 
@@ -122,6 +124,7 @@ package enum Trace {
         _ state: inout TraceState, _ program: inout Program?, _ meter: inout CostMeter, _ enforcer: inout Enforcer?
     ) throws(Failure) -> Int32? {
         let watchesFlows = options.command == .watchNet
+        let executioner = enforcer?.executioner
         var programStatus: Int32?
         var ended: UInt64?
         var look: UInt32 = 1
@@ -133,15 +136,17 @@ package enum Trace {
         var ahead: UInt64 = 0
         while true {
             // Events can wait for a slow reader, files that name a container can't.
-            if waits { probes.processes.ring.lookAhead(from: &ahead) { foresee($0, options, &state) } }
+            if waits { probes.processes.ring.lookAhead(from: &ahead) { foresee($0, executioner, &state) } }
             let isHeld = waits && (state.sink.isFull || state.isComplete)
-            let count = isHeld ? 0 : probes.drain { take($0, options, &state) }
+            let count = isHeld ? 0 : probes.drain { take($0, executioner, &state) }
             // Full buffers stopped it: what is left in the ring is not waited for.
             let isFull = state.isFull
             state.checkLosses(probes)
             if let unheld = enforcer?.check(probes), !unheld.isEmpty { state.tell(unheld: unheld) }
             state.lookAtSuspects()
-            for (task, verdict) in state.takeActions() { try probes.act(on: task, verdict) }
+            for (task, verdict) in state.takeActions() where executioner?.spared.has(task.pid) != true {
+                try probes.act(on: task, verdict)
+            }
             meter.update()
             try state.flushRecording()
             let outcome = try state.sink.flush(loop)

@@ -128,9 +128,9 @@ struct TraceProbes: ~Copyable {
             files = consume probes
         }
         var enforce: EnforceProbes?
-        if let policy {
+        if let policy, let lowering = policy.lowering {
             enforce = try EnforceProbes(
-                policy.lowering, policy.actors, policy.programs, cgroup: policy.cgroup, config, types,
+                lowering, policy.actors, policy.programs, cgroup: policy.cgroup, config, types,
                 sharing: processes.object)
         }
         var guardian: GuardProbes?
@@ -242,6 +242,15 @@ struct TraceProbes: ~Copyable {
         guard !scope.isEmpty else { return nil }
         do throws(BPFError) {
             return WorkloadGate(scope, try processes.object.map(named: "cgroup_scope"))
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// Those in which the programs of a policy look up whose a cgroup is.
+    func actorWorkloads() throws(Failure) -> [BPFMap] {
+        do throws(BPFError) {
+            return try [enforce?.actorWorkloads(), guardian?.actorWorkloads()].compactMap { $0 }
         } catch {
             throw Failure(error)
         }

@@ -45,6 +45,7 @@ struct TraceState: ~Copyable {
     private let showsNames: Bool
     /// Which containers are wanted; `nil` for all and the host.
     private var gate: WorkloadGate?
+    private var actorWorkloads: ActorWorkloads?
     /// When the probes were attached, CLOCK_BOOTTIME.
     let started: UInt64
     /// Nanoseconds of CPU used until then.
@@ -73,7 +74,8 @@ struct TraceState: ~Copyable {
     /// `losses` are the kernel's counters at the start; none for a replay.
     init(
         _ options: TraceOptions, host: Host, sink: consuming Sink, failedExecHook: StaticString, lookups: Lookups,
-        started: UInt64, losses: [UInt64] = [], gate: WorkloadGate? = nil, recorder: consuming Recorder? = nil,
+        started: UInt64, losses: [UInt64] = [], gate: WorkloadGate? = nil, workloads: ActorWorkloads? = nil,
+        recorder: consuming Recorder? = nil,
         baseline: Baseline? = nil, learning: consuming PolicyLearning? = nil
     ) {
         enricher = Enricher(
@@ -83,6 +85,7 @@ struct TraceState: ~Copyable {
         self.started = started
         self.losses = losses
         self.gate = gate
+        actorWorkloads = workloads
         self.recorder = recorder
         self.baseline = baseline.map { BaselineCheck($0, host: host) }
         self.learning = learning
@@ -134,7 +137,13 @@ struct TraceState: ~Copyable {
             see(record)
             return true
         }
+        if case .cgroup(let cgroup, _, let time) = record {
+            _ = enricher.event(for: record)
+            actorWorkloads?.survey(cgroup, &enricher, now: time)
+            return true
+        }
         guard var event = enricher.event(for: record) else { return true }
+        actorWorkloads?.survey(event.task.cgroup, &enricher, now: event.time)
         let isWanted = wants(event)
         if isWanted { writers?.take(&event) }
         if event.file?.record.beginsToBeWritten == true { return isWanted }
@@ -226,6 +235,9 @@ struct TraceState: ~Copyable {
         return gate!.wants(target.cgroup, enricher.workload(ofCgroup: target.cgroup, now: event.time), &enricher)
     }
 
+    /// Tells the programs of a policy whose the cgroups are that there are.
+    mutating func surveyCgroups() { actorWorkloads?.surveyAll(&enricher, now: started) }
+
     /// What to tell the user of scopes that match nothing.
     var scopeHint: String? { gate?.hint }
 
@@ -262,6 +274,7 @@ struct TraceState: ~Copyable {
         }
         guard var event = enricher.event(for: record) else { return }
         gate?.survey(event.task.cgroup, &enricher, now: event.time)
+        actorWorkloads?.survey(event.task.cgroup, &enricher, now: event.time)
         if detection != nil, event.record?.has(WIRE_PROCESS_IN_SCOPE) == true, wants(event) { detect(event) }
         guard show, !isComplete else { return }
         if event.action == .open {

@@ -2,16 +2,19 @@
 
 internal import ArgumentParser
 internal import Pipeline
+internal import Policy
 
 struct EnforceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enforce",
-        abstract: "Hold a program to a policy.",
-        usage: "ebpfguard enforce [options] POLICY... -- PROGRAM ARGS...",
+        abstract: "Hold a program, a cgroup, containers or the whole host to a policy.",
+        usage: "ebpfguard enforce [options] POLICY... [-- PROGRAM ARGS...]",
         discussion: """
             A policy is a file of one-line rules such as "deny net 10.0.0.0/8": ebpfguard-policy(5). The most specific \
             rule decides. A rule that this host can't enforce is an error, and nothing is started then. PROGRAM starts when \
-            the policy holds, and it is let go when ebpfguard ends, however that comes. With --read a recording of any \
+            the policy holds. Without PROGRAM it holds for the whole host, or for those that a scope names, but not for \
+            ebpfguard, those it was started by, and what keeps the host reachable. All are let go when ebpfguard ends, \
+            however that comes. With --read a recording of any \
             command is held against the policy, and what would have been a violation is told.
             """
     )
@@ -30,6 +33,9 @@ struct EnforceCommand: ParsableCommand {
             "How long an address counts for the name that led to it beyond what the answer said.", valueName: "time"))
     var nameGrace: String?
 
+    @Flag(help: "Hold ebpfguard's own shell, sshd, the kubelet and container runtimes too.")
+    var noSelfProtect = false
+
     @Flag(help: "Show what each rule compiles to and whether this host can enforce it, and end.")
     var checkPolicy = false
 
@@ -39,11 +45,17 @@ struct EnforceCommand: ParsableCommand {
             valueName: "question"))
     var explain: String?
 
+    @OptionGroup(title: "Scope: whom the policy is for, instead of PROGRAM (each may be repeated; !VALUE leaves out)")
+    var scope: ScopeOptions
+
     @OptionGroup(title: "Conditions on events, by the fields of JSON: ebpfguard-filter(7)")
     var conditions: FilterOptions
 
     @OptionGroup(title: "Output")
     var output: OutputOptions
+
+    @OptionGroup(title: "Containers")
+    var workloads: WorkloadOptions
 
     @OptionGroup(title: "Record and replay")
     var recording: RecordingOptions
@@ -63,11 +75,12 @@ struct EnforceCommand: ParsableCommand {
             return
         }
         try recording.refuse(
-            scope: [],
+            scope: scope.given,
             [
                 ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
                 ("--check", checks.check), ("--check-policy", checkPolicy), ("--explain", explain != nil),
-                ("--name-grace", nameGrace != nil), ("-- PROGRAM", namesProgram),
+                ("--name-grace", nameGrace != nil), ("--no-self-protect", noSelfProtect),
+                ("-- PROGRAM", namesProgram),
             ])
         if checks.check {
             throw ExitCode(try Trace.check(.enforce, json: output.format == .json).code)
@@ -93,9 +106,12 @@ struct EnforceCommand: ParsableCommand {
         try output.apply(to: &options)
         try learning.apply(to: &options)
         try bounds.apply(to: &options)
+        try workloads.apply(to: &options)
         try recording.apply(to: &options)
         try checks.apply(to: &options)
         options.program = try programArguments(of: .enforce)
+        options.policy?.target = try scope.policyTarget(hasProgram: !options.program.isEmpty)
+        options.sparesOwn = !noSelfProtect
         if options.readsFrom == nil, let refusal = PolicyCheck.refusal(of: options) { throw refusal }
         throw ExitCode(try Trace.run(options).code)
     }

@@ -72,6 +72,42 @@ struct ScopeOptions: ParsableArguments {
         return scope
     }
 
+    /// Whom a policy is for.
+    func policyTarget(hasProgram: Bool) throws -> PolicyTarget {
+        var target = PolicyTarget()
+        if let (option, _) = given.first(where: \.isGiven), hasProgram {
+            throw Failure(
+                .usage, "\(option) and PROGRAM exclude each other",
+                help: "with PROGRAM the policy is for it and all it starts")
+        }
+        guard names.isEmpty else {
+            throw Failure(
+                .usage, "--comm: a policy can't be held by a name that each process gives itself",
+                help: "write --exe /usr/bin/NAME")
+        }
+        guard pids.isEmpty else {
+            throw Failure(
+                .unsupported, "--pid: a process that runs already can't be held by its number",
+                help: "name its cgroup, container, user or program; or write -- PROGRAM ARGS...")
+        }
+        for text in executables {
+            guard let mistake = FilePattern.mistake(text.hasPrefix("!") ? String(text.dropFirst()) : text) else {
+                continue
+            }
+            throw Failure(.usage, "--exe: \(mistake.message)", help: mistake.help)
+        }
+        for text in users { _ = try term(text) { try ScopeLookup.user($0) } }
+        _ = try workloads()
+        let kinds: [(PolicyActorKind, [String])] = [
+            (.exe, executables), (.user, users), (.cgroup, cgroups),
+            (.container, containers + (hostOnly ? ["!*"] : [])),
+            (.pod, pods), (.namespace, namespaces),
+        ]
+        for (kind, texts) in kinds { target.add(kind, texts.map { term($0) { Array($0.utf8) } }) }
+        target.isProgram = hasProgram
+        return target
+    }
+
     private func workloads() throws -> WorkloadScope {
         var scope = WorkloadScope()
         scope.containers = try containers.map { try term($0) { try ScopeLookup.pattern($0, "--container") } }

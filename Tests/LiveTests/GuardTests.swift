@@ -308,7 +308,15 @@ let guardTests = [
             child.wait(milliseconds: milliseconds) { lines($0.errorText).contains { $0.hasPrefix(text) } }
         }
         t.expect(sees("now 1", t.allow(milliseconds: 8000)), "nothing was denied: \(child.errorText.suffix(300))")
-        try write("0", to: switchFile)
+        do {
+            try write("0", to: switchFile)
+        } catch {
+            // 5.10 refuses it while a program is attached: then it goes on.
+            t.expect(contents(of: switchFile)?.first == "1", "\(switchFile) can't be written")
+            child.kill(SIGTERM)
+            _ = try t.finish(child, milliseconds: 8000, isJSON: false)
+            return
+        }
         defer { try? write("1", to: switchFile) }
         t.expect(sees("NOT ENFORCING", 5000), "no alarm: \(child.errorText.suffix(300))")
         child.kill(SIGTERM)

@@ -43,6 +43,14 @@ struct {
     __type(value, __u64);
 } actor_workloads SEC(".maps");
 
+// Processes that the run spares, by their ids, and when they started.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} spared SEC(".maps");
+
 static __always_inline __u64 named_cgroups(struct cgroup *cgroup, __u64 mark)
 {
     __u64 holds = 0;
@@ -107,7 +115,28 @@ __attribute__((noinline)) __u64 conditions(__u64 programs)
         found = bpf_map_lookup_elem(&actor_workloads, &cgroup);
         holds |= found ? *found : WIRE_ACTOR_NAMELESS;
     }
+    if (actors.spares) {
+        __u32 pid = BPF_CORE_READ(task, tgid);
+
+        found = bpf_map_lookup_elem(&spared, &pid);
+        if (found && *found == BPF_CORE_READ(task, group_leader, start_boottime) / WIRE_ACTOR_TICK)
+            holds |= WIRE_ACTOR_SPARED;
+    }
     return holds;
+}
+
+// Whether the policy is for somebody at all, of whom those conditions hold. What is not known counts as held.
+static __always_inline int is_for(__u64 holds)
+{
+    __u64 possible = holds;
+
+    if (!actors.scoped)
+        return 1;
+    if (holds & WIRE_ACTOR_NAMELESS)
+        possible |= actors.workloads;
+    if (holds & WIRE_ACTOR_STRANGER)
+        possible = ~0ull;
+    return !(actors.scope_with & ~possible) && !(actors.scope_without & holds);
 }
 
 // The number of the rule that holds where those conditions do; 0 for none. Where something is not known that counts, the

@@ -20,14 +20,15 @@ struct task_struct___network {
     struct nsproxy *nsproxy;
 } __attribute__((preserve_access_index));
 
-static __always_inline void tell_socket(__u32 decision, __u32 family, __u32 type, __u32 protocol, __u16 flags)
+// A function of its own, as the other one that tells.
+__attribute__((noinline)) int tell_socket(__u32 decision, __u32 family, __u32 type, __u32 protocol, __u32 flags)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     struct wire_violation *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 
     if (!record) {
         count_loss(WIRE_LOSS_RING + WIRE_VIOLATION);
-        return;
+        return 0;
     }
     __builtin_memset(record, 0, sizeof(*record));
     fill_header(&record->header, sizeof(*record), WIRE_VIOLATION);
@@ -43,6 +44,7 @@ static __always_inline void tell_socket(__u32 decision, __u32 family, __u32 type
     record->protocol = family == AF_PACKET ? bpf_ntohs(protocol) : protocol;
     record->namespace = BPF_CORE_READ((struct task_struct___network *)task, nsproxy, net_ns, ns.inum);
     submit(record, 0);
+    return 0;
 }
 
 // (family, type, protocol, is the kernel's), whether by socket(2) or by io_uring. The kernel has made AF_PACKET of the old

@@ -11,15 +11,18 @@ struct ActorPlan {
     private(set) var settings = wire_actor_policy()
     private var users: [UInt32: UInt64] = [:]
     private var cgroups: [UInt64: UInt64] = [:]
+    private let spared: SparedProcesses
 
     /// Refuses what this host has not, with the place of the rule that names it.
-    init(_ policy: PolicyRules, _ conditions: PolicyConditions) throws(Failure) {
+    init(_ policy: PolicyRules, _ conditions: PolicyConditions, sparing spared: SparedProcesses) throws(Failure) {
+        self.spared = spared
         for (bit, term) in conditions.terms.enumerated() {
             let mask = UInt64(1) << UInt64(bit)
             do throws(Failure) {
                 for value in term.values { try add(term.kind, String(decoding: value, as: UTF8.self), mask) }
             } catch {
-                let place = Self.place(of: term, policy).map { policy.reference($0) + ": " } ?? ""
+                let place =
+                    Self.place(of: term, policy).map { policy.reference($0) + ": " } ?? "--\(term.kind.rawValue): "
                 throw Failure(error.status, "\(place)\(error.message)", help: error.help)
             }
         }
@@ -27,6 +30,10 @@ struct ActorPlan {
         settings.programs = conditions.bits(of: [.exe])
         settings.users = conditions.bits(of: [.user])
         settings.workloads = conditions.bits(of: [.container, .pod, .namespace])
+        settings.scoped = policy.target.isProgram ? 0 : 1
+        settings.scope_with = conditions.targetWith
+        settings.scope_without = conditions.targetWithout | (spared.isEmpty ? 0 : WIRE_ACTOR_SPARED)
+        settings.spares = spared.isEmpty ? 0 : 1
     }
 
     private mutating func add(_ kind: PolicyActorKind, _ value: String, _ mask: UInt64) throws(Failure) {
@@ -73,6 +80,7 @@ struct ActorPlan {
         try object.setCapacity(UInt32(max(1, users.count)), map: "actor_users")
         try object.setCapacity(UInt32(max(1, cgroups.count)), map: "actor_cgroups")
         try object.setCapacity(settings.workloads == 0 ? 1 : WorkloadGate.capacity, map: "actor_workloads")
+        try object.setCapacity(UInt32(max(1, spared.all.count)), map: "spared")
     }
 
     /// Before its programs are attached.
@@ -82,5 +90,6 @@ struct ActorPlan {
         }
         try object.map(named: "actor_users").set(Array(users.keys), to: Array(users.values))
         try object.map(named: "actor_cgroups").set(Array(cgroups.keys), to: Array(cgroups.values))
+        try object.map(named: "spared").set(spared.all.map(\.pid), to: spared.all.map(\.start))
     }
 }

@@ -21,6 +21,8 @@ struct Canary: ~Copyable {
     var server: IPAddress { servers[0] }
     private let servers: [IPAddress]
     let name: [UInt8]
+    /// Whether there are rules about the network at all.
+    var isHeld = false
     /// Whether questions are looked at, and answers.
     var asks = false
     var isAnswered = false
@@ -62,7 +64,7 @@ struct Canary: ~Copyable {
     /// Tries all; answers the hooks that did not refuse. `refused` counts what the programs have refused.
     func failures(_ refused: () -> UInt64) -> [String] {
         var failures: [String] = []
-        for (index, socket) in sockets.enumerated() where socket >= 0 {
+        for (index, socket) in sockets.enumerated() where isHeld && socket >= 0 {
             let before = refused()
             // A packet filter may refuse too, so that the error alone shows nothing.
             let error = attempt(index, socket)

@@ -15,19 +15,21 @@ struct EnforceCgroup: ~Copyable {
     var id: UInt64 { clinux_cgroup_id(descriptor) }
     let level: UInt32
 
-    init() throws(Failure) {
-        guard let hierarchy = CgroupHierarchy.v2() else {
-            throw Failure(
-                .unsupported, "no cgroup hierarchy of version 2 is mounted", help: "mount -t cgroup2 none DIR")
-        }
+    static var noHierarchy: Failure {
+        Failure(.unsupported, "no cgroup hierarchy of version 2 is mounted", help: "mount -t cgroup2 none DIR")
+    }
+
+    /// Below that of this process, or below a directory.
+    init(below directory: String? = nil) throws(Failure) {
+        guard let hierarchy = CgroupHierarchy.v2() else { throw Self.noHierarchy }
         let own = Self.ownPath() ?? "/"
-        let parent = hierarchy.mountPoint + (own == "/" ? "" : own)
+        let parent = directory ?? hierarchy.mountPoint + (own == "/" ? "" : own)
         Self.removeStale(parent)
         let path = "\(parent)/ebpfguard-\(getpid())"
         guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
             throw Failure(
                 .unsupported, "can't make a cgroup: \(path): \(unsafe String(cString: strerror(errno)))",
-                help: "enforce puts PROGRAM into a cgroup of its own below the one it is started in")
+                help: "enforce makes one below that which it is for, and for PROGRAM below its own")
         }
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -68,7 +70,7 @@ struct EnforceCgroup: ~Copyable {
     /// who is forked meanwhile is in it too, and who has ended stays in it until nobody runs there.
     private static func remove(_ path: String, to parent: String) {
         for _ in 0..<100 {
-            for child in children(path) { remove("\(path)/\(child)", to: parent) }
+            for child in directories(in: path) { remove("\(path)/\(child)", to: parent) }
             if unsafe rmdir(path) == 0 || errno == ENOENT { return }
             for pid in processes(path) { _ = move(pid, to: parent) }
             if unsafe rmdir(path) == 0 || errno == ENOENT { return }
@@ -77,26 +79,12 @@ struct EnforceCgroup: ~Copyable {
     }
 
     private static func processes(_ path: String) -> [pid_t] {
-        (readWhole(path + "/cgroup.procs") ?? "").split(separator: "\n").compactMap { pid_t($0) }
-    }
-
-    private static func children(_ path: String) -> [String] {
-        guard let directory = unsafe opendir(path) else { return [] }
-        defer { unsafe closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            guard unsafe entry.pointee.d_type == UInt8(DT_DIR) else { continue }
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
+        text(path + "/cgroup.procs").split(separator: "\n").compactMap { pid_t($0) }
     }
 
     /// What runs that were killed have left: those that nobody is in.
     private static func removeStale(_ parent: String) {
-        for name in children(parent) where name.hasPrefix("ebpfguard-") {
+        for name in directories(in: parent) where name.hasPrefix("ebpfguard-") {
             guard let pid = pid_t(name.dropFirst(10)), pid != getpid(), kill(pid, 0) != 0, errno == ESRCH else {
                 continue
             }
@@ -106,22 +94,10 @@ struct EnforceCgroup: ~Copyable {
 
     /// In the hierarchy of version 2, from its root.
     private static func ownPath() -> String? {
-        readWhole("/proc/self/cgroup")?.split(separator: "\n").first { $0.hasPrefix("0::") }.map { line in
+        text("/proc/self/cgroup").split(separator: "\n").first { $0.hasPrefix("0::") }.map { line in
             String(line.dropFirst(3))
         }
     }
 
-    private static func readWhole(_ path: String) -> String? {
-        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 16384)
-        while true {
-            let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress!, $0.count) }
-            guard count > 0 else { break }
-            bytes += buffer[..<count]
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
+    private static func text(_ path: String) -> String { String(decoding: readWhole(path) ?? [], as: UTF8.self) }
 }

@@ -71,5 +71,7 @@ struct EnforceProbes: ~Copyable {
     /// How many of the run's own attempts were refused.
     func refusedCanaries() -> UInt64 { unsafe clinux_load_acquire_64(canaries.start) }
 
+    func actorWorkloads() throws(BPFError) -> BPFMap { try object.map(named: "actor_workloads") }
+
     func statistics() -> ProgramStatistics { object.statistics() }
 }

@@ -8,7 +8,8 @@ internal import Policy
 
 /// What the probes need of a policy.
 struct Enforcement {
-    let lowering: PolicyLowering
+    /// `nil` where no rule is about the network.
+    let lowering: PolicyLowering?
     let actors: ActorPlan
     /// The programs that conditions name; `nil` where none does.
     let programs: PlacePlan?
@@ -20,7 +21,7 @@ struct Enforcement {
     let judgePlan: JudgePlan?
 }
 
-/// A policy while it holds: the cgroup it holds for, and the attempts that show that it does.
+/// A policy while it holds: whom it holds for, and the attempts that show that it does.
 struct Enforcer: ~Copyable {
     // Destroyed in this order: the canary has sockets in the cgroup.
     private var canary: Canary
@@ -32,9 +33,11 @@ struct Enforcer: ~Copyable {
     private let actors: ActorPlan
     private let programs: PlacePlan?
     private let programMarks: FileMarks?
-    private let cgroup: EnforceCgroup
-    private let lowering: PolicyLowering
+    private let place: EnforcePlace
+    private let lowering: PolicyLowering?
     private let dry: Bool
+    private let target: PolicyTarget
+    let executioner: Executioner
     private let lineCount: Int
     private var tried: UInt64 = 0
     /// Hooks that were found not to refuse, once each.
@@ -43,19 +46,23 @@ struct Enforcer: ~Copyable {
     private static let interval: UInt64 = 2_000_000_000
 
     /// Refuses what can't be held here, then makes the cgroup.
-    init(_ policy: PolicyRules, dry: Bool, grace: UInt32) throws(Failure) {
+    init(_ policy: PolicyRules, _ options: TraceOptions) throws(Failure) {
         if let refusal = PolicyCheck.refusal(policy) { throw refusal }
+        let dry = options.dryRun
+        let target = policy.target
         let conditions = PolicyConditions(policy)
-        let actors = try ActorPlan(policy, conditions)
+        let spared = target.isProgram || !options.sparesOwn ? SparedProcesses() : .found()
+        let actors = try ActorPlan(policy, conditions, sparing: spared)
         var canary = Canary()
-        let cgroup = try EnforceCgroup()
-        try canary.settle(in: cgroup)
-        var lowering = PolicyLowering(policy, dry: dry, grace: grace)
-        for address in canary.addresses { lowering.addCanary(address) }
-        if lowering.readsPackets {
-            canary.asks = true
-            canary.isAnswered = lowering.names.hasConnections || lowering.losesPackets
-            lowering.addCanary(canary.name, server: canary.server)
+        let place =
+            target.isProgram
+            ? try EnforcePlace()
+            : try EnforcePlace(above: Self.cgroups(target).map { String(decoding: $0, as: UTF8.self) })
+        try place.settle(&canary)
+        let judge = JudgePlan(policy, dry: dry)
+        var lowering: PolicyLowering?
+        if PolicyLowering.isNeeded(policy) {
+            lowering = Self.lowering(policy, &canary, dry: dry, grace: options.nameGrace, isJudged: judge != nil)
         }
         var programMarks: FileMarks?
         var programs: PlacePlan?
@@ -64,8 +71,6 @@ struct Enforcer: ~Copyable {
             programs = found.plan
             programMarks = consume found
         }
-        let judge = JudgePlan(policy, dry: dry)
-        if judge != nil { lowering.addCanary(server: canary.server) }
         var marks: FileMarks?
         var guardCanary: GuardCanary?
         var plan: GuardPlan?
@@ -75,8 +80,7 @@ struct Enforcer: ~Copyable {
             let canary = try GuardCanary()
             plan = GuardPlan(
                 places: found.plan, canary: canary.file, canaryDirectory: canary.directory,
-                canaryProtocol: canary.protocol,
-                cgroup: cgroup.id, level: cgroup.level)
+                canaryProtocol: canary.protocol, cgroup: place.id, level: place.level, held: Self.held(target))
             marks = consume found
             guardCanary = consume canary
         }
@@ -88,15 +92,43 @@ struct Enforcer: ~Copyable {
         guardPlan = plan
         judgePlan = judge
         self.canary = canary
-        self.cgroup = cgroup
+        self.place = place
         self.lowering = lowering
         self.dry = dry
+        self.target = target
+        executioner = Executioner(spared: spared)
         lineCount = policy.rules.count + policy.defaults.count
+    }
+
+    /// All that sockets have to be in.
+    private static func cgroups(_ target: PolicyTarget) -> [[UInt8]] {
+        target.terms.first { $0.kind == .cgroup }?.values ?? []
+    }
+
+    /// Who is held stays so, but where that is everybody.
+    private static func held(_ target: PolicyTarget) -> UInt32 {
+        if target.isProgram { return UInt32(WIRE_HELD_MEMBERS) }
+        return UInt32(WIRE_HELD_SCOPE) | (target.text == nil ? 0 : UInt32(WIRE_HELD_MEMBERS))
+    }
+
+    private static func lowering(
+        _ policy: PolicyRules, _ canary: inout Canary, dry: Bool, grace: UInt32, isJudged: Bool
+    ) -> PolicyLowering {
+        var lowering = PolicyLowering(policy, dry: dry, grace: grace)
+        canary.isHeld = true
+        for address in canary.addresses { lowering.addCanary(address) }
+        if lowering.readsPackets {
+            canary.asks = true
+            canary.isAnswered = lowering.names.hasConnections || lowering.losesPackets
+            lowering.addCanary(canary.name, server: canary.server)
+        }
+        if isJudged { lowering.addCanary(server: canary.server) }
+        return lowering
     }
 
     var enforcement: Enforcement {
         Enforcement(
-            lowering: lowering, actors: actors, programs: programs, cgroup: cgroup.descriptor, guardPlan: guardPlan,
+            lowering: lowering, actors: actors, programs: programs, cgroup: place.descriptor, guardPlan: guardPlan,
             judgePlan: judgePlan)
     }
 
@@ -109,7 +141,7 @@ struct Enforcer: ~Copyable {
 
     /// Puts the program under the policy. It has not begun.
     func take(_ program: borrowing Program, _ probes: borrowing TraceProbes) throws(Failure) {
-        try cgroup.add(program.pid)
+        try place.add(program.pid)
         // The first that raised it knows what it was.
         if programMarks != nil {
             programMarks?.restoreLimit(of: program.pid)
@@ -135,16 +167,30 @@ struct Enforcer: ~Copyable {
         note(
             dry
                 ? "dry run of \(rules): violations are told, and nothing is stopped; seen by an attempt of our own"
-                : "enforcing \(rules) on PROGRAM and all that it starts; an attempt of our own was refused")
+                : "enforcing \(rules) on \(whom); an attempt of our own was refused")
+        if !executioner.spared.isEmpty { note(executioner.spared.text) }
         if probes.guardHooks.contains(WIRE_GUARD_TRACEPOINT) {
             note(
                 "without BPF LSM programs die as they begin; not held: scripts but for their interpreters, and what is mapped"
             )
         }
-        let holdsRaw = probes.guardHooks.contains(WIRE_GUARD_SOCKET)
-        note(
-            "not held: " + (holdsRaw ? "" : "raw and packet sockets, which need a privilege, and ")
-                + "who leaves the cgroup \(cgroup.path)")
+        let limits = limits(probes)
+        if !limits.isEmpty { note("not held: " + limits.joined(separator: ", and ")) }
+    }
+
+    private var whom: String {
+        if target.isProgram { return "PROGRAM and all that it starts" }
+        return target.text.map { withoutControls($0) } ?? "this host"
+    }
+
+    /// What there is no way to hold.
+    private func limits(_ probes: borrowing TraceProbes) -> [String] {
+        var limits: [String] = []
+        if lowering != nil, !probes.guardHooks.contains(WIRE_GUARD_SOCKET) {
+            limits.append("raw and packet sockets, which need a privilege")
+        }
+        if target.isProgram || target.asks(for: .cgroup) { limits.append("who leaves the cgroup \(place.path)") }
+        return limits
     }
 
     /// Tries again, now and then. Answers hooks that have been found not to refuse any more.

@@ -6,25 +6,28 @@ internal import Events
 
 /// Kills who violates a rule that says so. A cgroup program can refuse and can't send signals: so what was asked for is refused in
 /// the kernel, and the process dies when its record is seen.
-enum Executioner {
+struct Executioner {
+    /// Who is not killed, whatever the bytes of its connections look like.
+    let spared: SparedProcesses
+
     /// USER_HZ is 100 on every architecture this runs on.
     private static let nanosecondsPerTick: UInt64 = 10_000_000
 
     /// Looks at a record, whatever its kind. To look twice does no harm.
-    static func look(at bytes: RawSpan) {
+    func look(at bytes: RawSpan) {
         lookAtDetection(bytes)
         guard Record.isViolation(bytes), case .violation(let violation) = try? Record(decoding: bytes),
             UInt32(violation.fixed.verdict) == WIRE_KILL.rawValue, violation.isEnforced, violation.hasOwner
         else { return }
-        kill(violation.task)
+        Self.kill(violation.task)
     }
 
     /// Whom a detector has found in the kernel.
-    private static func lookAtDetection(_ bytes: RawSpan) {
+    private func lookAtDetection(_ bytes: RawSpan) {
         guard Record.isDetection(bytes), case .detected(let record) = try? Record(decoding: bytes),
             record.fixed.verdict == WIRE_KILL.rawValue, record.isStopped, record.hasOwner
         else { return }
-        kill(record.task)
+        if !spared.has(record.task.pid) { Self.kill(record.task) }
     }
 
     static func kill(_ task: wire_task) {

@@ -92,7 +92,7 @@ enum FileSpelling {
 
     /// Where something is mounted.
     static func mountPoints() -> [[UInt8]] {
-        let lines = (readFile("/proc/self/mountinfo") ?? []).split(separator: UInt8(ascii: "\n"))
+        let lines = (readWhole("/proc/self/mountinfo") ?? []).split(separator: UInt8(ascii: "\n"))
         return lines.compactMap { line in
             let fields = line.split(separator: UInt8(ascii: " "))
             guard fields.count > 4 else { return nil }
@@ -117,18 +117,5 @@ enum FileSpelling {
             }
         }
         return result
-    }
-
-    private static func readFile(_ path: String) -> [UInt8]? {
-        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress!, $0.count) }
-            guard count > 0 else { return bytes }
-            bytes += buffer[..<count]
-        }
     }
 }

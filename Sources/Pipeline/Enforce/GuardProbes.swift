@@ -18,6 +18,8 @@ struct GuardPlan {
     /// That of the program's cgroup, and how deep it is.
     let cgroup: UInt64
     let level: UInt32
+    /// WIRE_HELD_*: who.
+    let held: UInt32
 }
 
 /// The programs that hold processes to rules about programs and files: see bpf/guard.bpf.c. Their records go into the ring
@@ -91,9 +93,11 @@ struct GuardProbes: ~Copyable {
         _ plan: GuardPlan, _ actors: ActorPlan, usesSecurityHooks: Bool, _ config: wire_config, _ types: KernelTypes,
         sharing processes: borrowing BPFObject
     ) throws(BPFError) {
+        let hasMembers = usesSecurityHooks && plan.held & UInt32(WIRE_HELD_MEMBERS) != 0
         var settings = plan.places.lowering.settings
         settings.cgroup_id = plan.cgroup
         settings.cgroup_level = plan.level
+        settings.held = plan.held
         let takesStructures = kernelVersion() >= (major: 6, minor: 1)
         settings.owners_by_setattr = takesStructures ? 0 : 1
         settings.dentry_second = Self.dentrySecond(types)
@@ -107,7 +111,7 @@ struct GuardProbes: ~Copyable {
                 $0.operations & settings.operations != 0 && known[Self.function(of: $0.hook)] != nil
                     && ($0.hook != WIRE_GUARD_CHOWN || takesStructures)
             }.map { ($0.name, $0.hook) }
-            wanted += [("member_made", nil), ("member_gone", nil)]
+            if hasMembers { wanted += [("member_made", nil), ("member_gone", nil)] }
         } else {
             wanted = Self.tracepoints.prefix(config.repeated != 0 ? 3 : 1).map { ($0, WIRE_GUARD_TRACEPOINT) }
         }
@@ -116,7 +120,7 @@ struct GuardProbes: ~Copyable {
         }
         try PlacePlan.prepare(&object, plan.places)
         try actors.prepare(&object, choices: plan.places.lowering.choiceCapacity)
-        if usesSecurityHooks { try object.setCapacity(Self.memberCapacity, map: "members") }
+        if hasMembers { try object.setCapacity(Self.memberCapacity, map: "members") }
         try object.setCapacity(1 + ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "scratch_map")
         try object.setCapacity(ProcessProbes.possibleCPUs() * Self.scratchSlots, map: "claimed")
         try object.setSection(".rodata.guard", to: settings)
@@ -142,7 +146,7 @@ struct GuardProbes: ~Copyable {
         self.object = object
         self.state = state
         self.firstMember = firstMember
-        hasMembers = usesSecurityHooks
+        self.hasMembers = hasMembers
     }
 
     /// SCRATCH_SHARED_COUNT in bpf/include/scratch.h.
@@ -171,6 +175,8 @@ struct GuardProbes: ~Copyable {
     func refused(_ hook: wire_guard_hook) -> UInt64 {
         unsafe clinux_load_acquire_64(state.start + 24 + Int(hook.rawValue) * 8)
     }
+
+    func actorWorkloads() throws(BPFError) -> BPFMap { try object.map(named: "actor_workloads") }
 
     func statistics() -> ProgramStatistics { object.statistics() }
 }

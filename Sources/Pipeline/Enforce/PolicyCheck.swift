@@ -183,14 +183,7 @@ package enum PolicyCheck {
 extension PolicyCheck {
     /// Why a run with these options can't begin; `nil` where it can. Rules that can't be held come first: they are what a
     /// user has to know, whatever else is missing.
-    package static func refusal(of options: TraceOptions) -> Failure? {
-        guard let policy = options.policy else { return nil }
-        if let refusal = refusal(policy) { return refusal }
-        guard options.program.isEmpty else { return nil }
-        return Failure(
-            .unsupported, "to enforce a policy on what runs already is not built yet",
-            help: "write ebpfguard enforce POLICY -- PROGRAM ARGS...: it holds for PROGRAM and all that it starts")
-    }
+    package static func refusal(of options: TraceOptions) -> Failure? { options.policy.flatMap { refusal($0) } }
 
     /// All lines that can't be held, in one message.
     static func refusal(_ policy: PolicyRules) -> Failure? {

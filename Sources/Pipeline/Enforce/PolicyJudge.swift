@@ -213,13 +213,7 @@ struct PolicyJudge {
 extension Event {
     /// What scopes and exceptions of rules are about.
     fileprivate var actor: PolicyActor {
-        func text(_ field: Field) -> [UInt8]? {
-            switch value(of: field) {
-            case .text(let bytes): Array(bytes.slice)
-            default: nil
-            }
-        }
-        var facts: [PolicyActorKind: [[UInt8]]] = [:]
+        var facts = PolicyActor.facts(ofWorkload: { value(of: $0) })
         func add(_ kind: PolicyActorKind, _ values: [[UInt8]?]) {
             let known = values.compactMap { $0 }
             if !known.isEmpty { facts[kind] = known }
@@ -228,9 +222,6 @@ extension Event {
         let actor = action == .exec ? ancestors.first?.executable : executable
         add(.exe, [actor.map { FilePath.resolved($0).hostPathBytes }])
         add(.user, [userName.map { Array($0.slice) }, Array("\(task.euid)".utf8)])
-        add(.namespace, [text(.kubernetesNamespaceName)])
-        add(.pod, [text(.kubernetesPodName), text(.kubernetesPodUID)])
-        add(.container, [text(.containerName), text(.containerID)])
         add(.cgroup, [cgroup.map { Array($0.slice) }])
         let programs = ancestors.map(\.executable) + [executable]
         add(.tree, (ancestors.map(\.key.pid) + [task.pid]).map { Array("\($0)".utf8) })

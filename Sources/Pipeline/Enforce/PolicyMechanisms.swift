@@ -114,6 +114,9 @@ package struct PolicyMechanisms: ~Copyable {
         var help: String?
         if rule.exception != nil { obstacle = Self.unbuilt("exceptions of rules about detectors") }
         if !scope.isEverywhere { obstacle = Self.unbuilt("scopes within a policy") }
+        if !policy.target.isProgram, policy.target.cgroups?.count ?? 2 > 1 {
+            obstacle = "detectors look at a program, at one cgroup or at the whole host"
+        }
         if rule.subject == .detector(Detector.reverseShell.name), [.deny, .drop].contains(rule.verdict) {
             obstacle = "a shell has its connection already when it is found"
             help = "write kill in place of \(rule.verdict.rawValue)"
@@ -186,7 +189,8 @@ package struct PolicyMechanisms: ~Copyable {
     private func common() -> String? { suffixSizes > Int(WIRE_GUARD_SUFFIXES) ? suffixObstacle : nil }
 
     private func programs(_ rule: PolicyRule) -> Bool {
-        rule.exception.map { policy.exceptions[$0].terms.contains { $0.kind == .exe } } ?? false
+        policy.target.asks(for: .exe)
+            || rule.exception.map { policy.exceptions[$0].terms.contains { $0.kind == .exe } } ?? false
     }
 
     private static func entries(_ subject: PolicySubject?) -> String {
@@ -228,7 +232,7 @@ package struct PolicyMechanisms: ~Copyable {
     package static let askHook = "cgroup_skb/egress"
 
     private func obstacle(_ rule: PolicyRule, _ number: Int) -> String? {
-        if let obstacle = actorObstacle(rule, unbuilt: [.tree, .namespace, .pod, .container]) { return obstacle }
+        if let obstacle = actorObstacle(rule, unbuilt: [.tree]) { return obstacle }
         return crowded.contains(UInt32(number))
             ? "more than \(WIRE_CHOICES) rules for different actors are about the same, or hold where it does not"
             : FileLowering.operations.contains(rule.operation) ? common() : nil

@@ -11,6 +11,8 @@ package struct PolicyConditions: Sendable {
     private let exceptions: [UInt64]
     /// Scopes by how many kinds they have.
     private let kinds: [UInt32]
+    /// Those that have to hold for whomever the policy is for, and those that must not.
+    package let targetWith, targetWithout: UInt64
 
     package init(_ policy: PolicyRules) {
         var seen: Set<PolicyTerm> = []
@@ -19,12 +21,16 @@ package struct PolicyConditions: Sendable {
             let all = policy.scopes[rule.scope].terms + (rule.exception.map { policy.exceptions[$0].terms } ?? [])
             for term in all where seen.insert(term).inserted { terms.append(term) }
         }
+        let target = policy.target.terms + policy.target.without
+        for term in target where seen.insert(term).inserted { terms.append(term) }
         let sorted = terms.filter { $0.kind == .exe } + terms.filter { $0.kind != .exe }
         let bits = Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1, $0) })
         func mask(_ terms: [PolicyTerm]) -> UInt64 { terms.reduce(0) { $0 | 1 << UInt64(bits[$1] ?? 64) } }
         scopes = policy.scopes.map { mask($0.terms) }
         exceptions = policy.exceptions.map { mask($0.terms) }
         kinds = policy.scopes.map { UInt32($0.terms.count) }
+        targetWith = mask(policy.target.terms)
+        targetWithout = mask(policy.target.without)
         self.terms = sorted
         self.bits = bits
     }

@@ -48,7 +48,15 @@ package struct PolicyLowering: Sendable {
             fixed.fallback.1 = decision(.listen)
         }
         let choosesListener = listen.decisions.values.contains { $0.choice != 0 }
-        fixed.remembers = choosesListener || readsPackets && !choices.isEmpty ? 1 : 0
+        let isForSome = !policy.target.isProgram
+        fixed.remembers =
+            choosesListener || isForSome && policy.holds(.listen) || readsPackets && (isForSome || !choices.isEmpty)
+            ? 1 : 0
+    }
+
+    /// Whether some rule or default is about the network.
+    package static func isNeeded(_ policy: PolicyRules) -> Bool {
+        [.connect, .listen, .ask].contains { policy.holds($0) }
     }
 
     /// Whether packets that leave are looked at.

@@ -9,6 +9,8 @@ package struct PolicyRules: Sendable {
     package internal(set) var scopes: [PolicyScope] = [PolicyScope()]
     package internal(set) var exceptions: [PolicyException] = []
     package internal(set) var warnings: [PolicyProblem] = []
+    /// Whom it is held for.
+    package var target = PolicyTarget()
 
     /// The line of a place, without blanks around it.
     package func line(_ place: PolicyPlace) -> String {
@@ -117,9 +119,18 @@ package struct PolicyTerm: Hashable, Sendable {
         // The root of the hierarchy ends with the slash that others have behind them.
         case .cgroup:
             value == wanted || value.starts(with: wanted == Array("/".utf8) ? wanted : wanted + Array("/".utf8))
-        case .namespace, .pod, .container: Glob(wanted).matches(value.span)
+        case .namespace: Glob(wanted).matches(value.span)
+        case .pod, .container: Glob(wanted).matches(value.span) || isID(value) && isShort(wanted, for: value)
         }
     }
+
+    /// Of a container or pod: long, of hexadecimal digits and dashes.
+    private func isID(_ value: [UInt8]) -> Bool {
+        value.count >= 32 && value.allSatisfy { "0123456789abcdef-".utf8.contains($0) }
+    }
+
+    /// Whether an id begins so. Shorter ones than this are names.
+    private func isShort(_ wanted: [UInt8], for id: [UInt8]) -> Bool { wanted.count >= 6 && id.starts(with: wanted) }
 }
 
 /// Where rules apply: all kinds have to hold. Everywhere, where there are none.

@@ -9,9 +9,11 @@
 
 // Each condition has a bit. Those on programs have the lowest, since places of a policy have room for so many of them.
 #define WIRE_ACTOR_PROGRAMS 32
-#define WIRE_ACTOR_CONDITIONS 62
+#define WIRE_ACTOR_CONDITIONS 61
 
-// In place of a condition: of the workload nothing is known yet, or of whoever acts.
+// In place of a condition: it is one of the processes that the run spares; of the workload nothing is known yet, or of whoever
+// acts.
+#define WIRE_ACTOR_SPARED (1ull << 61)
 #define WIRE_ACTOR_NAMELESS (1ull << 62)
 #define WIRE_ACTOR_STRANGER (1ull << 63)
 
@@ -22,11 +24,18 @@
 struct wire_actor_policy {
     uint64_t programs, users, trees; // the bits of such conditions
     uint64_t workloads;              // of containers, pods and namespaces
+    uint64_t scope_with;             // conditions that have to hold for whoever the policy is for at all
+    uint64_t scope_without;          // and that must not
     uint32_t levels;                 // bit n: some cgroup of a condition is n deep
     uint32_t any;                    // there are conditions
+    uint32_t scoped;                 // the policy is not for one program, but for all whom `scope_*` let
+    uint32_t spares;                 // there are processes that it is not for
 };
 
-_Static_assert(sizeof(struct wire_actor_policy) == 40, "layout of wire_actor_policy");
+_Static_assert(sizeof(struct wire_actor_policy) == 64, "layout of wire_actor_policy");
+
+// How the start of a process is known: nanoseconds since boot in units of the system calls' clock, which /proc shows.
+#define WIRE_ACTOR_TICK 10000000
 
 // A rule that holds for some only. Those about the same thing are linked, the one that goes before the others first. The
 // last of them is 0, which none has as its number.

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CWire
+internal import Events
+internal import Glibc
+
+/// Processes that a policy which is not for one program is not for: those that it was started by, so that whoever typed it
+/// can take it back, and those by which the host is reached and its containers are run. Theirs is what they do themselves:
+/// what they start is held as any other.
+struct SparedProcesses: Sendable {
+    struct One: Sendable {
+        let pid: UInt32
+        /// See WIRE_ACTOR_TICK.
+        let start: UInt64
+        let name: String
+    }
+
+    private(set) var all: [One] = []
+    /// How many of them ebpfguard was started by, with itself: they come first.
+    private(set) var chain = 0
+
+    /// Programs by which a host is reached and its containers are run.
+    private static let services: Set<String> = [
+        "sshd", "kubelet", "containerd", "dockerd", "crio", "cri-dockerd", "conmon", "k3s", "k0s", "rke2", "podman",
+        "systemd-logind",
+    ]
+
+    /// Nobody.
+    init() {}
+
+    /// Those that are there now.
+    static func found() -> SparedProcesses {
+        var spared = SparedProcesses()
+        var pid = UInt32(getpid())
+        while pid != 0, let stat = Stat(pid), !spared.all.contains(where: { $0.pid == pid }) {
+            spared.all.append(One(pid: pid, start: stat.start, name: stat.name))
+            pid = stat.parent
+        }
+        spared.chain = spared.all.count
+        for pid in directories(in: "/proc").compactMap({ UInt32($0) })
+        where !spared.all.contains(where: { $0.pid == pid }) {
+            guard isService(pid), let stat = Stat(pid) else { continue }
+            spared.all.append(One(pid: pid, start: stat.start, name: stat.name))
+        }
+        return spared
+    }
+
+    var isEmpty: Bool { all.isEmpty }
+
+    func has(_ pid: UInt32) -> Bool { all.contains { $0.pid == pid } }
+
+    /// What to tell of them.
+    var text: String {
+        let services = Set(all.dropFirst(chain).map(\.name)).sorted()
+        return "spared: ebpfguard and those it was started by"
+            + (services.isEmpty ? "" : ", " + services.joined(separator: ", "))
+    }
+
+    /// By its file, root's and of the host itself: what a process calls itself, or is called within a container, is no
+    /// way to be spared.
+    private static func isService(_ pid: UInt32) -> Bool {
+        var status = stat()
+        guard unsafe stat("/proc/\(pid)", &status) == 0, status.st_uid == 0,
+            let executable = target(of: "/proc/\(pid)/exe"),
+            let namespace = target(of: "/proc/\(pid)/ns/mnt"), namespace == target(of: "/proc/1/ns/mnt")
+        else { return false }
+        let name = String(executable.split(separator: "/").last ?? "")
+        return services.contains(name) || name.hasPrefix("containerd-shim") || name.hasPrefix("sshd-")
+    }
+
+    private static func target(of link: String) -> String? {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = unsafe buffer.withUnsafeMutableBytes { buffer in
+            unsafe readlink(link, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
+        }
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+    }
+
+    /// What /proc says of a process.
+    private struct Stat {
+        let name: String
+        let parent: UInt32
+        let start: UInt64
+
+        init?(_ pid: UInt32) {
+            // PID (NAME) STATE PPID ...: the last ")" ends a name, which may hold blanks and parentheses.
+            guard let bytes = readWhole("/proc/\(pid)/stat"), let open = bytes.firstIndex(of: UInt8(ascii: "(")),
+                let close = bytes.lastIndex(of: UInt8(ascii: ")")), open < close
+            else { return nil }
+            let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
+            guard fields.count > 19, let parent = UInt32(String(decoding: fields[1], as: UTF8.self)),
+                let start = UInt64(String(decoding: fields[19], as: UTF8.self))
+            else { return nil }
+            name = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
+            self.parent = parent
+            self.start = start
+        }
+    }
+}

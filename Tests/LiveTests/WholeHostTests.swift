@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Workloads
+
+// Policies that are not for one program: for a cgroup, for containers, users and programs, and for all of the machine. Those
+// of the latter kind run only where the machine is the tests' own.
+
+/// A container that is there when the tool starts, and one that starts later.
+private let api = PodContainer(
+    String(repeating: "a1b2", count: 16), uid: "1b4e28ba-2fa1-11d2-883f-0016d3cca427", "payments", "api-7c9f", "api")
+private let web = PodContainer(
+    String(repeating: "c3d4", count: 16), uid: "6fa459ea-ee8a-3ca4-894e-db77e160355e", "shop", "web-0", "web")
+
+extension Context {
+    /// Starts `enforce` and waits until it holds.
+    fileprivate func enforce(_ options: [String], rules: [String] = []) throws -> Child {
+        let child = try start(
+            ["-o", "json"] + options + rules.flatMap { ["--rule", $0] }, command: "enforce")
+        let isHeld = child.wait(milliseconds: allow(milliseconds: 8000)) { child in
+            lines(child.errorText).contains { $0.hasPrefix("enforcing") }
+        }
+        guard isHeld else { throw Stop.failed("it never said 'enforcing': \(child.errorText.suffix(400))") }
+        return child
+    }
+
+    /// What became of each attempt of the workload, by one who is put somewhere before.
+    fileprivate func attempt(_ attempts: [String], within wrapper: [String] = []) throws -> [Int?] {
+        let child = try Child(wrapper + workload("guard") + attempts)
+        guard child.wait(milliseconds: allow(milliseconds: 8000)) else { throw Stop.failed("attempts last") }
+        let said = lines(child.output).map { String(decoding: $0, as: UTF8.self) }
+        return attempts.map { attempt in
+            said.first { $0.hasPrefix(attempt + ": ") }.flatMap { Int($0.dropFirst(attempt.count + 2)) }
+        }
+    }
+
+    /// Ends the tool; what it found is told.
+    fileprivate func end(_ child: Child, _ references: [String]) throws -> Run {
+        child.kill(SIGINT)
+        let run = try finish(child, milliseconds: 8000)
+        equal(run.status, .code(references.isEmpty ? 0 : 3), "the exit status: \(run.errors.suffix(300))")
+        equal(run.told.compactMap { $0["rule.reference"]?.string }, references, "rules of violations")
+        return run
+    }
+
+    /// The whole machine is held: only where it is the tests' own.
+    fileprivate func requireOwnMachine() throws {
+        guard settings.isSlow else { throw Stop.skipped("holds the whole machine: for guests") }
+    }
+}
+
+/// The errno of a connection that this process itself asks for on its loopback.
+private func ownConnect(_ port: UInt16) -> CInt {
+    let file = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    defer { close(file) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    let result = unsafe withUnsafePointer(to: &address) { address in
+        unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+            unsafe connect(file, address, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    }
+    return result == 0 ? 0 : errno
+}
+
+private func ownWrite(_ path: String) -> CInt {
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+    guard file >= 0 else { return errno }
+    close(file)
+    return 0
+}
+
+let wholeHostTests = [
+    Test("whole host: a cgroup, whoever is in it or comes into it") { t in
+        let cgroup = try Cgroup(t, "held")
+        let below = try Cgroup(t, "below", below: cgroup.path)
+        let program = try makeProgram("\(t.scratch)/program")
+        let attempts = ["net tcp 127.0.0.1 20201", "exec \(program)", "net tcp 127.0.0.1 20202"]
+        let child = try t.enforce(
+            ["--cgroup", cgroup.name], rules: ["deny net 127.0.0.1:20201", "kill exec \(program)"])
+        t.equal(try t.attempt(attempts), [111, 0, 111], "who is not in it")
+        t.equal(try t.attempt(attempts, within: workload("in-cgroup", cgroup.path)), [1, -9, 111], "who is in it")
+        t.equal(try t.attempt(attempts, within: workload("in-cgroup", below.path)), [1, -9, 111], "who is below it")
+        let run = try t.end(child, ["--rule:1", "--rule(2):1", "--rule:1", "--rule(2):1"])
+        t.expect(run.told.allSatisfy { $0["ebpfguard.enforced"] == true }, "ebpfguard.enforced")
+        t.expect(run.errors.contains("enforcing 2 lines on cgroup \(cgroup.name);"), "it says \(run.errors)")
+        t.equal(
+            try t.attempt(attempts, within: workload("in-cgroup", cgroup.path)), [111, 0, 111], "when it is over")
+    },
+
+    Test("whole host: scopes of a policy by container, pod and namespace, of what is there and what starts later") {
+        t in
+        let root = "\(t.scratch)/root"
+        for container in [api, web] { _ = try container.write(below: root) }
+        let program = try makeProgram("\(t.scratch)/program")
+        let outer = try Cgroup(t, "node")
+        let first = try Cgroup(at: "\(outer.path)/\(api.scope)", mount: cgroupMount() ?? "")
+        let rules = [
+            "deny net 127.0.0.1:20211 unless container api", "scope pod shop/web-*", "deny net 127.0.0.1:20212",
+            "scope all", "scope namespace payments", "deny net 127.0.0.1:20213", "kill exec \(program)", "scope all",
+            "scope container web", "deny net 127.0.0.1:20214",
+        ]
+        let policy = "\(t.scratch)/policy"
+        try write(rules.joined(separator: "\n"), to: policy)
+        let child = try t.enforce(["--cgroup", outer.name, "--root", root, policy])
+        let attempts = (20211...20214).map { "net tcp 127.0.0.1 \($0)" } + ["exec \(program)"]
+        t.equal(
+            try t.attempt(attempts, within: workload("in-cgroup", outer.path)), [1, 111, 111, 111, 0],
+            "outside containers")
+        t.equal(
+            try t.attempt(attempts, within: workload("in-cgroup", first.path)), [111, 111, 1, 111, -9],
+            "in the first container")
+        let later = try Cgroup(at: "\(outer.path)/\(web.scope)", mount: cgroupMount() ?? "")
+        // Until it is known what it is, what may be held is: so it is known first.
+        try Child(workload("in-cgroup", later.path, program)).wait(milliseconds: t.allow(milliseconds: 5000))
+        t.equal(
+            try t.attempt(attempts, within: workload("in-cgroup", later.path)), [1, 1, 111, 1, 0],
+            "in the second container")
+        child.kill(SIGINT)
+        let run = try t.finish(child, milliseconds: 8000)
+        t.equal(run.status, .code(3), "the exit status")
+        let pods = run.told.compactMap { $0["k8s.pod.name"]?.string }
+        t.expect(Set(pods) == ["api-7c9f", "web-0"], "pods of violations: \(pods)")
+    },
+
+    Test("whole host: everybody, but not those that it was started by") { t in
+        try t.requireOwnMachine()
+        let root = t.scratch
+        let program = try makeProgram("\(root)/program")
+        try makeDirectory("\(root)/held")
+        let rules = [
+            "deny net 127.0.0.1:20221", "deny net listen 127.0.0.1:20222", "deny file write \(root)/held/**",
+            "deny exec \(program)",
+        ]
+        let attempts = [
+            "net tcp 127.0.0.1 20221", "net bind 127.0.0.1 20222", "create \(root)/held/a", "exec \(program)",
+            "user 2 , net tcp 127.0.0.1 20221", "leave \(cgroupMount() ?? "")/cgroup.procs , fork , exec \(program)",
+        ]
+        let told = ["--rule:1", "--rule(2):1", "--rule(3):1", "--rule(4):1", "--rule:1", "--rule(4):1"]
+        var child = try t.enforce([], rules: rules)
+        t.equal(try t.attempt(attempts), [1, 1, 1, 1, 1, 1], "everybody")
+        t.equal(ownConnect(20221), 111, "who started it connects")
+        t.equal(ownWrite("\(root)/held/own"), 0, "who started it writes")
+        var run = try t.end(child, told)
+        t.expect(run.errors.contains("on this host;"), "it says \(run.errors)")
+        t.equal(try t.attempt(attempts), [111, 0, 0, 0, 111, 0], "when it is over")
+
+        child = try t.enforce(["--no-self-protect"], rules: rules)
+        t.equal(ownConnect(20221), 1, "who started it connects without protection")
+        t.equal(ownWrite("\(root)/held/new"), 1, "who started it writes without protection")
+        run = try t.end(child, ["--rule:1", "--rule(3):1"])
+    },
+
+    Test("whole host: users, programs and containers") { t in
+        try t.requireOwnMachine()
+        let root = "\(t.scratch)/root"
+        _ = try api.write(below: root)
+        let outer = try Cgroup(t, "node")
+        let first = try Cgroup(at: "\(outer.path)/\(api.scope)", mount: cgroupMount() ?? "")
+        let file = "\(t.scratch)/secret"
+        try write("x", to: file)
+        guard unsafe chmod(file, 0o644) == 0 else { throw Stop.failed(describe(errno: errno)) }
+        let rules = ["deny net 127.0.0.1:20231", "deny file read \(file)"]
+        let attempts = ["net tcp 127.0.0.1 20231", "read \(file)"]
+
+        var child = try t.enforce(["-u", "daemon", "-u", "2"], rules: rules)
+        t.equal(try t.attempt(attempts), [111, 0], "another user")
+        t.equal(try t.attempt(attempts.map { "user 1 , \($0)" }), [1, 1], "a user")
+        _ = try t.end(child, ["--rule:1", "--rule(2):1"])
+
+        child = try t.enforce(["--root", root, "--pod", "api-*"], rules: rules)
+        t.equal(try t.attempt(attempts), [111, 0], "outside the pod")
+        t.equal(try t.attempt(attempts, within: workload("in-cgroup", first.path)), [1, 1], "in the pod")
+        _ = try t.end(child, ["--rule:1", "--rule(2):1"])
+
+        child = try t.enforce(["--root", root, "--host", "--exe", resolved("/proc/self/exe")], rules: rules)
+        t.equal(try t.attempt(attempts), [1, 1], "outside containers")
+        t.equal(try t.attempt(attempts, within: workload("in-cgroup", first.path)), [111, 0], "in a container")
+        _ = try t.end(child, ["--rule:1", "--rule(2):1"])
+    },
+
+    Test("whole host: SIGSTOP lets nobody go, SIGKILL everybody") { t in
+        try t.requireOwnMachine()
+        let program = try makeProgram("\(t.scratch)/program")
+        let attempts = ["net tcp 127.0.0.1 20241", "exec \(program)"]
+        let before = loadedPrograms()
+        let child = try t.enforce([], rules: ["deny net 127.0.0.1:20241", "deny exec \(program)"])
+        child.kill(SIGSTOP)
+        t.equal(try t.attempt(attempts), [1, 1], "while it is stopped")
+        child.kill(SIGKILL)
+        child.wait(milliseconds: t.allow(milliseconds: 5000))
+        for _ in 0..<50 where loadedPrograms() != before { usleep(100_000) }
+        t.expect(loadedPrograms() == before, "programs are left")
+        t.equal(try t.attempt(attempts), [111, 0], "when it is gone")
+    },
+
+    Test("whole host: what can't be a scope of a policy") { t in
+        let cases: [(options: [String], status: Int, text: String)] = [
+            (["--cgroup", "/none-such"], 66, "--cgroup"), (["--comm", "sh"], 64, "each process gives itself"),
+            (["-p", "1"], 5, "can't be held by its number"), (["--exe", "sh"], 64, "--exe"),
+            (["-u", "no-such-user"], 64, "no user \"no-such-user\""), (["--host", "--pod", "x"], 64, "exclude"),
+        ]
+        for (options, status, text) in cases {
+            let run = try t.run(options + ["--rule", "deny net 127.0.0.1:9"], command: "enforce")
+            t.equal(run.status, .code(status), "the exit status of \(options): \(run.errors)")
+            t.expect(run.errors.contains(text), "\(options): it says \(run.errors)")
+        }
+        let run = try t.run(["-u", "0", "--rule", "deny net 127.0.0.1:9"], ["/bin/true"], command: "enforce")
+        t.equal(run.status, .code(64), "the exit status with a program")
+    },
+]
