@@ -41,6 +41,11 @@ package struct BPFMap {
         return result == 0 && count == UInt32(keys.count)
     }
 
+    /// From now on programs may change it, and whoever has its number, this process too, may only read it. Linux 5.2.
+    package func freeze() throws(BPFError) {
+        guard bpf_map_freeze(descriptor) == 0 else { throw BPFError(lastFailureOf: "freeze map \(name)") }
+    }
+
     /// Removes `key`, where it is there.
     package func remove<Key: BitwiseCopyable>(_ key: Key) {
         var key = key

@@ -285,14 +285,15 @@ package struct BPFObject: ~Copyable {
             bpf_map__fd(map), offset: 0, length: Int(bpf_map__value_size(map)), writable: true)
     }
 
-    /// The names of all programs that are loaded.
-    package var loadedPrograms: [String] {
+    /// The names of all programs, and of those that are loaded.
+    package var programs: [String] { unsafe names { _ in true } }
+    package var loadedPrograms: [String] { unsafe names { unsafe bpf_program__fd($0) >= 0 } }
+
+    private func names(where isWanted: (OpaquePointer) -> Bool) -> [String] {
         var names: [String] = []
         var program = unsafe bpf_object__next_program(object, nil)
         while let current = unsafe program {
-            if unsafe bpf_program__fd(current) >= 0 {
-                unsafe names.append(String(cString: bpf_program__name(current)))
-            }
+            if unsafe isWanted(current) { unsafe names.append(String(cString: bpf_program__name(current))) }
             unsafe program = unsafe bpf_object__next_program(object, current)
         }
         return names

@@ -75,6 +75,9 @@ package enum Trace {
             if let header = state.sink.header { note(header) }
         }
         try enforcer?.begin(probes, quiet: options.quiet)
+        if let spared = enforcer?.executioner.spared {
+            try state.judge(openConnections: probes.openConnections, options, sparing: spared)
+        }
         try program?.start()
 
         let programStatus = try watch(options, probes, &loop, &state, &program, &meter, &enforcer)

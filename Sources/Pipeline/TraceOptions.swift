@@ -133,6 +133,8 @@ package struct TraceOptions: Sendable {
     /// What is enforced, and whether violations are only told.
     package var policy: PolicyRules?
     package var dryRun = false
+    /// What becomes of connections that were there before the policy.
+    package var openConnections = OpenConnectionAnswer.keep
     /// Whether a policy that is not for one program spares those that it was started by, and those that run the host.
     package var sparesOwn = true
     /// The file that gets the policy which the run needed.

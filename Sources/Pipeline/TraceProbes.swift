@@ -16,6 +16,8 @@ struct TraceProbes: ~Copyable {
     private let judge: JudgeProbes?
     private let enforce: EnforceProbes?
     private let guardian: GuardProbes?
+    /// The connections that were open when a policy began to hold, where it is asked for them.
+    let openConnections: [UInt8]
     private let files: FileProbes?
     private let sockets: SocketProbes?
     private let udp: UDPProbes?
@@ -152,6 +154,9 @@ struct TraceProbes: ~Copyable {
                 plan, DetectionLedger(options.chosenDetectors), cgroup: policy.cgroup, config, types,
                 sharing: processes.object)
         }
+        openConnections =
+            policy != nil && options.openConnections != .keep
+            ? try OpenConnections.records(config, types, sharing: processes.object) : []
         self.missing = missing
         udpIdle = options.udpIdle
         taxesSystemCalls =

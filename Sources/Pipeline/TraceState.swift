@@ -238,6 +238,24 @@ struct TraceState: ~Copyable {
     /// Tells the programs of a policy whose the cgroups are that there are.
     mutating func surveyCgroups() { actorWorkloads?.surveyAll(&enricher, now: started) }
 
+    /// Tells of connections that were there before the policy, which is against them, and closes them where that is asked
+    /// for. By which names they were made is not known.
+    mutating func judge(
+        openConnections records: [UInt8], _ options: TraceOptions, sparing spared: SparedProcesses
+    ) throws(Failure) {
+        guard let policy = options.policy, !records.isEmpty else { return }
+        var judge = PolicyJudge(policy)
+        for connection in OpenConnections.outgoing(records) where !spared.has(connection.task.pid) {
+            guard var violation = judge.violation(openConnection: connection, &enricher) else { continue }
+            let isStopped = violation.verdict >= UInt16(WIRE_DENY.rawValue) && !options.dryRun
+            if options.openConnections == .close, isStopped {
+                guard try OpenConnections.close(connection) else { continue }
+                violation.header.flags |= UInt16(WIRE_VIOLATION_ENFORCED)
+            }
+            take(records: unsafe withUnsafeBytes(of: violation) { unsafe Array($0) })
+        }
+    }
+
     /// What to tell the user of scopes that match nothing.
     var scopeHint: String? { gate?.hint }
 

@@ -33,6 +33,12 @@ struct EnforceCommand: ParsableCommand {
             "How long an address counts for the name that led to it beyond what the answer said.", valueName: "time"))
     var nameGrace: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "What becomes of TCP connections that are open when the policy begins to hold and that it is against: keep, "
+                + "report or close.", valueName: "answer"))
+    var existing = OpenConnectionAnswer.keep
+
     @Flag(help: "Hold ebpfguard's own shell, sshd, the kubelet and container runtimes too.")
     var noSelfProtect = false
 
@@ -80,6 +86,7 @@ struct EnforceCommand: ParsableCommand {
                 ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
                 ("--check", checks.check), ("--check-policy", checkPolicy), ("--explain", explain != nil),
                 ("--name-grace", nameGrace != nil), ("--no-self-protect", noSelfProtect),
+                ("--existing", existing != .keep),
                 ("-- PROGRAM", namesProgram),
             ])
         if checks.check {
@@ -112,7 +119,15 @@ struct EnforceCommand: ParsableCommand {
         options.program = try programArguments(of: .enforce)
         options.policy?.target = try scope.policyTarget(hasProgram: !options.program.isEmpty)
         options.sparesOwn = !noSelfProtect
+        options.openConnections = existing
+        if existing != .keep, !options.program.isEmpty {
+            throw Failure(
+                .usage, "--existing has no meaning with PROGRAM: it has no connections when it begins",
+                help: "leave one of the two out")
+        }
         if options.readsFrom == nil, let refusal = PolicyCheck.refusal(of: options) { throw refusal }
         throw ExitCode(try Trace.run(options).code)
     }
 }
+
+extension OpenConnectionAnswer: ExpressibleByArgument {}

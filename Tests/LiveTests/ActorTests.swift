@@ -18,7 +18,7 @@ extension Run {
 }
 
 /// Another file with the same contents.
-private func copyFile(_ source: String, to path: String) throws {
+func copyFile(_ source: String, to path: String) throws {
     let from = unsafe open(source, O_RDONLY | O_CLOEXEC)
     let to = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o755)
     defer {

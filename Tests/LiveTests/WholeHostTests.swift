@@ -175,10 +175,19 @@ let wholeHostTests = [
         t.equal(try t.attempt(attempts, within: workload("in-cgroup", first.path)), [1, 1], "in the pod")
         _ = try t.end(child, ["--rule:1", "--rule(2):1"])
 
-        child = try t.enforce(["--root", root, "--host", "--exe", resolved("/proc/self/exe")], rules: rules)
+        child = try t.enforce(["--root", root, "--host"], rules: rules)
         t.equal(try t.attempt(attempts), [1, 1], "outside containers")
         t.equal(try t.attempt(attempts, within: workload("in-cgroup", first.path)), [111, 0], "in a container")
         _ = try t.end(child, ["--rule:1", "--rule(2):1"])
+
+        // Who is held stays so, whatever it becomes.
+        let copy = "\(t.scratch)/copy"
+        try copyFile("/proc/self/exe", to: copy)
+        child = try t.enforce(["--exe", copy], rules: ["deny file read \(file)", "deny exec /none"])
+        t.equal(
+            try t.attempt(["read \(file)", "as \(copy) read \(file)", "as \(copy) as /proc/self/exe read \(file)"]),
+            [0, 1, 1], "a program, and what it becomes")
+        _ = try t.end(child, ["--rule:1", "--rule:1"])
     },
 
     Test("whole host: SIGSTOP lets nobody go, SIGKILL everybody") { t in
@@ -194,6 +203,74 @@ let wholeHostTests = [
         for _ in 0..<50 where loadedPrograms() != before { usleep(100_000) }
         t.expect(loadedPrograms() == before, "programs are left")
         t.equal(try t.attempt(attempts), [111, 0], "when it is gone")
+    },
+
+    Test("whole host: connections that are open already") { t in
+        let cgroup = try Cgroup(t, "open")
+        let ends = try Child(workload("in-cgroup", cgroup.path) + workload("open-connections"))
+        t.children.append(ends)
+        func said(_ word: String) -> String? {
+            lines(ends.output).map { String(decoding: $0, as: UTF8.self) }.first { $0.hasPrefix(word) }
+        }
+        guard ends.wait(milliseconds: t.allow(milliseconds: 5000), until: { _ in said("open") != nil }) else {
+            throw Stop.failed("no connections: \(ends.errorText)")
+        }
+        let rules = ["deny net 127.0.0.1:4000", "audit net [::1]:4001"]
+        let target = ["--cgroup", cgroup.name]
+        // Both to the first, one to the second; those that were accepted are nobody's to ask for.
+        let references = ["--rule(2):1", "--rule:1", "--rule:1"]
+        for options in [["--existing", "report"], ["--existing", "close", "--dry-run"], []] {
+            let child = try t.start(
+                ["-o", "json"] + target + options + rules.flatMap { ["--rule", $0] }, command: "enforce")
+            let holds = child.wait(milliseconds: t.allow(milliseconds: 8000)) { child in
+                lines(child.errorText).contains { $0.contains("an attempt of our own") }
+            }
+            t.expect(holds, "\(options): \(child.errorText.suffix(300))")
+            child.kill(SIGINT)
+            let run = try t.finish(child, milliseconds: 8000)
+            let told = run.told.compactMap { $0["rule.reference"]?.string }.sorted()
+            t.equal(told, options.isEmpty ? [] : references, "violations with \(options)")
+            t.expect(run.told.allSatisfy { $0["ebpfguard.enforced"] == false }, "ebpfguard.enforced with \(options)")
+            t.expect(run.told.allSatisfy { $0["process.name"] == "open-ends" }, "process.name with \(options)")
+        }
+        let closing = ["--existing", "close"]
+        let run = try t.run(
+            closing + target + ["-d", "1s", "-o", "json", "-q"] + rules.flatMap { ["--rule", $0] }, command: "enforce")
+        ends.closeInput()
+        ends.wait(milliseconds: t.allow(milliseconds: 5000))
+        if run.status == .code(5) {
+            t.expect(run.errors.contains("CONFIG_INET_DIAG_DESTROY"), "it says \(run.errors)")
+            t.equal(said("written"), "written 0 0 0 0", "connections when none can be closed")
+            throw Stop.skipped("this kernel closes no connections of others")
+        }
+        t.equal(run.status, .code(3), "the exit status: \(run.errors.suffix(300))")
+        let stopped = lines(run.text).count { $0.contains("\"enforced\":true") }
+        t.equal(stopped, 2, "connections that were closed: \(run.text)")
+        t.equal(said("written"), "written 103 0 103 0", "what a write to each says")
+    },
+
+    Test("whole host: by their numbers nobody changes rules, and who takes programs away is told of") { t in
+        let cgroup = try Cgroup(t, "tampered")
+        let attempts = ["net tcp 127.0.0.1 20251"]
+        let within = workload("in-cgroup", cgroup.path)
+        let child = try t.enforce(["--cgroup", cgroup.name], rules: ["deny net 127.0.0.1:20251"])
+        func tamper(_ words: [String]) throws -> String {
+            let tampering = try Child(words)
+            tampering.wait(milliseconds: t.allow(milliseconds: 5000))
+            return String(decoding: tampering.output, as: UTF8.self)
+        }
+        let names = ["connect_targets", "listen_targets", "actor_cgroups", "spared"]
+        t.equal(try tamper(workload("tamper-maps") + names), "changed 0, refused 4\n", "what of the rules is changed")
+        t.equal(try t.attempt(attempts, within: within), [1], "then")
+        t.equal(try tamper(workload("tamper-links", cgroup.path)), "taken 7\n", "what is taken away")
+        t.equal(try t.attempt(attempts, within: within), [111], "without programs")
+        let isTold = child.wait(milliseconds: t.allow(milliseconds: 5000)) { child in
+            lines(child.errorText).contains { $0.hasPrefix("NOT ENFORCING") }
+        }
+        t.expect(isTold, "no alarm: \(child.errorText.suffix(300))")
+        child.kill(SIGINT)
+        let run = try t.finish(child, milliseconds: 8000)
+        t.equal(run.status, .code(4), "the exit status")
     },
 
     Test("whole host: what can't be a scope of a policy") { t in

@@ -314,11 +314,43 @@ struct PolicyLoweringTests {
         #expect(try verdict("allow net * unless pod p") == nil)
     }
 
+    @Test func whomItIsFor() throws {
+        var policy = try Self.policy("scope user 3\ndeny net 10.0.0.1 unless exe /a\nscope all\ndeny net listen *")
+        var target = PolicyTarget()
+        target.isProgram = false
+        let bytes = { (text: String) in Array(text.utf8) }
+        target.add(.exe, [.init(bytes("/b"), negated: false), .init(bytes("/c"), negated: true)])
+        target.add(.user, [.init(bytes("3"), negated: false)])
+        target.add(.container, [])
+        policy.target = target
+        let conditions = PolicyConditions(policy)
+        // Programs come first, and the user of the scope is the one of the target.
+        #expect(conditions.terms.map(\.kind) == [.exe, .exe, .exe, .user])
+        #expect(conditions.targetWith == 0b1010 && conditions.targetWithout == 0b0100)
+        #expect(target.isKept && target.cgroups == nil && target.text == "exe /b, user 3, no exe /c")
+        // Who listens is found by packets, which tell nobody's conditions.
+        #expect(PolicyLowering(policy, dry: false).settings.remembers == 1)
+        policy.target.isProgram = true
+        #expect(PolicyLowering(policy, dry: false).settings.remembers == 0)
+    }
+
+    @Test func whoStaysHeld() {
+        func isKept(_ kind: PolicyActorKind, _ value: String, negated: Bool = false) -> Bool {
+            var target = PolicyTarget()
+            target.add(kind, [.init(Array(value.utf8), negated: negated)])
+            return target.isKept
+        }
+        #expect(isKept(.user, "daemon") && isKept(.cgroup, "/a") && isKept(.exe, "/a") && isKept(.pod, "a"))
+        // Everybody descends from root's processes outside containers.
+        #expect(!isKept(.user, "root") && !isKept(.user, "0") && !isKept(.container, "*", negated: true))
+        #expect(!PolicyTarget().isKept && PolicyTarget().cgroups == [])
+    }
+
     @Test func asManyConditionsAsThereIsRoomFor() throws {
         func text(_ count: Int, _ line: (Int) -> String) -> String { (0..<count).map(line).joined(separator: "\n") }
         func obstacle(_ text: String) throws -> String? { PolicyConditions(try Self.policy(text)).obstacle }
-        #expect(try obstacle(text(62) { "deny net 10.0.0.\($0) unless user u\($0)" }) == nil)
-        #expect(try obstacle(text(63) { "deny net 10.0.0.\($0) unless user u\($0)" }) != nil)
+        #expect(try obstacle(text(61) { "deny net 10.0.0.\($0) unless user u\($0)" }) == nil)
+        #expect(try obstacle(text(62) { "deny net 10.0.0.\($0) unless user u\($0)" }) != nil)
         #expect(try obstacle(text(32) { "deny net 10.0.0.\($0) unless exe /p\($0)" }) == nil)
         #expect(try obstacle(text(33) { "deny net 10.0.0.\($0) unless exe /p\($0)" }) != nil)
         // Not for all of them in front of those that are.

@@ -26,6 +26,7 @@ typedef int workload(int argc, char *const argv[]);
 workload run_exit, run_program, run_sleep, run_each, run_exec, run_arguments, run_expect_arguments, run_deep,
     run_family, run_storm, run_refused, run_codes, run_signals, run_lifetime, run_group_exit, run_leader_first, run_thread_exec,
     run_vfork_exec, run_failing, run_deleted, run_descriptor, run_memfd, run_overlay, run_as_user, run_in_cgroup,
+    run_tamper_maps, run_open_connections, run_tamper_links,
     run_login, run_chroot, run_session, run_pid_namespace, run_no_new_privileges,
     run_calls, run_abis, run_ring, run_ring_polled, run_ring_sockets, run_handed, run_takes_over, run_security, run_kills, run_signal, run_consume,
     run_wait_for_input, run_killed_in_call, run_many_calls, run_counted_calls,

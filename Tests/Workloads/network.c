@@ -396,6 +396,35 @@ int run_standing(int argc, char *const argv[])
     _exit(0);
 }
 
+// open-connections: one over IPv4, one over IPv6, one to IPv4 by a socket of IPv6, and one to elsewhere; when its input ends,
+// what becomes of a write to each.
+int run_open_connections(int argc, char *const argv[])
+{
+    (void)argc, (void)argv;
+    static const struct {
+        char kind;
+        uint16_t port;
+    } ends[] = {{'4', PORT}, {'6', PORT + 1}, {'m', PORT}, {'4', PORT + 2}};
+    int clients[4], errors[4];
+    char byte;
+
+    make_network();
+    prctl(PR_SET_NAME, "open-ends");
+    signal(SIGPIPE, SIG_IGN);
+    listener('4', PORT, 8);
+    listener('6', PORT + 1, 8);
+    listener('4', PORT + 2, 8);
+    for (int i = 0; i < 4; i++)
+        clients[i] = connected(ends[i].kind, ends[i].port);
+    say("open");
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
+    for (int i = 0; i < 4; i++)
+        errors[i] = write(clients[i], "x", 1) < 0 ? errno : 0;
+    say("written %d %d %d %d", errors[0], errors[1], errors[2], errors[3]);
+    return 0;
+}
+
 // ways: data by sendfile and splice, and in the first packet (TCP Fast Open).
 int run_ways(int argc, char *const argv[])
 {

@@ -108,4 +108,10 @@ bool clinux_kill(pid_t pid, uint64_t ticks);
 // for a protocol that this host does not have. 0, or -1 with errno.
 int clinux_cgroup_sockets(int processes, int sockets[6]);
 
+// Breaks a TCP connection off, which both ends learn of. Addresses in the form of IPv6, ports of the host's byte order. In the
+// network namespace of that descriptor, or with -1 in that of the calling thread. Gives an errno: ENOENT where there is none,
+// EOPNOTSUPP where the kernel can't (CONFIG_INET_DIAG_DESTROY).
+int clinux_close_connection(int namespace, const uint8_t local[16], uint16_t local_port, const uint8_t remote[16],
+                            uint16_t remote_port);
+
 #endif

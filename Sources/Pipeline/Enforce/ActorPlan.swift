@@ -91,5 +91,6 @@ struct ActorPlan {
         try object.map(named: "actor_users").set(Array(users.keys), to: Array(users.values))
         try object.map(named: "actor_cgroups").set(Array(cgroups.keys), to: Array(cgroups.values))
         try object.map(named: "spared").set(spared.all.map(\.pid), to: spared.all.map(\.start))
+        for map in ["choices", "actor_users", "actor_cgroups", "spared"] { try object.map(named: map).freeze() }
     }
 }

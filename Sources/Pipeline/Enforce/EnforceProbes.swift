@@ -52,6 +52,7 @@ struct EnforceProbes: ~Copyable {
         try object.map(named: "name_rules").set(names.rules.map(\.key), to: names.rules.map(\.decision))
         try actors.fill(object, lowering.choices)
         if let programs { try programs.fill(object, programs.inodes(object)) }
+        for map in tables.map(\.0) + ["patterns", "name_rules"] { try object.map(named: map).freeze() }
         let canaries = try object.sharedSection(".data.canaries")
         // Only with all entries in place: nothing is decided by half of a policy.
         var links = InlineArray<10, BPFLink?> { _ in nil }

@@ -48,6 +48,7 @@ struct Enforcer: ~Copyable {
     /// Refuses what can't be held here, then makes the cgroup.
     init(_ policy: PolicyRules, _ options: TraceOptions) throws(Failure) {
         if let refusal = PolicyCheck.refusal(policy) { throw refusal }
+        if options.openConnections == .close, let obstacle = OpenConnections.obstacle() { throw obstacle }
         let dry = options.dryRun
         let target = policy.target
         let conditions = PolicyConditions(policy)
@@ -105,10 +106,9 @@ struct Enforcer: ~Copyable {
         target.terms.first { $0.kind == .cgroup }?.values ?? []
     }
 
-    /// Who is held stays so, but where that is everybody.
     private static func held(_ target: PolicyTarget) -> UInt32 {
         if target.isProgram { return UInt32(WIRE_HELD_MEMBERS) }
-        return UInt32(WIRE_HELD_SCOPE) | (target.text == nil ? 0 : UInt32(WIRE_HELD_MEMBERS))
+        return UInt32(WIRE_HELD_SCOPE) | (target.isKept ? UInt32(WIRE_HELD_MEMBERS) : 0)
     }
 
     private static func lowering(
@@ -188,6 +188,9 @@ struct Enforcer: ~Copyable {
         var limits: [String] = []
         if lowering != nil, !probes.guardHooks.contains(WIRE_GUARD_SOCKET) {
             limits.append("raw and packet sockets, which need a privilege")
+        }
+        if lowering != nil, target.asks(for: .user) || target.asks(for: .exe) {
+            limits.append("what who becomes another user or program does on the network")
         }
         if target.isProgram || target.asks(for: .cgroup) { limits.append("who leaves the cgroup \(place.path)") }
         return limits

@@ -51,6 +51,7 @@ struct PlacePlan {
         for (key, node) in tables.names { try names.set(key, to: node) }
         let marks = try object.map(named: "marks")
         for (inode, place) in places { try marks.set(inode, to: UInt32(lowering.representative(of: place))) }
+        for map in [nodes, names, marks] { try map.freeze() }
         return lowering.choices
     }
 }

@@ -55,6 +55,23 @@ struct PolicyJudge {
         return violations
     }
 
+    /// What a connection that is open would have been, as the kernel programs tell it; `nil` where nothing is against it, and
+    /// where it is of somebody whom the policy is not for.
+    mutating func violation(openConnection connection: wire_connection, _ enricher: inout Enricher) -> wire_violation? {
+        var asked = connection
+        asked.header.kind = UInt16(WIRE_CONNECT.rawValue)
+        asked.header.flags |= UInt16(WIRE_CONNECTION_OUTGOING)
+        guard let event = enricher.event(for: .connection(ConnectionRecord(asked))),
+            policy.target.holds(event.actor),
+            case .violation(let record, _) = violations(event).first?.fact
+        else { return nil }
+        var violation = record.fixed
+        violation.header = wire_header(
+            length: UInt32(MemoryLayout<wire_violation>.size), kind: UInt16(WIRE_VIOLATION.rawValue), flags: 0,
+            time: event.time)
+        return violation
+    }
+
     private func acts(_ event: Event) -> [Act] {
         switch event.action {
         case .exec: programActs(event)

@@ -19,6 +19,11 @@ package struct PolicyTarget: Sendable {
         if !unwanted.isEmpty { without.append(PolicyTerm(kind: kind, values: unwanted)) }
     }
 
+    /// Whether it is for somebody.
+    package func holds(_ actor: PolicyActor) -> Bool {
+        terms.allSatisfy { $0.holds(actor) == true } && !without.contains { $0.holds(actor) == true }
+    }
+
     /// Whether the kind counts.
     package func asks(for kind: PolicyActorKind) -> Bool { (terms + without).contains { $0.kind == kind } }
 
@@ -26,6 +31,14 @@ package struct PolicyTarget: Sendable {
     package var cgroups: [[UInt8]]? {
         guard without.isEmpty, terms.allSatisfy({ $0.kind == .cgroup }) else { return nil }
         return terms.first?.values ?? []
+    }
+
+    /// Whether who is held stays so, with what it starts, whatever becomes of it. All descend from root's programs outside
+    /// containers: who is held only because of that, is as long as that holds.
+    package var isKept: Bool {
+        terms.contains { term in
+            term.kind != .user || !term.values.contains { ["root", "0"].contains(String(decoding: $0, as: UTF8.self)) }
+        }
     }
 
     /// As a user would say it; `nil` for all.

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+// A socket of netlink belongs to the network namespace that it was made in, whichever its process is in later.
+static int diagnostic_socket(int namespace)
+{
+    int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), result = -1;
+
+    if (own < 0)
+        return -1;
+    if (namespace < 0 || !setns(namespace, CLONE_NEWNET)) {
+        result = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+        int error = errno;
+        if (namespace >= 0 && setns(own, CLONE_NEWNET)) {
+            error = errno;
+            if (result >= 0)
+                close(result);
+            result = -1;
+        }
+        errno = error;
+    }
+    int error = errno;
+    close(own);
+    errno = error;
+    return result;
+}
+
+int clinux_close_connection(int namespace, const uint8_t local[16], uint16_t local_port, const uint8_t remote[16],
+                            uint16_t remote_port)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    int is_ipv4 = !memcmp(remote, mapped, sizeof(mapped));
+    struct {
+        struct nlmsghdr header;
+        struct inet_diag_req_v2 request;
+    } message = {
+        .header = {.nlmsg_len = sizeof(message), .nlmsg_type = SOCK_DESTROY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+        .request = {
+            .sdiag_family = is_ipv4 ? AF_INET : AF_INET6,
+            .sdiag_protocol = IPPROTO_TCP,
+            .idiag_states = ~0u,
+            .id = {
+                .idiag_sport = htons(local_port),
+                .idiag_dport = htons(remote_port),
+                .idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE},
+            },
+        },
+    };
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr error;
+    } answer;
+    int file = diagnostic_socket(namespace), result;
+
+    if (file < 0)
+        return errno;
+    memcpy(message.request.id.idiag_src, is_ipv4 ? local + 12 : local, is_ipv4 ? 4 : 16);
+    memcpy(message.request.id.idiag_dst, is_ipv4 ? remote + 12 : remote, is_ipv4 ? 4 : 16);
+    if (send(file, &message, sizeof(message), 0) < 0)
+        result = errno;
+    else if (recv(file, &answer, sizeof(answer), 0) < (ssize_t)sizeof(answer) || answer.header.nlmsg_type != NLMSG_ERROR)
+        result = EIO;
+    else
+        result = -answer.error.error;
+    close(file);
+    return result;
+}
