@@ -16,6 +16,15 @@ func readWhole(_ path: String) -> [UInt8]? {
     }
 }
 
+/// Where a symbolic link leads, such as one of /proc; `nil` where there is none.
+func linkTarget(_ path: String) -> String? {
+    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe buffer.withUnsafeMutableBytes { buffer in
+        unsafe readlink(path, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
+    }
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+}
+
 /// The names of the directories in one; none where it can't be read.
 func directories(in path: String) -> [String] {
     guard let directory = unsafe opendir(path) else { return [] }

@@ -137,6 +137,8 @@ package struct TraceOptions: Sendable {
     package var openConnections = OpenConnectionAnswer.keep
     /// Whether a policy that is not for one program spares those that it was started by, and those that run the host.
     package var sparesOwn = true
+    /// Whether it may cut off the session that it was typed in.
+    package var isForced = false
     /// The file that gets the policy which the run needed.
     package var learnsTo: String?
     /// Seconds that an address counts for its name beyond its time to live.

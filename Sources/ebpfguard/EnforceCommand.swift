@@ -42,6 +42,9 @@ struct EnforceCommand: ParsableCommand {
     @Flag(help: "Hold ebpfguard's own shell, sshd, the kubelet and container runtimes too.")
     var noSelfProtect = false
 
+    @Flag(help: "Enforce with --no-self-protect what cuts off the session that it is typed in.")
+    var force = false
+
     @Flag(help: "Show what each rule compiles to and whether this host can enforce it, and end.")
     var checkPolicy = false
 
@@ -85,7 +88,7 @@ struct EnforceCommand: ParsableCommand {
             [
                 ("--buffer-size", bounds.bufferSize != nil), ("--write", recording.write != nil),
                 ("--check", checks.check), ("--check-policy", checkPolicy), ("--explain", explain != nil),
-                ("--name-grace", nameGrace != nil), ("--no-self-protect", noSelfProtect),
+                ("--name-grace", nameGrace != nil), ("--no-self-protect", noSelfProtect), ("--force", force),
                 ("--existing", existing != .keep),
                 ("-- PROGRAM", namesProgram),
             ])
@@ -119,6 +122,7 @@ struct EnforceCommand: ParsableCommand {
         options.program = try programArguments(of: .enforce)
         options.policy?.target = try scope.policyTarget(hasProgram: !options.program.isEmpty)
         options.sparesOwn = !noSelfProtect
+        options.isForced = force
         options.openConnections = existing
         if existing != .keep, !options.program.isEmpty {
             throw Failure(

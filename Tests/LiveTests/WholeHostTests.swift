@@ -273,6 +273,19 @@ let wholeHostTests = [
         t.equal(run.status, .code(4), "the exit status")
     },
 
+    Test("whole host: a policy that would cut off its own session") { t in
+        try t.requireOwnMachine()
+        let unprotected = ["--no-self-protect", "-d", "1s"]
+        // Something that this very process has executed.
+        let rule = ["--rule", "deny exec \(resolved("/proc/self/exe"))"]
+        let refused = try t.run(unprotected + rule, command: "enforce")
+        t.equal(refused.status, .code(64), "the exit status: \(refused.errors)")
+        t.expect(refused.errors.contains("would cut off the session"), "it says \(refused.errors)")
+        for others in [["--force"] + unprotected + rule, ["-d", "1s"] + rule, ["--dry-run"] + unprotected + rule] {
+            t.equal(try t.run(others, command: "enforce").status, .code(0), "the exit status of \(others)")
+        }
+    },
+
     Test("whole host: what can't be a scope of a policy") { t in
         let cases: [(options: [String], status: Int, text: String)] = [
             (["--cgroup", "/none-such"], 66, "--cgroup"), (["--comm", "sh"], 64, "each process gives itself"),

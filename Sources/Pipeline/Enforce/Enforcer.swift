@@ -52,7 +52,13 @@ struct Enforcer: ~Copyable {
         let dry = options.dryRun
         let target = policy.target
         let conditions = PolicyConditions(policy)
-        let spared = target.isProgram || !options.sparesOwn ? SparedProcesses() : .found()
+        let found = target.isProgram ? SparedProcesses() : .found()
+        if !options.sparesOwn, !options.isForced, !dry,
+            let refusal = SessionCheck.refusal(policy, chain: Array(found.all.prefix(found.chain)))
+        {
+            throw refusal
+        }
+        let spared = options.sparesOwn ? found : SparedProcesses()
         let actors = try ActorPlan(policy, conditions, sparing: spared)
         var canary = Canary()
         let place =

@@ -61,19 +61,11 @@ struct SparedProcesses: Sendable {
     private static func isService(_ pid: UInt32) -> Bool {
         var status = stat()
         guard unsafe stat("/proc/\(pid)", &status) == 0, status.st_uid == 0,
-            let executable = target(of: "/proc/\(pid)/exe"),
-            let namespace = target(of: "/proc/\(pid)/ns/mnt"), namespace == target(of: "/proc/1/ns/mnt")
+            let executable = linkTarget("/proc/\(pid)/exe"),
+            let namespace = linkTarget("/proc/\(pid)/ns/mnt"), namespace == linkTarget("/proc/1/ns/mnt")
         else { return false }
         let name = String(executable.split(separator: "/").last ?? "")
         return services.contains(name) || name.hasPrefix("containerd-shim") || name.hasPrefix("sshd-")
-    }
-
-    private static func target(of link: String) -> String? {
-        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count = unsafe buffer.withUnsafeMutableBytes { buffer in
-            unsafe readlink(link, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
-        }
-        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
     }
 
     /// What /proc says of a process.
