@@ -37,10 +37,11 @@ static int diagnostic_socket(int namespace)
     return result;
 }
 
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
 int clinux_close_connection(int namespace, const uint8_t local[16], uint16_t local_port, const uint8_t remote[16],
                             uint16_t remote_port)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     int is_ipv4 = !memcmp(remote, mapped, sizeof(mapped));
     struct {
         struct nlmsghdr header;
@@ -75,5 +76,29 @@ int clinux_close_connection(int namespace, const uint8_t local[16], uint16_t loc
     else
         result = -answer.error.error;
     close(file);
+    return result;
+}
+
+int clinux_try_to_close_connection(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, own;
+    socklen_t size = sizeof(address);
+    int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    uint8_t loopback[16];
+    int result;
+
+    memcpy(loopback, mapped, sizeof(mapped));
+    memcpy(loopback + sizeof(mapped), &address.sin_addr, 4);
+    if (server < 0 || client < 0 || bind(server, (struct sockaddr *)&address, size) || listen(server, 1) ||
+        getsockname(server, (struct sockaddr *)&address, &size) ||
+        connect(client, (struct sockaddr *)&address, sizeof(address)) ||
+        getsockname(client, (struct sockaddr *)&own, &size))
+        result = errno;
+    else
+        result = clinux_close_connection(-1, loopback, ntohs(own.sin_port), loopback, ntohs(address.sin_port));
+    if (client >= 0)
+        close(client);
+    if (server >= 0)
+        close(server);
     return result;
 }

@@ -54,7 +54,7 @@ struct EnforceCommand: ParsableCommand {
             valueName: "question"))
     var explain: String?
 
-    @OptionGroup(title: "Scope: whom the policy is for, instead of PROGRAM (each may be repeated; !VALUE leaves out)")
+    @OptionGroup(title: "Scope: whom the policy is for, instead of PROGRAM (!VALUE leaves out)")
     var scope: ScopeOptions
 
     @OptionGroup(title: "Conditions on events, by the fields of JSON: ebpfguard-filter(7)")
@@ -121,6 +121,8 @@ struct EnforceCommand: ParsableCommand {
         try checks.apply(to: &options)
         options.program = try programArguments(of: .enforce)
         options.policy?.target = try scope.policyTarget(hasProgram: !options.program.isEmpty)
+        // Whom the programs mark, with all that descends from them.
+        options.scope.pids = try scope.scope().pids
         options.sparesOwn = !noSelfProtect
         options.isForced = force
         options.openConnections = existing

@@ -80,16 +80,12 @@ struct ScopeOptions: ParsableArguments {
                 .usage, "\(option) and PROGRAM exclude each other",
                 help: "with PROGRAM the policy is for it and all it starts")
         }
-        guard names.isEmpty else {
+        if let pid = pids.first(where: { $0.hasPrefix("!") }) {
             throw Failure(
-                .usage, "--comm: a policy can't be held by a name that each process gives itself",
-                help: "write --exe /usr/bin/NAME")
+                .usage, "--pid: \(pid): a policy can't leave out a process and all that it starts",
+                help: "leave out its --cgroup, --user or --exe")
         }
-        guard pids.isEmpty else {
-            throw Failure(
-                .unsupported, "--pid: a process that runs already can't be held by its number",
-                help: "name its cgroup, container, user or program; or write -- PROGRAM ARGS...")
-        }
+        for text in pids { _ = try ScopeLookup.pid(text) }
         for text in executables {
             guard let mistake = FilePattern.mistake(text.hasPrefix("!") ? String(text.dropFirst()) : text) else {
                 continue
@@ -99,7 +95,7 @@ struct ScopeOptions: ParsableArguments {
         for text in users { _ = try term(text) { try ScopeLookup.user($0) } }
         _ = try workloads()
         let kinds: [(PolicyActorKind, [String])] = [
-            (.exe, executables), (.user, users), (.cgroup, cgroups),
+            (.exe, executables), (.comm, names), (.tree, pids), (.user, users), (.cgroup, cgroups),
             (.container, containers + (hostOnly ? ["!*"] : [])),
             (.pod, pods), (.namespace, namespaces),
         ]

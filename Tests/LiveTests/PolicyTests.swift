@@ -222,17 +222,16 @@ let policyTests = [
 
 let policyTextTests = [
     Test("policy: what can't be held is refused, and nothing is started", dependsOnKernel: false) { t in
-        for (rule, reason) in [
-            ("deny exec /tmp/** unless container c", "conditions on a container are not built yet"),
-            ("deny net * unless pod p", "conditions on a pod are not built yet"),
-            ("deny detect reverse-shell", "a shell has its connection already when it is found"),
+        for (scope, rule, reason) in [
+            ("scope tree /sbin/init", "deny net *", "conditions on a tree are not built yet"),
+            ("scope all", "deny detect reverse-shell", "a shell has its connection already when it is found"),
         ] {
-            let run = try t.run(["--rule", "allow net 10.0.0.1", "--rule", rule], ["/bin/true"], command: "enforce")
+            let file = "\(t.scratch)/policy"
+            try write("allow net 10.0.0.1\n\(scope)\n\(rule)\n", to: file)
+            let run = try t.run([file], ["/bin/true"], command: "enforce")
             t.equal(run.status, .code(5), "the exit status of \(rule)")
-            t.expect(run.errors.contains("--rule(2):1: ") && run.errors.contains(reason), "it says \(run.errors)")
+            t.expect(run.errors.contains("\(file):3: ") && run.errors.contains(reason), "it says \(run.errors)")
         }
-        let run = try t.run(["--rule", "deny net 10.0.0.1"], command: "enforce")
-        t.equal(run.status, .code(5), "the exit status without a program")
     },
 
     Test("policy: recordings of each command held against it, and its own told again", dependsOnKernel: false) { t in

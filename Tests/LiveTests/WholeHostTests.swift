@@ -90,6 +90,32 @@ let wholeHostTests = [
             try t.attempt(attempts, within: workload("in-cgroup", cgroup.path)), [111, 0, 111], "when it is over")
     },
 
+    Test("whole host: a process that runs already, and all that it starts") { t in
+        let cgroup = try Cgroup(t, "tree")
+        let program = try makeProgram("\(t.scratch)/program")
+        let attempts = ["net tcp 127.0.0.1 20261", "exec \(program)"]
+        let within = workload("in-cgroup", cgroup.path)
+        let shell = ["/bin/sh", "-c", "read x; \"$@\" & wait", "sh"]
+        let waiting = try Child(within + shell + workload("guard") + attempts)
+        t.children.append(waiting)
+        let rules = ["deny net 127.0.0.1:20261", "kill exec \(program)"]
+        var child = try t.enforce(["--cgroup", cgroup.name, "-p", "\(waiting.pid)"], rules: rules)
+        t.equal(try t.attempt(attempts, within: within), [111, 0], "another in its cgroup")
+        waiting.closeInput()
+        waiting.wait(milliseconds: t.allow(milliseconds: 5000))
+        t.equal(
+            lines(waiting.output).map { String(decoding: $0, as: UTF8.self) },
+            ["\(attempts[0]): 1", "\(attempts[1]): -9"], "what it starts")
+        _ = try t.end(child, ["--rule:1", "--rule(2):1"])
+
+        child = try t.enforce(["--cgroup", cgroup.name, "--comm", "live-tests"], rules: rules)
+        t.equal(try t.attempt([attempts[0]], within: within), [1], "who is called so")
+        let copy = "\(t.scratch)/called"
+        try copyFile("/proc/self/exe", to: copy)
+        t.equal(try t.attempt(["as \(copy) \(attempts[0])"], within: within), [111], "who is not")
+        _ = try t.end(child, ["--rule:1"])
+    },
+
     Test("whole host: scopes of a policy by container, pod and namespace, of what is there and what starts later") {
         t in
         let root = "\(t.scratch)/root"
@@ -288,8 +314,9 @@ let wholeHostTests = [
 
     Test("whole host: what can't be a scope of a policy") { t in
         let cases: [(options: [String], status: Int, text: String)] = [
-            (["--cgroup", "/none-such"], 66, "--cgroup"), (["--comm", "sh"], 64, "each process gives itself"),
-            (["-p", "1"], 5, "can't be held by its number"), (["--exe", "sh"], 64, "--exe"),
+            (["--cgroup", "/none-such"], 66, "--cgroup"), (["-p", "x"], 64, "not a process id"),
+            (["-p", "!1"], 64, "can't leave out"),
+            (["--exe", "sh"], 64, "--exe"),
             (["-u", "no-such-user"], 64, "no user \"no-such-user\""), (["--host", "--pod", "x"], 64, "exclude"),
         ]
         for (options, status, text) in cases {

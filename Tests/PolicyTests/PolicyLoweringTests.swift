@@ -334,6 +334,23 @@ struct PolicyLoweringTests {
         #expect(PolicyLowering(policy, dry: false).settings.remembers == 0)
     }
 
+    @Test func containersByNameAndID() {
+        let id = String(repeating: "a1b2", count: 16)
+        let actor = PolicyActor([
+            .container: ["web-1", id].map { Array($0.utf8) }, .pod: ["p", "shop/p"].map { Array($0.utf8) },
+        ])
+        func holds(_ kind: PolicyActorKind, _ value: String) -> Bool? {
+            var target = PolicyTarget()
+            target.add(kind, [.init(Array(value.utf8), negated: false)])
+            return target.holds(actor)
+        }
+        for value in ["web-*", "web-1", "a1b2a1b2a1b2", id, "web-?"] { #expect(holds(.container, value) == true) }
+        // Short ones are names, and so is what is no id.
+        for value in ["a1b2", "web", "b2a1b2", "a1b2a1b3"] { #expect(holds(.container, value) == false) }
+        #expect(holds(.pod, "shop/p") == true && holds(.pod, "other/p") == false && holds(.pod, "p") == true)
+        #expect(holds(.namespace, "shop") == false)
+    }
+
     @Test func whoStaysHeld() {
         func isKept(_ kind: PolicyActorKind, _ value: String, negated: Bool = false) -> Bool {
             var target = PolicyTarget()

@@ -6,6 +6,7 @@
 
 #include "cgroup.h"
 #include "places.h"
+#include "scope.h"
 
 #include "wire/actor.h"
 
@@ -26,6 +27,14 @@ struct {
     __type(key, __u32);
     __type(value, __u64);
 } actor_users SEC(".maps");
+
+// Names of processes, padded with NUL, and the conditions that they meet.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, char[WIRE_COMM_SIZE]);
+    __type(value, __u64);
+} actor_names SEC(".maps");
 
 // Cgroups that conditions name, each with those above it, marked as cgroup_of does.
 struct {
@@ -94,6 +103,19 @@ __attribute__((noinline)) __u64 current_programs(void)
 
 #define PROGRAMS (actors.programs ? current_programs() : 0)
 
+// A function for the room on the stack.
+__attribute__((noinline)) __u64 conditions_on_names(__u64 task)
+{
+    char name[WIRE_COMM_SIZE] = {};
+    __u64 *found;
+
+    // What is behind the NUL stays as it is here.
+    if (bpf_probe_read_kernel_str(name, sizeof(name), ((struct task_struct *)task)->comm) < 0)
+        return 0;
+    found = bpf_map_lookup_elem(&actor_names, name);
+    return found ? *found : 0;
+}
+
 // All conditions that hold for the current task, whose `programs` are known.
 __attribute__((noinline)) __u64 conditions(__u64 programs)
 {
@@ -115,6 +137,10 @@ __attribute__((noinline)) __u64 conditions(__u64 programs)
         found = bpf_map_lookup_elem(&actor_workloads, &cgroup);
         holds |= found ? *found : WIRE_ACTOR_NAMELESS;
     }
+    if (actors.names)
+        holds |= conditions_on_names((__u64)task);
+    if (actors.trees && scope_marks(BPF_CORE_READ(task, tgid)) & WIRE_TASK_TREE)
+        holds |= actors.trees;
     if (actors.spares) {
         __u32 pid = BPF_CORE_READ(task, tgid);
 

@@ -108,6 +108,9 @@ bool clinux_kill(pid_t pid, uint64_t ticks);
 // for a protocol that this host does not have. 0, or -1 with errno.
 int clinux_cgroup_sockets(int processes, int sockets[6]);
 
+// Whether connections can be broken off, by one of its own on the loopback: 0, or an errno as below, ENOENT without tcp_diag.
+int clinux_try_to_close_connection(void);
+
 // Breaks a TCP connection off, which both ends learn of. Addresses in the form of IPv6, ports of the host's byte order. In the
 // network namespace of that descriptor, or with -1 in that of the calling thread. Gives an errno: ENOENT where there is none,
 // EOPNOTSUPP where the kernel can't (CONFIG_INET_DIAG_DESTROY).

@@ -10,6 +10,8 @@ internal import Policy
 struct ActorPlan {
     private(set) var settings = wire_actor_policy()
     private var users: [UInt32: UInt64] = [:]
+    /// With the bytes of names that the kernel keeps, padded with NUL.
+    private var names: [(name: InlineArray<16, UInt8>, mask: UInt64)] = []
     private var cgroups: [UInt64: UInt64] = [:]
     private let spared: SparedProcesses
 
@@ -30,6 +32,8 @@ struct ActorPlan {
         settings.programs = conditions.bits(of: [.exe])
         settings.users = conditions.bits(of: [.user])
         settings.workloads = conditions.bits(of: [.container, .pod, .namespace])
+        settings.names = conditions.bits(of: [.comm])
+        settings.trees = conditions.bits(of: [.tree])
         settings.scoped = policy.target.isProgram ? 0 : 1
         settings.scope_with = conditions.targetWith
         settings.scope_without = conditions.targetWithout | (spared.isEmpty ? 0 : WIRE_ACTOR_SPARED)
@@ -59,6 +63,10 @@ struct ActorPlan {
             }
             cgroups[cgroup.id, default: 0] |= mask
             settings.levels |= 1 << cgroup.level
+        case .comm:
+            var name = InlineArray<16, UInt8>(repeating: 0)
+            for (index, byte) in value.utf8.prefix(15).enumerated() { name[index] = byte }
+            names.append((name, mask))
         case .exe, .tree, .namespace, .pod, .container: break
         }
     }
@@ -79,6 +87,7 @@ struct ActorPlan {
         try object.setCapacity(UInt32(choices), map: "choices")
         try object.setCapacity(UInt32(max(1, users.count)), map: "actor_users")
         try object.setCapacity(UInt32(max(1, cgroups.count)), map: "actor_cgroups")
+        try object.setCapacity(UInt32(max(1, names.count)), map: "actor_names")
         try object.setCapacity(settings.workloads == 0 ? 1 : WorkloadGate.capacity, map: "actor_workloads")
         try object.setCapacity(UInt32(max(1, spared.all.count)), map: "spared")
     }
@@ -90,7 +99,11 @@ struct ActorPlan {
         }
         try object.map(named: "actor_users").set(Array(users.keys), to: Array(users.values))
         try object.map(named: "actor_cgroups").set(Array(cgroups.keys), to: Array(cgroups.values))
+        let nameMap = try object.map(named: "actor_names")
+        for (name, mask) in names { try nameMap.set(name, to: mask | (nameMap.value(of: name, initial: 0) ?? 0)) }
         try object.map(named: "spared").set(spared.all.map(\.pid), to: spared.all.map(\.start))
-        for map in ["choices", "actor_users", "actor_cgroups", "spared"] { try object.map(named: map).freeze() }
+        for map in ["choices", "actor_users", "actor_cgroups", "actor_names", "spared"] {
+            try object.map(named: map).freeze()
+        }
     }
 }

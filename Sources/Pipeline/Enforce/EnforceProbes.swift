@@ -33,7 +33,7 @@ struct EnforceProbes: ~Copyable {
         try object.setSection(".rodata.policy", to: lowering.settings)
         try actors.prepare(&object, choices: lowering.choices.table.count)
         try PlacePlan.prepare(&object, programs)
-        for map in ["ring", ".data.control"] { try object.share(try processes.map(named: map), map: map) }
+        try object.joinRing(of: processes)
         let tables = [("connect_targets", lowering.connect.entries()), ("listen_targets", lowering.listen.entries())]
         for (map, entries) in tables { try object.setCapacity(UInt32(max(1, entries.count)), map: map) }
         let names = lowering.names

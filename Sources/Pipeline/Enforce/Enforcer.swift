@@ -198,6 +198,9 @@ struct Enforcer: ~Copyable {
         if lowering != nil, target.asks(for: .user) || target.asks(for: .exe) {
             limits.append("what who becomes another user or program does on the network")
         }
+        if target.asks(for: .comm) {
+            limits.append("who calls itself something else before it does anything that is held")
+        }
         if target.isProgram || target.asks(for: .cgroup) { limits.append("who leaves the cgroup \(place.path)") }
         return limits
     }

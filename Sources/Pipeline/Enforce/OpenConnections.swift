@@ -74,18 +74,17 @@ enum OpenConnections {
         return error == 0
     }
 
-    /// Why none can be closed on this host; `nil` where they can. By an attempt at one that nobody has.
+    /// Why none can be closed on this host; `nil` where they can.
     static func obstacle() -> Failure? {
-        let nobody = [UInt8](repeating: 0, count: 16)
-        let error = unsafe clinux_close_connection(-1, nobody, 1, nobody, 1)
-        return error == 0 || error == ENOENT ? nil : failure(error)
+        let error = clinux_try_to_close_connection()
+        return error == 0 ? nil : failure(error)
     }
 
     private static func failure(_ error: Int32) -> Failure {
         Failure(
             .unsupported, "--existing close: can't close a connection: \(unsafe String(cString: strerror(error)))",
-            help: error == EOPNOTSUPP
-                ? "this kernel was built without CONFIG_INET_DIAG_DESTROY; --existing report tells of them" : nil)
+            help: error == EOPNOTSUPP || error == ENOENT
+                ? "it takes CONFIG_INET_DIAG_DESTROY and the module tcp_diag; --existing report tells of them" : nil)
     }
 
     /// A descriptor of its network namespace: its process may be in another one by now.

@@ -238,6 +238,7 @@ extension Event {
         // Who executes something is what it was before: as a rule what its parent is.
         let actor = action == .exec ? ancestors.first?.executable : executable
         add(.exe, [actor.map { FilePath.resolved($0).hostPathBytes }])
+        add(.comm, [unsafe withUnsafeBytes(of: task.comm) { unsafe Array($0.prefix { $0 != 0 }) }])
         add(.user, [userName.map { Array($0.slice) }, Array("\(task.euid)".utf8)])
         add(.cgroup, [cgroup.map { Array($0.slice) }])
         let programs = ancestors.map(\.executable) + [executable]

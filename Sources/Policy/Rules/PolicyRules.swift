@@ -92,6 +92,8 @@ package struct PolicyDefault: Sendable {
 /// What is known of whoever does something.
 package enum PolicyActorKind: String, CaseIterable, Sendable {
     case namespace, pod, container, cgroup, user, tree, exe
+    /// What a process calls itself: of scopes of a run only, since anybody can call himself anything.
+    case comm
 
     /// Those that `scope` has, and those that `unless` has.
     static let scopes: [PolicyActorKind] = [.namespace, .pod, .container, .cgroup, .user, .tree]
@@ -116,6 +118,7 @@ package struct PolicyTerm: Hashable, Sendable {
         case .exe: (try? FilePattern(wanted))?.matches(value) ?? false
         case .tree where wanted.first == UInt8(ascii: "/"): (try? FilePattern(wanted))?.matches(value) ?? false
         case .user, .tree: wanted == value
+        case .comm: value.elementsEqual(wanted.prefix(15))
         // The root of the hierarchy ends with the slash that others have behind them.
         case .cgroup:
             value == wanted || value.starts(with: wanted == Array("/".utf8) ? wanted : wanted + Array("/".utf8))

@@ -24,6 +24,7 @@
 struct wire_actor_policy {
     uint64_t programs, users, trees; // the bits of such conditions
     uint64_t workloads;              // of containers, pods and namespaces
+    uint64_t names;                  // of what processes call themselves
     uint64_t scope_with;             // conditions that have to hold for whoever the policy is for at all
     uint64_t scope_without;          // and that must not
     uint32_t levels;                 // bit n: some cgroup of a condition is n deep
@@ -32,7 +33,7 @@ struct wire_actor_policy {
     uint32_t spares;                 // there are processes that it is not for
 };
 
-_Static_assert(sizeof(struct wire_actor_policy) == 64, "layout of wire_actor_policy");
+_Static_assert(sizeof(struct wire_actor_policy) == 72, "layout of wire_actor_policy");
 
 // How the start of a process is known: nanoseconds since boot in units of the system calls' clock, which /proc shows.
 #define WIRE_ACTOR_TICK 10000000
