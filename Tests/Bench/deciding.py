@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a policy costs whoever is held to it: `enforce` with few rules and with many, and with a detector.
 
-The load is the program that is held, and connects or sends. The policies take turns, and each stands between two runs
+The load is the program that is held, and connects, sends, starts programs or opens files. The policies take turns, and each stands between two runs
 without one. Nothing is against what the load does, so that each decision is a whole one. Of all samples the lowest
 hundredths count, of the operations that nothing else disturbed.
 """
@@ -31,6 +31,16 @@ def names(count):
     return {f"deny net host{number}.example{number % 97}.net" for number in range(count)}
 
 
+def files(count, verb):
+    """By names, which are looked up for each file; none of them is one that the load has."""
+    return {f"{verb} **/file{number}" for number in range(count)}
+
+
+def is_held(tool, rule):
+    """Whether this host can: files are held by BPF LSM alone."""
+    return not subprocess.run([tool, "enforce", "--check-policy", "--rule", rule], capture_output=True).returncode
+
+
 def run(command, kind, count):
     """The ns of each operation, sorted, and the seconds from the start to the first."""
     generate, *tool = command
@@ -57,21 +67,33 @@ def main():
     rounds, count = (5, 3000) if options.quick else (15, 5000)
     with tempfile.TemporaryDirectory() as scratch:
         policies = {}
-        for name, rules in {
+        network = {
             "10 networks": networks(10), f"{MANY:,} networks": networks(MANY), "10 names": names(10),
             f"{MANY:,} names": names(MANY), "a detector": ["deny detect miner"],
-        }.items():
+        }
+        programs = {"10 programs": files(10, "kill exec"), f"{MANY:,} programs": files(MANY, "kill exec")}
+        opened = {"10 files": files(10, "deny file read"), f"{MANY:,} files": files(MANY, "deny file read")}
+        if not is_held(options.tool, "deny file read /none"):
+            opened = {}
+        for name, rules in {**network, **programs, **opened}.items():
             path = os.path.join(scratch, name.replace(" ", "-"))
             with open(path, "w", encoding="ascii") as file:
                 file.write("\n".join(rules) + "\n")
             policies[name] = [generate, options.tool, "enforce", "-q", path, "--"]
-        for kind, what in (("connect", "A connection"), ("datagram", "A datagram (send and recv)")):
-            held = {name: [] for name in policies}
-            starts = {name: [] for name in policies}
+        for kind, what, group in (
+            ("connect", "A connection", network), ("datagram", "A datagram (send and recv)", network),
+            ("exec", "A program (fork, exec, exit)", programs), ("open", "An open", opened),
+        ):
+            if not group:
+                print(f"\n{what} is not held here: there is no BPF LSM.")
+                continue
+            held = {name: [] for name in group}
+            starts = {name: [] for name in group}
             alone, _ = run([generate], kind, count)
             first = low(alone)
             for _ in range(rounds):
-                for name, command in policies.items():
+                for name in group:
+                    command = policies[name]
                     samples, start = run(command, kind, count)
                     after, _ = run([generate], kind, count)
                     held[name].append(low(samples) - (low(alone) + low(after)) / 2)
@@ -80,7 +102,7 @@ def main():
             print(f"\n{what} takes {first / 1e3:.2f} µs alone; what being held to a policy adds:")
             print(f"{'':<20}{'added (µs)':>12}{'whole ÷ 10 rules':>18}{'start (ms)':>12}")
             medians = {name: statistics.median(values) for name, values in held.items()}
-            for name in policies:
+            for name in group:
                 few = name.replace(f"{MANY:,}", "10")
                 ratio = f"{(first + medians[name]) / (first + medians[few]):.2f} ×" if few in medians and few != name else "-"
                 print(f"{name:<20}{medians[name] / 1e3:>12.2f}{ratio:>18}{statistics.median(starts[name]) * 1e3:>12.0f}")

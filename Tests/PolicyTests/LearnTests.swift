@@ -73,6 +73,12 @@ private func path(_ operation: PolicyOperation, _ path: String) -> LearnedNeed? 
         #expect(try rules([path(.write, "/tmp/ccnLsuYb.s"), path(.write, "/tmp/out")]) == ["allow file write /tmp/*"])
         #expect(try rules([path(.write, "/tmp/build/out")]) == ["allow file write /tmp/build/out"])
         #expect(try rules([path(.write, "/tmp/tmp.Xk3j2a/out")]) == ["allow file write /tmp/**"])
+        for name in ["deb-file-x.deb.JIVUMW", "#4", "a.b8dK1x"] {
+            #expect(try rules([path(.write, "/var/tmp/\(name)")]) == ["allow file write /var/tmp/*"])
+        }
+        for name in ["README", "#4x", "a.backup", "x.deb"] {
+            #expect(try rules([path(.write, "/tmp/\(name)")]) == ["allow file write /tmp/\(name)"])
+        }
         #expect(try rules([path(.read, "/proc/4711/stat"), path(.read, "/proc/self")]) == ["allow file read /proc/**"])
         #expect(try rules([path(.read, "/opt/tool-1.2.3/bin/x")]) == ["allow file read /opt/**"])
         #expect(

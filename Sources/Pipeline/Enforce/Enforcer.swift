@@ -45,9 +45,8 @@ struct Enforcer: ~Copyable {
 
     private static let interval: UInt64 = 2_000_000_000
 
-    /// Refuses what can't be held here, then makes the cgroup.
+    /// Makes the cgroup. The policy is one that can be held here: see `PolicyCheck.refusal`.
     init(_ policy: PolicyRules, _ options: TraceOptions) throws(Failure) {
-        if let refusal = PolicyCheck.refusal(policy) { throw refusal }
         if options.openConnections == .close, let obstacle = OpenConnections.obstacle() { throw obstacle }
         let dry = options.dryRun
         let target = policy.target

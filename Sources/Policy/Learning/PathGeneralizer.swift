@@ -143,11 +143,15 @@ struct PathGeneralizer {
         return ["tmp", "var/tmp", "dev/shm"].contains(path)
     }
 
-    /// What tools call their files where everybody has his: tmp.x, ccAbCdEf.s, sh-thd.x.
+    /// What tools call their files where everybody has his: tmp.x, ccAbCdEf.s, sh-thd.x, name.JIVUMW by mkstemp(3), and #7 of
+    /// those that were made without a name.
     private static func isMadeUp(_ name: [UInt8]) -> Bool {
         let stem = name.prefix { $0 != UInt8(ascii: ".") }
         let isCompilers = stem.starts(with: "cc".utf8) && stem.count == 8
-        return isCompilers || name.starts(with: "tmp".utf8) || name.starts(with: "sh-thd".utf8)
+        let end = name.dropFirst(stem.count).split(separator: UInt8(ascii: ".")).last ?? []
+        let isMade = end.count >= 6 && end.allSatisfy { kind($0) != nil } && end.contains { kind($0) == 1 }
+        let isNameless = name.first == UInt8(ascii: "#") && name.count > 1 && name.dropFirst().allSatisfy(isDigit)
+        return isCompilers || isMade || isNameless || name.starts(with: "tmp".utf8) || name.starts(with: "sh-thd".utf8)
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
