@@ -49,18 +49,23 @@ let package = Package(
         .target(name: "Enrichment", dependencies: ["Events", "CLinux"], swiftSettings: swift),
         .target(name: "Policy", dependencies: ["Events", "CWire"], swiftSettings: swift),
         .target(name: "Rendering", dependencies: ["CWire", "Events", "Enrichment"], swiftSettings: swift),
+        .target(
+            name: "Comparison", dependencies: ["CLinux", "CWire", "Enrichment", "Events", "Rendering"],
+            swiftSettings: swift
+        ),
         .target(name: "Recording", dependencies: ["CZstd"], swiftSettings: swift),
         .target(
             name: "Pipeline",
             dependencies: [
-                "BPFRuntime", "CCrypto", "CLinux", "CWire", "Enrichment", "Events", "Policy", "Recording", "Rendering",
+                "BPFRuntime", "CCrypto", "CLinux", "CWire", "Comparison", "Enrichment", "Events", "Policy", "Recording",
+                "Rendering",
             ],
             swiftSettings: swift
         ),
         .executableTarget(
             name: "ebpfguard",
             dependencies: [
-                "Pipeline", "Policy", "Rendering", "Events",
+                "Comparison", "Pipeline", "Policy", "Rendering", "Events",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift,
@@ -92,6 +97,10 @@ let package = Package(
         .testTarget(name: "PolicyTests", dependencies: ["CWire", "Events", "Policy"], swiftSettings: swift),
         .testTarget(
             name: "RenderingTests", dependencies: ["CWire", "Enrichment", "Events", "Fixtures", "Rendering"],
+            swiftSettings: swift
+        ),
+        .testTarget(
+            name: "ComparisonTests", dependencies: ["CWire", "Comparison", "Events", "Rendering"],
             swiftSettings: swift
         ),
         .testTarget(

@@ -62,7 +62,7 @@ package final class Host: Sendable {
 }
 
 /// Up to `limit` bytes of a file; `nil` when it can't be opened.
-func contents(ofFile path: String, limit: Int) -> [UInt8]? {
+package func contents(ofFile path: String, limit: Int) -> [UInt8]? {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }

@@ -72,7 +72,7 @@ struct Footer {
         let start = durationText(startCPU)
         let share = percent(ownCPU - min(ownCPU, startCPU), of: watched)
         lines.append(
-            "       ebpfguard: \(start) of CPU to start, then \(share); \(Self.peakMemory()) MB at most")
+            "       ebpfguard: \(start) of CPU to start, then \(share); \(Self.peakBytes() >> 20) MB at most")
         return lines
     }
 
@@ -96,11 +96,11 @@ struct Footer {
         return nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime)
     }
 
-    /// Megabytes. (ru_maxrss counts what the process was before exec as well: its parent's size.)
-    private static func peakMemory() -> Int {
+    /// (ru_maxrss counts what the process was before exec as well: its parent's size.)
+    static func peakBytes() -> UInt64 {
         let line = readText("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        let kilobytes = line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0
-        return kilobytes / 1024
+        let kilobytes = line?.split(whereSeparator: { !$0.isNumber }).first.flatMap { UInt64($0) } ?? 0
+        return kilobytes * 1024
     }
 
     private func percent(_ part: UInt64, of whole: UInt64) -> String {

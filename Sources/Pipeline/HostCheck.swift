@@ -132,12 +132,16 @@ package struct HostCheck: ~Copyable {
             case .watchNet: "see accepts, and calls that fail at once"
             case .watchFiles: "see files that are opened, those of io_uring and exec too"
             case .enforce: "not needed for rules about the network"
+            case .compareSidecar: "see accepts, and files that are opened"
             }
-        let also = [.watchNet: ", and connections", .watchFiles: ", and system calls where fexit is refused"][command]
+        let also = [
+            .watchNet: ", and connections", .watchFiles: ", and system calls where fexit is refused",
+            .compareSidecar: ", connections, and system calls where fexit is refused",
+        ][command]
         add(.tracing, "see exec, fork and exit" + (also ?? ""), required: true)
         add(.taskIterator, "find the processes that are already there", required: true)
         add(.functionEntry, "\(returns), at no cost to other system calls")
-        if command != .watchFiles {
+        if !command.watchesFiles {
             add(.tracepoint, "\(returns) where fexit is refused")
             add(.taskRegisters, "\(returns) where fexit is refused")
         }

@@ -14,6 +14,7 @@ struct Reports: ~Copyable {
     private var destinations: [Destination] = []
 
     init(_ options: TraceOptions) throws(Failure) {
+        if options.comparison != nil { return }  // a comparison has forms of its own
         for path in options.reports {
             guard let form = Report.Form(path: path) else { continue }  // refused before
             destinations.append(

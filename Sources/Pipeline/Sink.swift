@@ -66,19 +66,10 @@ struct Sink: ~Copyable {
         self.host = host
         format = options.format
         let isTerminal = isatty(1) == 1
-        let colors: Bool
-        switch options.color {
-        case .always: colors = true
-        case .never: colors = false
-        case .auto:
-            // https://no-color.org: set and not empty.
-            let noColor = unsafe getenv("NO_COLOR").map { unsafe $0.pointee != 0 } ?? false
-            let isDumb = unsafe getenv("TERM").map { unsafe strcmp($0, "dumb") == 0 } ?? false
-            colors = isTerminal && !noColor && !isDumb
-        }
+        let colors = Self.usesColors(options.color)
         self.colors = colors
         cutsLines = isTerminal && options.format != .wide
-        let hasHeader = options.summary?.mode != .only && !options.difference
+        let hasHeader = options.summary?.mode != .only && !options.difference && options.comparison == nil
         switch options.format {
         case .json:
             form = .json(
@@ -105,6 +96,22 @@ struct Sink: ~Copyable {
             fileForm = JSONRenderer(fields: Set(options.fields ?? Field.allCases), host: host, redacts: options.redacts)
         }
     }
+
+    /// Whether standard output is to be coloured.
+    static func usesColors(_ choice: ColorChoice) -> Bool {
+        switch choice {
+        case .always: return true
+        case .never: return false
+        case .auto:
+            // https://no-color.org: set and not empty.
+            let noColor = unsafe getenv("NO_COLOR").map { unsafe $0.pointee != 0 } ?? false
+            let isDumb = unsafe getenv("TERM").map { unsafe strcmp($0, "dumb") == 0 } ?? false
+            return isatty(1) == 1 && !noColor && !isDumb
+        }
+    }
+
+    /// How wide a table on standard output may be.
+    static func outputColumns() -> Int { isatty(1) == 1 ? terminalColumns() : 100 }
 
     /// Renders the event, or not.
     mutating func take(_ event: inout Event) -> Outcome {
@@ -258,6 +265,7 @@ extension WatchCommand {
         case .watchNet: TextRenderer.header(wide: wide, network: true)
         case .watchFiles: TextRenderer.filesHeader
         case .enforce: TextRenderer.policyHeader
+        case .compareSidecar: ""
         }
     }
 }

@@ -22,6 +22,10 @@ package enum Trace {
         var loop = EventLoop()
         let programPath = options.program.isEmpty ? nil : try Program.find(options.program[0])
         let lookups = Lookups(options.recordsTo == nil ? .system : .systemForRecording, root: options.root)
+        var comparing: Comparing?
+        if let comparison = options.comparison {
+            comparing = try Comparing(comparison, options, lookups: lookups, host: host)
+        }
         var recorder: Recorder?
         if let path = options.recordsTo { recorder = try Recorder(path: path, lookups: lookups) }
 
@@ -60,6 +64,7 @@ package enum Trace {
             let shows = options.existing && options.command == .trace
             state.takeExisting(try probes.processes.existing(), isScoped: true, show: shows)
         }
+        if let ledger = comparing?.begin() { state.begin(ledger) }
         // Always: when one of them is closed, it is known whose it was.
         state.takeExisting(
             try probes.existingSockets(1), isScoped: true, show: options.existing && options.command == .watchNet)
@@ -81,7 +86,7 @@ package enum Trace {
         try program?.start()
 
         let programStatus = try watch(options, probes, &loop, &state, &program, &meter, &enforcer)
-        return try finish(options, probes, loop, &state, programStatus, meter.measured, reports)
+        return try finish(options, probes, loop, &state, programStatus, meter.measured, reports, comparing)
     }
 
     /// Marks the processes that `--pid` names and all that descend from them.
@@ -126,7 +131,7 @@ package enum Trace {
         _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: inout EventLoop,
         _ state: inout TraceState, _ program: inout Program?, _ meter: inout CostMeter, _ enforcer: inout Enforcer?
     ) throws(Failure) -> Int32? {
-        let watchesFlows = options.command == .watchNet
+        let watchesFlows = options.command.watchesNetwork
         let executioner = enforcer?.executioner
         var programStatus: Int32?
         var ended: UInt64?
@@ -256,18 +261,18 @@ package enum Trace {
     private static func finish(
         _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: borrowing EventLoop,
         _ state: inout TraceState, _ programStatus: Int32?, _ measured: UInt64,
-        _ reports: borrowing Reports
+        _ reports: borrowing Reports, _ comparing: consuming Comparing?
     ) throws(Failure) -> ExitStatus {
         let watched = Host.boottime() - state.started
         while !state.isComplete, probes.drain({ state.take($0) }) > 0 {
             try state.flushRecording()
             guard case .done = try state.sink.flush(loop, isLast: true) else { break }
         }
-        if options.command == .watchNet, !state.isComplete { state.take(records: try probes.endedFlows()) }
+        if options.command.watchesNetwork, !state.isComplete { state.take(records: try probes.endedFlows()) }
         state.take(records: probes.countedDrops(Host.boottime(), isLast: true))
         if !state.isComplete { state.take(records: try probes.writtenFiles()) }
         // What is open still has had its bytes too.
-        if options.summary != nil || options.recordsTo != nil {
+        if options.summary != nil || options.recordsTo != nil || options.comparison != nil {
             state.take(records: try probes.existingSockets(.max, flags: UInt32(WIRE_CONNECTION_LAST)))
         }
         state.checkLosses(probes, isLast: true)
@@ -289,9 +294,13 @@ package enum Trace {
         footer.hashes = state.hashLine
         footer.learned = try state.learned(options)
         if options.policy != nil { footer.policy = state.policyLine }
+        var isFound = false
+        if var comparison = comparing.take(), let ledger = state.takeLedger() {
+            isFound = try comparison.report(comparison.finish(ledger, footer))
+        }
         if !options.quiet { for line in footer.lines() { note(line) } }
         Reports.tell(state.findings, options.command)
-        let status = status(options, state, footer, programStatus)
+        let status = isFound ? .finding : status(options, state, footer, programStatus)
         try reports.write(
             state.report(options, footer, status))
         return status

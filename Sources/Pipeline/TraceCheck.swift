@@ -16,6 +16,8 @@ extension Trace {
             case .watchNet: TraceHook.network(check.types, check.networkHooks())
             case .watchFiles: TraceHook.files(check.fileHook())
             case .enforce: []
+            case .compareSidecar:
+                TraceHook.network(check.types, check.networkHooks()) + TraceHook.files(check.fileHook())
             }
         let works = !findings.contains { $0.isRequired && !$0.support.isYes }
         var text = ""

@@ -20,6 +20,7 @@ package enum WatchCommand: String, Sendable {
     case watchNet = "watch-net"
     case watchFiles = "watch-files"
     case enforce
+    case compareSidecar = "compare-sidecar"
 
     /// As on the command line and in recordings.
     package var name: String { rawValue }
@@ -36,6 +37,11 @@ package enum WatchCommand: String, Sendable {
                 .chmod, .chown, .truncate, .setxattr, .removexattr, .mount, .umount, .pivotRoot, .read,
             ]
         case .enforce: [.violation, .detection]
+        case .compareSidecar:
+            [
+                .exec, .fork, .exit, .connect, .accept, .close, .udp, .dnsQuery, .open, .create, .write, .rename,
+                .unlink,
+            ]
         }
     }
 
@@ -55,6 +61,7 @@ package enum WatchCommand: String, Sendable {
                 .timestamp, .ebpfguardVerdict, .ebpfguardEnforced, .processPID, .processName, .destinationIP,
                 .destinationPort, .ruleReference, .ruleName,
             ]
+        case .compareSidecar: []
         }
     }
 
@@ -65,8 +72,15 @@ package enum WatchCommand: String, Sendable {
         case .watchNet: "connections"
         case .watchFiles: "files"
         case .enforce: "violations of the policy"
+        case .compareSidecar: "sidecars, and what they see,"
         }
     }
+
+    /// Whether it needs the probes of connections, and those of files.
+    var watchesNetwork: Bool { self == .watchNet || self == .compareSidecar }
+    var watchesFiles: Bool { self == .watchFiles || self == .compareSidecar }
+    /// Whether what processes do is of use by itself.
+    var watchesProcesses: Bool { self == .trace || self == .compareSidecar }
 }
 
 /// What the commands can show.
@@ -130,6 +144,10 @@ package struct TraceOptions: Sendable {
     package var writesInsideText = ""
     /// What is looked for, beside what the policy says.
     package var detectors: [Detector] = []
+    /// What sidecars are compared by; `nil` where they are not.
+    package var comparison: ComparisonOptions?
+    /// The file that gets the comparison as JSON.
+    package var comparisonFile: String?
     /// What is enforced, and whether violations are only told.
     package var policy: PolicyRules?
     package var dryRun = false

@@ -57,8 +57,8 @@ struct TraceProbes: ~Copyable {
             config.v1_controller = number + 1
         }
         let failedExecs = options.watchesFailures ? check.failedExecHook() : .none(nil)
-        let hooks = options.command == .watchNet ? check.networkHooks() : nil
-        let files = options.command == .watchFiles ? check.fileHook() : nil
+        let hooks = options.command.watchesNetwork ? check.networkHooks() : nil
+        let files = options.command.watchesFiles ? check.fileHook() : nil
         guard let types = check.types else { throw Failure(.unsupported, "this host shows no kernel types (BTF)") }
         do throws(BPFError) {
             return try TraceProbes(
@@ -195,7 +195,7 @@ struct TraceProbes: ~Copyable {
     /// yet: a program begins under a name, a user and in a cgroup that may change.
     private static func ofProcesses(_ config: wire_config, _ command: WatchCommand) -> wire_config {
         var config = config
-        guard command != .trace else { return config }
+        guard !command.watchesProcesses else { return config }
         config.comm_count = 0
         config.user_count = 0
         config.cgroup_count = 0
@@ -318,9 +318,22 @@ struct TraceProbes: ~Copyable {
     /// Lends waiting records, oldest first over both rings, until there is none or `body` answers false; answers how many.
     ///
     /// A record that is being written may be older than what the other ring has: by the microseconds that writing it takes.
+    ///
+    /// Files beside connections come last: who does something to them is known before.
     func drain(_ body: (RawSpan) -> Bool) -> Int {
-        unsafe withSecondRing { ring, _ in Self.drain(processes.ring, ring, body) }
+        let count =
+            unsafe withSecondRing { ring, _ in Self.drain(processes.ring, ring, body) }
             ?? processes.ring.drain { body($0) ? .taken : .takenLast }
+        return count + (withThirdRing { ring in ring.drain { body($0) ? .taken : .takenLast } } ?? 0)
+    }
+
+    /// Lends the ring of files where that of connections is the second one.
+    private func withThirdRing<Result>(_ body: (borrowing BPFRing) -> Result) -> Result? {
+        guard tcp != nil else { return nil }
+        switch files {
+        case .some(let files): return body(files.ring)
+        case .none: return nil
+        }
     }
 
     /// Lends the ring of what comes in floods, and the words shared with its programs. `nil` where there is none.
@@ -383,13 +396,15 @@ struct TraceProbes: ~Copyable {
 
     var isEmpty: Bool {
         let second = unsafe withSecondRing { ring, _ in ring.isEmpty }
-        return processes.ring.isEmpty && second != false
+        let third = withThirdRing { $0.isEmpty }
+        return processes.ring.isEmpty && second != false && third != false
     }
 
     /// Becomes readable when a program has woken the reader.
     var descriptors: [Int32] {
         let second = unsafe withSecondRing { ring, _ in ring.descriptor }
-        return [processes.ring.descriptor] + [second].compactMap { $0 }
+        let third = withThirdRing { $0.descriptor }
+        return [processes.ring.descriptor] + [second, third].compactMap { $0 }
     }
 
     /// Asks the programs to wake the reader with the next record. Look at the rings once more before waiting.
@@ -406,7 +421,14 @@ struct TraceProbes: ~Copyable {
     /// The words that both sides write, of each object with a ring.
     private var controls: [UnsafeMutablePointer<wire_control>] {
         let second = unsafe withSecondRing { _, control in unsafe control }
-        return unsafe [processes.control] + (second.map { unsafe [$0] } ?? [])
+        var controls = unsafe [processes.control] + (second.map { unsafe [$0] } ?? [])
+        if tcp != nil {
+            switch files {
+            case .some(let files): unsafe controls.append(files.control)
+            case .none: break
+            }
+        }
+        return unsafe controls
     }
 
     /// How many records could not be delivered so far, by cause.

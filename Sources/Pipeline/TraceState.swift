@@ -2,6 +2,7 @@
 
 internal import BPFRuntime
 internal import CWire
+internal import Comparison
 internal import Enrichment
 internal import Events
 internal import Policy
@@ -40,6 +41,8 @@ struct TraceState: ~Copyable {
     private var baseline: BaselineCheck?
     /// What the run needs of a policy; `nil` where nobody asked.
     private var learning: PolicyLearning?
+    /// What sidecars are compared by; `nil` where they are not.
+    private var ledger: ActivityLedger?
     /// `nil` where nothing is to be detected.
     private var detection: DetectionTracker?
     private let showsNames: Bool
@@ -92,7 +95,7 @@ struct TraceState: ~Copyable {
         countLimit = options.count
         groupsByPod = options.summary?.grouping == .pod
         judge = options.judges ? options.policy.map { PolicyJudge($0) } : nil
-        showsProcesses = options.command == .trace || options.judges
+        showsProcesses = options.command.watchesProcesses || options.judges
         showsProgress = options.interval != nil
         failedOnly = options.failedOnly
         paths = options.paths
@@ -103,7 +106,7 @@ struct TraceState: ~Copyable {
         hasher = options.hashes ? FileHasher() : nil
         self.lookups = lookups
         detection = options.chosenDetectors.isEmpty ? nil : DetectionTracker(options)
-        showsNames = options.command == .watchNet || options.judges
+        showsNames = options.command.watchesNetwork || options.judges
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
         findings = Findings(options, host: host)
@@ -149,6 +152,7 @@ struct TraceState: ~Copyable {
         if event.file?.record.beginsToBeWritten == true { return isWanted }
         if isWanted { files?.take(event) }
         if let connection = event.connection, connection.has(WIRE_CONNECTION_LAST) {
+            ledger?.take(event)
             if isWanted, filter?.matches({ event.value(of: $0) }) != false { sink.addOpen(event) }
         } else if event.isProgress, !showsProgress {
             return isWanted
@@ -294,6 +298,7 @@ struct TraceState: ~Copyable {
         gate?.survey(event.task.cgroup, &enricher, now: event.time)
         actorWorkloads?.survey(event.task.cgroup, &enricher, now: event.time)
         if detection != nil, event.record?.has(WIRE_PROCESS_IN_SCOPE) == true, wants(event) { detect(event) }
+        if event.action == .open { ledger?.take(event) }
         guard show, !isComplete else { return }
         if event.action == .open {
             if wants(event) { emit(&event) }
@@ -303,6 +308,12 @@ struct TraceState: ~Copyable {
         guard event.record?.has(WIRE_PROCESS_IN_SCOPE) == true, process.key.start < started else { return }
         if wants(event) { emit(&event) }
     }
+
+    /// From now on events are counted by workload, and no others told of.
+    mutating func begin(_ ledger: ActivityLedger) { self.ledger = ledger }
+
+    /// What was counted, when the window is over.
+    mutating func takeLedger() -> ActivityLedger? { ledger.take() }
 
     /// Whether there was a process with this pid at the last look.
     func knows(_ pid: UInt32) -> Bool { enricher.knows(pid) }
@@ -413,6 +424,11 @@ struct TraceState: ~Copyable {
 
     private mutating func tell(_ event: inout Event) {
         seen += 1
+        if ledger != nil {
+            ledger!.take(event)
+            summarised += 1
+            return
+        }
         addHash(to: &event)
         if let isEnforced = event.fact?.isEnforced {
             violations += 1

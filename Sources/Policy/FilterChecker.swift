@@ -2,7 +2,7 @@
 
 internal import Events
 
-enum FilterOperation: String {
+enum FilterOperation: String, Sendable {
     case equal = "=="
     case different = "!="
     case less = "<"

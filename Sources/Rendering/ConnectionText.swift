@@ -191,8 +191,17 @@ package func connectionText(_ endpoint: ConnectionRecord.Endpoint) -> String {
     return String(decoding: buffer.array(), as: UTF8.self)
 }
 
+/// Such as 10.0.0.0/8.
+package func prefixText(_ prefix: IPPrefix) -> String {
+    var buffer = OutputBuffer(capacity: 64)
+    TextEscape.append(prefix.first, to: &buffer)
+    buffer.append(UInt8(ascii: "/"))
+    buffer.append(decimal: UInt64(prefix.length))
+    return String(decoding: buffer.array(), as: UTF8.self)
+}
+
 /// 0, 999, 1.0K, 34K, 1.5M: at most four characters up to petabytes. Powers of 1000.
-func byteText(_ bytes: UInt64) -> String {
+package func byteText(_ bytes: UInt64) -> String {
     guard bytes >= 1000 else { return String(bytes) }
     var unit = 1000.0
     for letter in ["K", "M", "G", "T", "P"] {

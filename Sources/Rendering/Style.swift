@@ -4,7 +4,7 @@
 package enum Style {
     case plain, faint, strong, good, warning, bad
 
-    var code: StaticString {
+    package var code: StaticString {
         switch self {
         case .plain: ""
         case .faint: "\u{1b}[2m"
@@ -15,7 +15,7 @@ package enum Style {
         }
     }
 
-    static let reset: StaticString = "\u{1b}[0m"
+    package static let reset: StaticString = "\u{1b}[0m"
 }
 
 /// "1.2 ms", "3.4 s", "2 h 05 m": three digits are enough to read.

@@ -2,6 +2,13 @@
 
 internal import Events
 
+/// Text from outside with its controls escaped.
+package func printable(_ text: String) -> String {
+    var buffer = OutputBuffer(capacity: 256)
+    TextEscape.append(Array(text.utf8).span, to: &buffer)
+    return String(decoding: buffer.array(), as: UTF8.self)
+}
+
 /// Text from outside on its way to a terminal. Nothing in it may act on the terminal or pass for something else.
 enum TextEscape {
     /// Appends the bytes; controls as \n, \x1b, direction marks as \u202e, what is not UTF-8 as \xff.

@@ -15,7 +15,10 @@ struct EBPFGuard: ParsableCommand {
             Linux 5.10 or newer; nothing has to be installed.
             """,
         version: versionText,
-        subcommands: [TraceCommand.self, WatchNetCommand.self, WatchFilesCommand.self, EnforceCommand.self]
+        subcommands: [
+            TraceCommand.self, WatchNetCommand.self, WatchFilesCommand.self, EnforceCommand.self,
+            CompareSidecarCommand.self,
+        ]
     )
 
     static let version = "0.1.0"

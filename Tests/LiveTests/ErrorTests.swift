@@ -10,7 +10,7 @@ private let answers: [(words: [String], status: Int, errors: String)] = [
         ["trcae"], 64,
         """
         ebpfguard: there is no command "trcae"
-          commands: trace, watch-net, watch-files, enforce, help; ebpfguard --help tells what they do
+          commands: trace, watch-net, watch-files, enforce, compare-sidecar, help; ebpfguard --help tells what they do
         """
     ),
     (
@@ -315,14 +315,14 @@ private let answers: [(words: [String], status: Int, errors: String)] = [
         ["help", "nothing"], 64,
         """
         ebpfguard: there is no page "nothing"
-          pages: enforce, events, filter, policy, recording, trace, watch-files, watch-net, ebpfguard
+          pages: compare-sidecar, enforce, events, filter, policy, recording, trace, watch-files, watch-net, ebpfguard
         """
     ),
     (
         ["help", "a", "b"], 64,
         """
         ebpfguard: help shows one page
-          pages: enforce, events, filter, policy, recording, trace, watch-files, watch-net, ebpfguard
+          pages: compare-sidecar, enforce, events, filter, policy, recording, trace, watch-files, watch-net, ebpfguard
         """
     ),
 ]

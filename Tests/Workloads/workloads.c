@@ -109,6 +109,7 @@ static const struct {
     {"guard", run_guard},
     {"guard-step", run_guard_step},
     {"guard-lasting", run_guard_lasting},
+    {"mesh", run_mesh},
     {"miner", run_miner},
     {"miner-memfd", run_miner_memfd},
     {"pool", run_pool},

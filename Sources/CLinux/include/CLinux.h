@@ -117,4 +117,8 @@ int clinux_try_to_close_connection(void);
 int clinux_close_connection(int namespace, const uint8_t local[16], uint16_t local_port, const uint8_t remote[16],
                             uint16_t remote_port);
 
+// Makes a socket in another network namespace, closed on exec: a thread goes there for it and ends, so that this one stays
+// where it is. `space` is open. A descriptor, or -1 with errno.
+int clinux_socket_in(int space, int domain, int type, int protocol);
+
 #endif

@@ -27,7 +27,7 @@ struct PolicyLearning: ~Copyable {
             case .watchNet: [.net]
             case .watchFiles: [.file]
             // The policy that it is held to has its defaults.
-            case .enforce: []
+            case .enforce, .compareSidecar: []
             }
         descriptor = unsafe open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {

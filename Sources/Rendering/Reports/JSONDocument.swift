@@ -18,7 +18,15 @@ package enum JSONDocument {
         return String(decoding: buffer.array(), as: UTF8.self)
     }
 
-    private func append(to buffer: inout OutputBuffer, depth: Int) {
+    /// In one line, without a newline at its end.
+    package var line: String {
+        var buffer = OutputBuffer()
+        append(to: &buffer, depth: nil)
+        return String(decoding: buffer.array(), as: UTF8.self)
+    }
+
+    /// `depth` is `nil` for all in one line.
+    private func append(to buffer: inout OutputBuffer, depth: Int?) {
         switch self {
         case .string(let text): JSONRenderer.append(Array(text.utf8).span, to: &buffer)
         case .number(let value): buffer.append(decimal: value)
@@ -34,16 +42,17 @@ package enum JSONDocument {
 
     private static func appendParts(
         _ parts: [(name: String?, value: JSONDocument)], _ open: StaticString, _ close: StaticString,
-        to buffer: inout OutputBuffer, depth: Int
+        to buffer: inout OutputBuffer, depth: Int?
     ) {
+        func lineBreak(_ depth: Int) { buffer.append(string: "\n" + String(repeating: "  ", count: depth)) }
         buffer.append(open)
         for (index, part) in parts.enumerated() {
-            buffer.append(index == 0 ? "\n" : ",\n")
-            buffer.append(string: String(repeating: "  ", count: depth + 1))
-            if let name = part.name { buffer.append(string: "\"\(name)\": ") }
-            part.value.append(to: &buffer, depth: depth + 1)
+            if index > 0 { buffer.append(UInt8(ascii: ",")) }
+            if let depth { lineBreak(depth + 1) }
+            if let name = part.name { buffer.append(string: depth == nil ? "\"\(name)\":" : "\"\(name)\": ") }
+            part.value.append(to: &buffer, depth: depth.map { $0 + 1 })
         }
-        if !parts.isEmpty { buffer.append(string: "\n" + String(repeating: "  ", count: depth)) }
+        if let depth, !parts.isEmpty { lineBreak(depth) }
         buffer.append(close)
     }
 }

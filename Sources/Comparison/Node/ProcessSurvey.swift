@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Enrichment
+internal import Glibc
+
+/// A process of the node, as /proc shows it. Texts are from outside.
+struct SurveyedProcess: Sendable, Equatable {
+    var pid: UInt32
+    var parent: UInt32 = 0
+    /// Ticks since boot, 100 in a second.
+    var start: UInt64 = 0
+    var name = ""
+    /// The path of what it executes; empty where that can't be read.
+    var executable = ""
+    var arguments: [String] = []
+    /// The user that it acts as.
+    var user: UInt32 = 0
+    /// CAP_NET_ADMIN is bit 12.
+    var capabilities: UInt64 = 0
+    var threads = 0
+    /// Nanoseconds of CPU since it began.
+    var cpu: UInt64 = 0
+    /// Bytes.
+    var memory: UInt64 = 0
+    /// Inode numbers.
+    var networkNamespace: UInt64 = 0
+    var userNamespace: UInt64 = 0
+    /// Controllers, separated by commas, and the path; v2 has no controllers here.
+    var cgroups: [Cgroup] = []
+
+    struct Cgroup: Sendable, Equatable {
+        let controllers: [String]
+        let path: String
+    }
+
+    /// The file name of what it executes, or else its name.
+    var program: String {
+        executable.isEmpty ? name : String(executable.split(separator: "/").last ?? Substring(name))
+    }
+
+    func has(capability bit: Int) -> Bool { capabilities >> UInt64(bit) & 1 == 1 }
+}
+
+/// The processes of the node, all of them, with no program in the kernel.
+enum ProcessSurvey {
+    /// Without those of the kernel.
+    static func processes() -> [SurveyedProcess] {
+        numbers(in: "/proc").compactMap { pid in process(pid) }
+    }
+
+    static func process(_ pid: UInt32) -> SurveyedProcess? {
+        let directory = "/proc/\(pid)"
+        guard let stat = text("\(directory)/stat"), var process = parse(stat: stat, pid: pid) else { return nil }
+        // Threads of the kernel have no memory of their own.
+        guard process.parent != 2, pid != 2, let status = text("\(directory)/status") else { return nil }
+        parse(status: status, into: &process)
+        process.executable = link("\(directory)/exe") ?? ""
+        process.arguments = (contents(ofFile: "\(directory)/cmdline", limit: 4096) ?? []).split(separator: 0).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        process.networkNamespace = namespace("\(directory)/ns/net") ?? 0
+        process.userNamespace = namespace("\(directory)/ns/user") ?? 0
+        process.cgroups = cgroups(text("\(directory)/cgroup") ?? "")
+        return process
+    }
+
+    /// The inode number of "net:[4026531840]".
+    static func namespace(_ path: String) -> UInt64? {
+        link(path).flatMap { $0.split(separator: "[").last }.flatMap { UInt64($0.dropLast()) }
+    }
+
+    /// proc_pid_stat(5). The name in parentheses may have anything in it.
+    static func parse(stat: String, pid: UInt32) -> SurveyedProcess? {
+        guard let open = stat.firstIndex(of: "("), let close = stat.lastIndex(of: ")"), open < close else { return nil }
+        let fields = stat[stat.index(after: close)...].split(separator: " ")
+        // One that has ended and was not waited for is none any more.
+        guard fields.count > 21, fields[0] != "Z", fields[0] != "X" else { return nil }
+        var process = SurveyedProcess(pid: pid)
+        process.name = String(stat[stat.index(after: open)..<close])
+        process.parent = UInt32(fields[1]) ?? 0
+        let ticks = (UInt64(fields[11]) ?? 0) &+ (UInt64(fields[12]) ?? 0)
+        process.cpu = ticks &* 10_000_000
+        process.threads = Int(fields[17]) ?? 0
+        process.start = UInt64(fields[19]) ?? 0
+        process.memory = (UInt64(fields[21]) ?? 0) &* UInt64(getpagesize())
+        return process
+    }
+
+    static func parse(status: String, into process: inout SurveyedProcess) {
+        for line in status.split(separator: "\n") {
+            let fields = line.split(whereSeparator: { $0 == "\t" || $0 == " " })
+            switch fields.first {
+            case "Uid:" where fields.count > 2: process.user = UInt32(fields[2]) ?? 0
+            case "CapEff:" where fields.count > 1: process.capabilities = UInt64(fields[1], radix: 16) ?? 0
+            default: break
+            }
+        }
+    }
+
+    /// cgroups(7): "4:memory:/path", "0::/path".
+    static func cgroups(_ text: String) -> [SurveyedProcess.Cgroup] {
+        text.split(separator: "\n").compactMap { line in
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { return nil }
+            return .init(controllers: parts[1].split(separator: ",").map(String.init), path: String(parts[2]))
+        }
+    }
+
+    /// Inode numbers of the sockets that a process has open.
+    static func sockets(of pid: UInt32) -> Set<UInt64> {
+        var sockets: Set<UInt64> = []
+        for number in numbers(in: "/proc/\(pid)/fd") {
+            guard let target = link("/proc/\(pid)/fd/\(number)"), target.hasPrefix("socket:[") else { continue }
+            if let inode = UInt64(target.dropFirst(8).dropLast()) { sockets.insert(inode) }
+        }
+        return sockets
+    }
+
+    static func text(_ path: String) -> String? {
+        contents(ofFile: path, limit: 1 << 20).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    static func link(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = unsafe readlink(path, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The names in a directory that are numbers, in ascending order.
+    private static func numbers(in path: String) -> [UInt32] {
+        guard let directory = unsafe opendir(path) else { return [] }
+        defer { unsafe closedir(directory) }
+        var numbers: [UInt32] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { unsafe Array($0.prefix { $0 != 0 }) }
+            if let number = UInt32(String(decoding: name, as: UTF8.self)) { numbers.append(number) }
+        }
+        return numbers.sorted()
+    }
+}

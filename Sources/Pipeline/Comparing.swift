@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BPFRuntime
+internal import Comparison
+internal import Enrichment
+internal import Glibc
+package import Policy
+internal import Rendering
+
+/// What `compare-sidecar` is asked for beyond what every run is.
+package struct ComparisonOptions: Sendable {
+    /// Names of proxies beyond those that are known.
+    package var sidecars: [String] = []
+    /// Each of these that holds is a finding.
+    package var conditions: [FigureCondition] = []
+
+    package init() {}
+}
+
+/// The forms in which a comparison is reported, by the suffix of the file.
+package enum ComparisonForm: String, CaseIterable, Sendable {
+    case markdown = "md"
+    case json
+
+    /// The form for a file of this name.
+    package init?(path: String) {
+        guard let dot = path.lastIndex(of: "."),
+            let form = Self(rawValue: path[path.index(after: dot)...].lowercased())
+        else { return nil }
+        self = form
+    }
+}
+
+/// A window in which sidecars are compared with what is seen here: a look at the node at its start and one at its end.
+struct Comparing: ~Copyable {
+    private let options: ComparisonOptions
+    private let matcher: SidecarMatcher
+    private let lookups: Lookups
+    private let host: Host
+    private let format: OutputFormat
+    private let colors: Bool
+    private let quiet: Bool
+    private var files: [(path: String, form: ComparisonForm, writer: Int32)] = []
+    private var begun: UInt64 = 0
+    private var startCPU: UInt64 = 0
+
+    /// Opens the files before the run, so that a mistake in their names costs no run.
+    init(_ comparison: ComparisonOptions, _ options: TraceOptions, lookups: Lookups, host: Host) throws(Failure) {
+        self.options = comparison
+        matcher = SidecarMatcher(named: comparison.sidecars)
+        self.lookups = lookups
+        self.host = host
+        format = options.format
+        colors = Sink.usesColors(options.color)
+        quiet = options.quiet
+        if let path = options.comparisonFile {
+            files.append((path, .json, try Self.open(path, "--output-file", O_TRUNC)))
+        }
+        for path in options.reports {
+            guard let form = ComparisonForm(path: path) else { continue }  // refused before
+            files.append((path, form, try Self.open(path, "--report", O_TRUNC)))
+        }
+        // What a job on GitHub shows on its page.
+        guard !options.reports.isEmpty, let page = unsafe getenv("GITHUB_STEP_SUMMARY"), unsafe page.pointee != 0 else {
+            return
+        }
+        let path = unsafe String(cString: page)
+        files.append((path, .markdown, try Self.open(path, "--report", O_APPEND)))
+    }
+
+    deinit {
+        for file in files { close(file.writer) }
+    }
+
+    private static func open(_ path: String, _ option: String, _ flag: Int32) throws(Failure) -> Int32 {
+        let descriptor = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, 0o644)
+        guard descriptor >= 0 else {
+            throw Failure(
+                errno == ENOENT ? .noInput : .failure,
+                "\(option): can't write \(path): \(unsafe String(cString: strerror(errno)))",
+                help: "name a file in a directory that is there and writable")
+        }
+        return descriptor
+    }
+
+    /// The first look, and what counts from then on.
+    mutating func begin() -> ActivityLedger {
+        begun = Host.boottime()
+        startCPU = Footer.ownCPU()
+        return ActivityLedger(NodeSurvey(matcher, lookups, now: begun), matcher, started: begun)
+    }
+
+    /// The second look, when the window is over, and the comparison that follows from both.
+    mutating func finish(_ ledger: consuming ActivityLedger, _ footer: Footer) -> Comparison {
+        let now = Host.boottime()
+        let ownCPU = Footer.ownCPU()
+        let survey = NodeSurvey(matcher, lookups, now: now)
+        let (workloads, unseen) = ledger.finish(survey, time: now)
+        let node = NodeFacts(
+            name: host.name, kernel: kernelRelease(), processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)),
+            memory: UInt64(max(0, sysconf(Int32(_SC_PHYS_PAGES)))) &* UInt64(getpagesize()),
+            started: host.realtime(begun),
+            window: now - begun)
+        var ebpf = ObserverFacts()
+        ebpf.seen = ledger.seen
+        ebpf.lost = footer.lost.map { .init(kind: $0.name, count: $0.count) }
+        ebpf.missing = footer.missing
+        ebpf.hooks = footer.hooks
+        ebpf.runs = footer.cost.runs
+        ebpf.nanoseconds = footer.cost.nanoseconds
+        ebpf.measured = footer.measured
+        ebpf.startCPU = startCPU
+        ebpf.processCPU = ownCPU - min(ownCPU, startCPU)
+        ebpf.peakMemory = Footer.peakBytes()
+        return Comparison(node: node, workloads: workloads, ebpf: ebpf, unseen: unseen)
+    }
+
+    /// Prints it, writes the reports, and tells of conditions that hold. Gives whether one does.
+    func report(_ comparison: Comparison) throws(Failure) -> Bool {
+        let conditions = options.conditions.map { condition in
+            let holds = condition.holds { name in ComparisonField(rawValue: name).flatMap { comparison.value(of: $0) } }
+            return (text: condition.description, holds: holds)
+        }
+        let text =
+            format == .json
+            ? comparison.json().line + "\n"
+            : ComparisonText.text(of: comparison, columns: Sink.outputColumns(), colors: colors)
+        guard writeWhole(Array(text.utf8), to: 1) || errno == EPIPE else {
+            throw Failure(.failure, "can't write to standard output: \(unsafe String(cString: strerror(errno)))")
+        }
+        for file in files {
+            let text =
+                switch file.form {
+                case .markdown: comparison.markdown(conditions: conditions)
+                case .json: comparison.json().text
+                }
+            guard writeWhole(Array(text.utf8), to: file.writer) else {
+                throw Failure(.failure, "can't write \(file.path): \(unsafe String(cString: strerror(errno)))")
+            }
+        }
+        for condition in conditions where condition.holds { note("finding: --fail-on \(condition.text)") }
+        return conditions.contains(where: \.holds)
+    }
+}

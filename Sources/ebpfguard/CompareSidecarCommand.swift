@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Comparison
+internal import Pipeline
+internal import Policy
+
+struct CompareSidecarCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare-sidecar",
+        abstract: "Measure what sidecars see, miss and cost on this node, beside eBPF.",
+        usage: "ebpfguard compare-sidecar [options]",
+        discussion: """
+            Watches programs, files and connections of all pods, containers and the host for a while, by the probes of \
+            the other commands, and tells what of it passed a sidecar, which ways round the sidecars are open, and what \
+            either side cost, lost and missed. It only looks: nothing on the node is changed.
+            """
+    )
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Look for this long: 30s, 5m, 1h. Default: 60s.", valueName: "time"))
+    var duration: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Take this for a sidecar too: the name of a process, a container or an image; * stands for anything.",
+            valueName: "name"))
+    var sidecarMatch: [String] = []
+
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: ArgumentHelp("Form of the output.", valueName: "text|json"))
+    var format = OutputFormat.text
+
+    @Option(help: ArgumentHelp("Write JSON to this file as well.", valueName: "file"))
+    var outputFile: String?
+
+    @Option(help: ArgumentHelp("Write the comparison to this file: .md or .json.", valueName: "file"))
+    var report: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Exit with 3 when the figures are so, such as 'sidecar.coverage < 1'.", valueName: "expr"))
+    var failOn: [String] = []
+
+    @Flag(help: "List all figures with their meaning.")
+    var listFields = false
+
+    @Option(help: ArgumentHelp("When to colour; NO_COLOR is respected.", valueName: "auto|always|never"))
+    var color = ColorChoice.auto
+
+    @Flag(name: .shortAndLong, help: "Print nothing but the comparison and errors.")
+    var quiet = false
+
+    @Option(
+        help: ArgumentHelp("Size of the buffer between kernel and ebpfguard: 1M, 64M. Default 8M.", valueName: "size"))
+    var bufferSize: String?
+
+    @OptionGroup
+    var workloads: WorkloadOptions
+
+    @Flag(help: "Exit with 4 when events were lost or a probe is missing.")
+    var strict = false
+
+    @Flag(help: "Show whether this host supports what was asked for, and end.")
+    var check = false
+
+    @Flag(help: "Show what libbpf says, and verifier logs whole.")
+    var verbose = false
+
+    func run() throws {
+        if listFields {
+            let width = ComparisonField.allCases.map(\.name.utf8.count).max() ?? 0
+            for field in ComparisonField.allCases {
+                print(field.name + String(repeating: " ", count: width - field.name.utf8.count + 2) + field.meaning)
+            }
+            return
+        }
+        guard format != .wide else {
+            throw Failure(.usage, "--output: a comparison has no form wide", help: "write text or json")
+        }
+        if check { throw ExitCode(try Trace.check(.compareSidecar, json: format == .json).code) }
+        throw ExitCode(try Trace.run(try options()).code)
+    }
+
+    private func options() throws -> TraceOptions {
+        var options = TraceOptions(.compareSidecar)
+        var comparison = ComparisonOptions()
+        comparison.sidecars = sidecarMatch
+        comparison.conditions = try failOn.map { try condition($0) }
+        options.comparison = comparison
+        options.comparisonFile = outputFile
+        options.duration =
+            try nanoseconds(duration, of: "--duration", help: "write 30s, 5m or 1h") ?? 60_000_000_000
+        options.format = format
+        options.color = color
+        options.quiet = quiet
+        options.strict = strict
+        options.verbose = verbose
+        try workloads.apply(to: &options)
+        if let bufferSize {
+            guard let value = Quantity.bufferSize(bufferSize) else {
+                throw Failure(
+                    .usage, "--buffer-size: \"\(bufferSize)\" is not a size", help: "write 64K to 1G, such as 16M")
+            }
+            options.bufferSize = value
+        }
+        for path in report where ComparisonForm(path: path) == nil {
+            throw Failure(
+                .usage, "--report: the suffix of \"\(path)\" is that of no known form",
+                help: "name it FILE.md (Markdown) or FILE.json")
+        }
+        options.reports = report
+        guard !namesProgram else {
+            throw Failure(
+                .usage, "compare-sidecar looks at the whole node, and starts no program",
+                help: "start it beside: PROGRAM & ebpfguard compare-sidecar")
+        }
+        return options
+    }
+
+    private func condition(_ text: String) throws -> FigureCondition {
+        do {
+            return try FigureCondition(text, names: ComparisonField.allCases.map(\.name))
+        } catch {
+            throw Failure(.usage, "--fail-on: \(error.message)", help: error.lines.joined(separator: "\n  "))
+        }
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import Comparison
+
+@Test func aProcessIsReadWhateverItsNameHasInIt() throws {
+    let stat =
+        "4711 (a) b (c) S 1 4711 4711 0 -1 4194560 1 2 3 4 150 50 7 8 20 0 5 0 8600 123 10 18446744073709551615 0 0"
+    var process = try #require(ProcessSurvey.parse(stat: stat, pid: 4711))
+    #expect(process.name == "a) b (c")
+    #expect(process.parent == 1)
+    #expect(process.cpu == 2_000_000_000)
+    #expect(process.threads == 5)
+    #expect(process.start == 8600)
+    ProcessSurvey.parse(
+        status: "Name:\ta\nUid:\t0\t1337\t0\t0\nCapEff:\t0000000000003000\nThreads:\t5\n", into: &process)
+    #expect(process.user == 1337)
+    #expect(process.has(capability: 12) && process.has(capability: 13) && !process.has(capability: 21))
+    #expect(ProcessSurvey.parse(stat: stat.replacing(" S ", with: " Z "), pid: 4711) == nil)
+    #expect(ProcessSurvey.parse(stat: "1 (cut) S", pid: 1) == nil)
+    #expect(
+        ProcessSurvey.cgroups("4:cpu,cpuacct:/a:b\n0::/c\nbroken\n")
+            == [.init(controllers: ["cpu", "cpuacct"], path: "/a:b"), .init(controllers: [], path: "/c")])
+}
+
+@Test func listeningSocketsAreThoseInThatState() {
+    let text = """
+          sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+           0: 0100007F:3A99 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1337        0 901 1 0 100 0 0 10 0
+           1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 902 1 0 20 4 30 10 -1
+        """
+    #expect(ListeningSockets.parse(text) == [.init(port: 15001, inode: 901)])
+}
+
+@Test func sidecarsAreKnownByNamesImagesUsersAndPorts() {
+    let matcher = SidecarMatcher(named: ["Cloud-SQL*", "my-mesh"])
+    #expect(matcher.match(container: "istio-proxy", image: nil)?.product == .istio)
+    #expect(matcher.match(container: "x", image: "docker.io/istio/proxyv2:1.24")?.product == .istio)
+    #expect(matcher.match(container: "x", image: "registry:5000/a/daprd@sha256:00")?.product == .dapr)
+    #expect(matcher.match(container: "x", image: "registry/proxyv2-tools:1") == nil)
+    #expect(matcher.match(container: "cloud-sql-proxy", image: nil)?.product == .named)
+    #expect(matcher.match(program: "linkerd2-proxy", name: "x", pid: 1)?.product == .linkerd)
+    #expect(matcher.match(program: "nginx", name: "nginx", pid: 1)?.isGeneric == true)
+    #expect(matcher.match(program: "my-mesh", name: "x", pid: 1)?.product == .named)
+    #expect(matcher.match(program: "curl", name: "curl", pid: 1) == nil)
+    #expect(matcher.match(user: 2102, listens: [80, 4143], pid: 1)?.product == .linkerd)
+    #expect(matcher.match(user: 2102, listens: [80], pid: 1) == nil)
+    #expect(matcher.match(user: 0, listens: [15001], pid: 1) == nil)
+}
+
+@Test func controllersAreLookedForWhereTheyAreMounted() {
+    let reader = ResourceReader(
+        mountinfo: """
+            30 20 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+            31 20 0:28 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct
+            """)
+    var process = SurveyedProcess(pid: 1)
+    process.cgroups = [.init(controllers: ["cpuacct"], path: "/pod"), .init(controllers: [], path: "/unit")]
+    #expect(reader.place("cpuacct", of: process)?.directory == "/sys/fs/cgroup/cpuacct/pod")
+    #expect(reader.place("memory", of: process)?.directory == "/sys/fs/cgroup/unified/unit")
+    process.cgroups = [.init(controllers: [], path: "/")]
+    #expect(reader.place("memory", of: process) == nil)
+}

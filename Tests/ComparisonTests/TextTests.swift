@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Rendering
+import Testing
+
+@testable import Comparison
+
+private func hostileComparison() -> Comparison {
+    var comparison = exampleComparison()
+    comparison.workloads[1].name = "shop/\u{1b}[31m|<b>\(String(repeating: "x", count: 200))"
+    comparison.unseen = [
+        UnseenActivity(
+            workload: comparison.workloads[1].name, process: "a\nb`", kind: .connections, destination: "192.0.2.1:3333",
+            reason: "no sidecar", count: 2)
+    ]
+    return comparison
+}
+
+@Test func theTableFitsItsColumnsAndHasNoControls() {
+    for columns in [72, 80, 120] {
+        let text = ComparisonText.text(of: hostileComparison(), columns: columns, colors: false)
+        for line in text.split(separator: "\n") {
+            #expect(line.unicodeScalars.count <= columns, "\(line)")
+        }
+        #expect(!text.unicodeScalars.contains { $0.value < 32 && $0 != "\n" })
+        #expect(text.contains("192.0.2.1:3333, no sidecar"))
+    }
+}
+
+@Test func aNodeWithoutContainersIsToldInAFewLines() {
+    var comparison = exampleComparison()
+    comparison.workloads = [ComparedWorkload(.host, name: "host")]
+    let text = ComparisonText.text(of: comparison, columns: 80, colors: false)
+    #expect(text.contains("There are no pods and no containers on this node"))
+    #expect(text.contains("not measurable here"))
+    #expect(!text.contains("WAYS ROUND"))
+    #expect(text.split(separator: "\n").count < 40)
+}
+
+@Test func barsAreNeverFullOrEmptyOfAPart() {
+    #expect(ComparisonText.bar(0) == "░░░░░░░░")
+    #expect(ComparisonText.bar(0.001) == "█░░░░░░░")
+    #expect(ComparisonText.bar(0.999) == "███████░")
+    #expect(ComparisonText.bar(1) == "████████")
+}
+
+@Test func linesAreBrokenBetweenWords() {
+    #expect(ComparisonText.wrap("one two three", 7) == ["one two", "three"])
+    #expect(ComparisonText.wrap("abcdefghij k", 4) == ["abcd", "efgh", "ij k"])
+    #expect(ComparisonText.wrap("", 4) == [])
+}
+
+@Test func markdownHasTheChecksAndNoMarkupOfOthers() {
+    let text = hostileComparison().markdown(conditions: [("sidecar.coverage < 1", true), ("events.lost > 0", false)])
+    #expect(text.contains(": 1 of 2 checks failed"))
+    #expect(text.contains("| **failed** | --fail-on sidecar.coverage &lt; 1 |"))
+    #expect(text.contains("\\|&lt;b&gt;"))
+    #expect(!text.contains("<b>"))
+    #expect(!text.unicodeScalars.contains { $0.value < 32 && $0 != "\n" })
+}
+
+@Test func jsonHasWhatCouldBeMeasured() {
+    let line = hostileComparison().json().line
+    #expect(!line.contains("\n"))
+    #expect(line.contains("\"sidecar.coverage\":0.5"))
+    #expect(!line.contains("\"sidecar.oom_kills\":"))
+    #expect(line.contains("\\u001b[31m"))
+}
