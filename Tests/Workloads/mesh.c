@@ -40,14 +40,8 @@ static void add_address(void)
     close(file);
 }
 
-// Answers 3 bytes with 5.
-static void answer(int accepted)
-{
-    char bytes[8];
-
-    check(recv(accepted, bytes, 3, MSG_WAITALL) == 3, "recv");
-    check(send(accepted, "abcde", 5, 0) == 5, "send");
-}
+// Answers 3 bytes with 5 until the other side has no more; those of `onward`, where it is one.
+[[noreturn]] static void answer(int accepted, int onward);
 
 static void ask(int file)
 {
@@ -66,16 +60,37 @@ static int call(uint16_t port)
     return file;
 }
 
-// Forwards to the application, one connection after the other.
-[[noreturn]] static void serve_proxy(int server)
+static void answer(int accepted, int onward)
 {
+    char bytes[8];
+
+    while (recv(accepted, bytes, 3, MSG_WAITALL) == 3) {
+        if (onward >= 0)
+            ask(onward);
+        check(send(accepted, "abcde", 5, 0) == 5, "send");
+    }
+    _exit(0);
+}
+
+static pid_t child(void)
+{
+    pid_t pid = fork();
+
+    check(pid >= 0, "fork");
+    return pid;
+}
+
+// A child for each connection, so that one may stand while others come. A proxy forwards to the application.
+[[noreturn]] static void serve(int server, bool is_proxy)
+{
+    signal(SIGCHLD, SIG_IGN);
     for (;;) {
         int accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);
         check(accepted >= 0, "accept");
-        int onward = call(LED);
-        ask(onward);
-        answer(accepted);
-        close(onward);
+        if (child() == 0) {
+            close(server);
+            answer(accepted, is_proxy ? call(LED) : -1);
+        }
         close(accepted);
     }
 }
@@ -91,24 +106,6 @@ static int any_listener(uint16_t port)
     return file;
 }
 
-[[noreturn]] static void serve(int server)
-{
-    for (;;) {
-        int accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);
-        check(accepted >= 0, "accept");
-        answer(accepted);
-        close(accepted);
-    }
-}
-
-static pid_t child(void)
-{
-    pid_t pid = fork();
-
-    check(pid >= 0, "fork");
-    return pid;
-}
-
 static void call_often(const char *count, uint16_t port)
 {
     for (int left = atoi(count); left > 0; left--) {
@@ -118,11 +115,11 @@ static void call_often(const char *count, uint16_t port)
     }
 }
 
-// mesh nft|- PROXY-CGROUP|- APP-CGROUP PROGRAM LED LEFT-OUT AS-PROXY DATAGRAMS: says "ready" with the pids of proxy and server, waits
-// for the end of its input, and asks so often each way. Then it says "done" and stays until it is killed.
+// mesh nft|- PROXY-CGROUP|- APP-CGROUP PROGRAM LED LEFT-OUT AS-PROXY DATAGRAMS STANDING: says "ready" with the pids of proxy and server, waits
+// for the end of its input, and asks so often each way, and as often by a connection that was there before. Then it says "done" and stays until it is killed.
 int run_mesh(int argc, char *const argv[])
 {
-    check(argc == 8, "arguments");
+    check(argc == 9, "arguments");
     const char *rules = argv[0], *proxy_cgroup = argv[1], *cgroup = argv[2];
     pid_t proxy = 0;
 
@@ -146,7 +143,7 @@ int run_mesh(int argc, char *const argv[])
         proxy = child();
         if (proxy == 0) {
             enter(proxy_cgroup, PROXY_USER);
-            serve_proxy(server);
+            serve(server, true);
         }
         close(server);
     }
@@ -154,14 +151,15 @@ int run_mesh(int argc, char *const argv[])
         int server = any_listener(port);
         if (child() == 0) {
             enter(cgroup, USER);
-            serve(server);
+            serve(server, false);
         }
         close(server);
     }
     struct address here = loopback('4', DATAGRAMS);
     int datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     check(bind(datagrams, &here.plain, here.size) == 0, "bind");
-    int gates[2][2];
+    int gates[2][2], stands[2], standing = atoi(argv[8]);
+    check(pipe2(stands, O_CLOEXEC) == 0, "pipe");
     unsigned users[] = {USER, PROXY_USER};
     pid_t clients[2];
     for (int i = 0; i < 2; i++) {
@@ -169,7 +167,13 @@ int run_mesh(int argc, char *const argv[])
         clients[i] = child();
         if (clients[i] == 0) {
             char byte;
+            int stood = -1;
             enter(cgroup, users[i]);
+            if (i == 0 && standing) {
+                stood = call(LED);
+                ask(stood);
+            }
+            close(stands[1]);
             for (int other = 0; other <= i; other++)
                 close(gates[other][1]);
             check(read(gates[i][0], &byte, 1) == 0, "gate");
@@ -179,6 +183,8 @@ int run_mesh(int argc, char *const argv[])
             }
             call_often(argv[4], LED);
             call_often(argv[5], LEFT_OUT);
+            for (int left = standing; left > 0; left--)
+                ask(stood);
             for (int left = atoi(argv[7]); left > 0; left--) {
                 int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
                 check(sendto(file, "abcd", 4, 0, &here.plain, here.size) == 4, "sendto");
@@ -190,8 +196,10 @@ int run_mesh(int argc, char *const argv[])
         }
         close(gates[i][0]);
     }
-    say("ready %d", proxy);
     char byte;
+    close(stands[1]);
+    check(read(stands[0], &byte, 1) == 0, "stands");
+    say("ready %d", proxy);
     check(read(0, &byte, 1) == 0, "input");
     for (int i = 0; i < 2; i++) {
         close(gates[i][1]);
