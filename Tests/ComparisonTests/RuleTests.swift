@@ -174,3 +174,68 @@ private func chain(_ name: String, _ hook: FilterChain.Hook?, _ rules: [FilterRu
         ], source: "test")
     #expect(found.isEmpty)
 }
+
+// MARK: iptables-legacy
+
+/// struct ipt_entry with its matches and its target.
+private func entry(
+    destination: ([UInt8], [UInt8])? = nil, transport: UInt8 = 0, matches: [(String, [UInt8])] = [],
+    target: String = "",
+    info: [UInt8]
+) -> [UInt8] {
+    func part(_ name: String, _ data: [UInt8]) -> [UInt8] {
+        let size = (32 + data.count + 7) & ~7
+        var bytes = [UInt8(size & 0xff), UInt8(size >> 8)] + Array(name.utf8)
+        bytes += [UInt8](repeating: 0, count: 32 - bytes.count)
+        bytes += data
+        return bytes + [UInt8](repeating: 0, count: size - bytes.count)
+    }
+    var head = [UInt8](repeating: 0, count: 112)
+    if let destination {
+        head.replaceSubrange(4..<8, with: destination.0)
+        head.replaceSubrange(12..<16, with: destination.1)
+    }
+    head[80] = transport
+    let parts = matches.flatMap { part($0.0, $0.1) }
+    let last = part(target, info)
+    let targetOffset = 112 + parts.count
+    let next = targetOffset + last.count
+    head.replaceSubrange(
+        88..<92, with: [UInt8(targetOffset & 0xff), UInt8(targetOffset >> 8), UInt8(next & 0xff), UInt8(next >> 8)])
+    return head + parts + last
+}
+
+private func verdict(_ value: Int32) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: UInt32(bitPattern: value) >> ($0 * 8)) }
+}
+
+@Test func theTableOfIptablesLegacyIsRead() throws {
+    let owner: [UInt8] = [0x39, 5, 0, 0, 0x39, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]
+    var redirect = [UInt8](repeating: 0, count: 20)
+    redirect.replaceSubrange(16..<18, with: [0x3a, 0x99])
+    let incoming = entry(info: verdict(-2))
+    let headSize = entry(target: "ERROR", info: Array("LEAD".utf8)).count
+    let jumpSize = entry(transport: 6, info: verdict(0)).count
+    let lead = Int32(incoming.count + jumpSize + incoming.count + headSize)
+    let bytes =
+        incoming + entry(transport: 6, info: verdict(lead)) + incoming
+        + entry(target: "ERROR", info: Array("LEAD".utf8))
+        + entry(matches: [("owner", owner)], info: verdict(-5))
+        + entry(destination: ([10, 0, 0, 0], [255, 0, 0, 0]), info: verdict(-5))
+        + entry(transport: 6, target: "REDIRECT", info: redirect)
+        + entry(target: "ERROR", info: Array("ERROR".utf8))
+    let table = LegacyTable(prerouting: 0, output: incoming.count, entries: bytes)
+    let found = RedirectRules(chains: table.chains(), source: "test")
+    #expect(found.outbound == [15001])
+    #expect(found.inbound == [])
+    #expect(found.leftOut.users == [1337])
+    #expect(found.leftOut.ranges == ["10.0.0.0/8"])
+    // Cut or broken it ends quietly.
+    for length in stride(from: 0, to: bytes.count, by: 7) {
+        _ = LegacyTable(prerouting: 0, output: 0, entries: Array(bytes.prefix(length))).chains()
+    }
+    var broken = bytes
+    broken[90] = 0
+    broken[91] = 0
+    #expect(LegacyTable(prerouting: 0, output: 0, entries: broken).chains().isEmpty)
+}

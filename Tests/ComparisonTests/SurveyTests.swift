@@ -62,3 +62,41 @@ import Testing
     process.cgroups = [.init(controllers: [], path: "/")]
     #expect(reader.place("memory", of: process) == nil)
 }
+
+private func member(
+    _ pid: UInt32, _ program: String, pod: String = "p", container: String, network: UInt64 = 7, parent: UInt32 = 1
+) -> NodeSurvey.Member {
+    var process = SurveyedProcess(pid: pid)
+    process.name = program
+    process.parent = parent
+    process.networkNamespace = network
+    return NodeSurvey.Member(process: process, key: .pod(pod), container: container, workload: nil)
+}
+
+private func recognised(_ members: [NodeSurvey.Member], hostNetwork: UInt64 = 1) -> [UInt32] {
+    var members = members
+    NodeSurvey.recognise(&members, SidecarMatcher(), [:], hostNetwork)
+    return members.filter { $0.answer != nil }.map(\.process.pid)
+}
+
+@Test func aProxyIsASidecarOnlyBesideAnother() {
+    // A gateway, and a server with its workers.
+    #expect(recognised([member(1, "envoy", container: "a"), member(2, "pause", container: "b")]) == [])
+    #expect(recognised([member(1, "nginx", container: "a"), member(2, "nginx", container: "a", parent: 1)]) == [])
+    // A web server with what it runs in its own container.
+    #expect(recognised([member(1, "nginx", container: "a"), member(2, "php", container: "a")]) == [])
+    #expect(recognised([member(1, "nginx", container: "a"), member(2, "php", container: "b")]) == [1])
+    // With its children, whatever they are called.
+    let tree = [
+        member(1, "pilot-agent", container: "a"), member(2, "other", container: "a", parent: 1),
+        member(3, "app", container: "b"),
+    ]
+    #expect(recognised(tree) == [1, 2])
+    // Another pod has another network namespace, unless both have the host's.
+    let apart = [member(1, "envoy", container: "a"), member(2, "app", pod: "q", container: "b", network: 8)]
+    #expect(recognised(apart) == [])
+    let onHost = [
+        member(1, "envoy", container: "a", network: 1), member(2, "app", pod: "q", container: "b", network: 1),
+    ]
+    #expect(recognised(onHost) == [])
+}

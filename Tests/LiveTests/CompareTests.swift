@@ -89,9 +89,13 @@ private func count(_ workload: JSON?, _ kind: String) -> [Int?] {
     [workload?["activity.\(kind).total"]?.integer, workload?["activity.\(kind).passed"]?.integer]
 }
 
-let compareTests = [
-    Test("compare: a pod with a sidecar, one without, a container and a pod on the host's network") { t in
-        guard let nft = t.program("nft") else { throw Stop.skipped("nft is not installed") }
+let compareTests = ["nft", "iptables", "iptables-legacy"].map { tool in
+    // Legacy tables need a module that guests do not have.
+    Test(
+        "compare: pods with a sidecar by \(tool) and without, a container, and a pod on the host's network",
+        dependsOnKernel: tool != "iptables-legacy"
+    ) { t in
+        guard let nft = t.program(tool) else { throw Stop.skipped("\(tool) is not installed") }
         let node = try MeshNode(t)
         defer { t.endChildren() }
         let paths = node.paths
@@ -175,8 +179,10 @@ let compareTests = [
         let markdown = contents(of: report) ?? ""
         t.expect(markdown.contains("| shop/cart-0 | istio"), "the report lacks the pod: \(markdown.prefix(600))")
         t.expect(markdown.contains("| **failed** | --fail-on sidecar.coverage &lt; 1 |"), "the report lacks the check")
-    },
+    }
+}
 
+let compareEndTests = [
     Test("compare: what a proxy that is killed misses, in 80 columns") { t in
         guard let nft = t.program("nft") else { throw Stop.skipped("nft is not installed") }
         let node = try MeshNode(t)

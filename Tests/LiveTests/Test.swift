@@ -31,7 +31,7 @@ let allTests: [Test] = [
     policyTests, policyTextTests, namePolicyTests, actorTests, guardTests, wholeHostTests, learnTests,
     detectTests, errorTests,
     nameTests, resolverTests,
-    compareTests, refusalTests, fieldTests,
+    compareTests, compareEndTests, refusalTests, fieldTests,
     filterTests,
     textTests, summaryTests, reportTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }

@@ -115,7 +115,7 @@ static void call_often(const char *count, uint16_t port)
     }
 }
 
-// mesh nft|- PROXY-CGROUP|- APP-CGROUP PROGRAM LED LEFT-OUT AS-PROXY DATAGRAMS STANDING: says "ready" with the pids of proxy and server, waits
+// mesh nft|iptables|- PROXY-CGROUP|- APP-CGROUP PROGRAM LED LEFT-OUT AS-PROXY DATAGRAMS STANDING: says "ready" with the pids of proxy and server, waits
 // for the end of its input, and asks so often each way, and as often by a connection that was there before. Then it says "done" and stays until it is killed.
 int run_mesh(int argc, char *const argv[])
 {
@@ -125,7 +125,22 @@ int run_mesh(int argc, char *const argv[])
 
     make_network();
     add_address();
-    if (rules[0] != '-') {
+    if (strstr(rules, "iptables")) {
+        char *tool = (char *)rules;
+        const char *const lines[] = {
+            "-N LEAD", "-A OUTPUT -p tcp -j LEAD", "-A LEAD -o lo -d 127.0.0.0/8 -j RETURN",
+            "-A LEAD -m owner --uid-owner 1337 -j RETURN", "-A LEAD -p tcp -m multiport --dports 22,8081 -j RETURN",
+            "-A LEAD -d 192.0.2.0/24 -j RETURN", "-A LEAD -p tcp -j REDIRECT --to-ports 15001",
+        };
+        for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+            char line[200], *words[20] = {tool, "-t", "nat"}, *rest = line;
+            int count = 3;
+            snprintf(line, sizeof line, "%s", lines[i]);
+            while ((words[count] = strsep(&rest, " ")))
+                count++;
+            check(reap(spawn(tool, words)) == 0, lines[i]);
+        }
+    } else if (rules[0] != '-') {
         char *const words[] = {(char *)rules,
             "add table ip mesh;"
             "add chain ip mesh out { type nat hook output priority -100; };"

@@ -133,20 +133,30 @@ struct NetfilterDump: ~Copyable {
 }
 
 extension RedirectRules {
-    /// Those of the network namespace that a process is in.
+    /// Those of the network namespace that a process is in: of nftables, or of iptables-legacy.
     init(pid: UInt32) {
-        let old = ProcessSurvey.text("/proc/\(pid)/net/ip_tables_names")?.split(separator: "\n").contains("nat") == true
+        let names = ProcessSurvey.text("/proc/\(pid)/net/ip_tables_names")
+        if names?.split(separator: "\n").contains("nat") == true {
+            guard let table = LegacyTable(pid: pid) else {
+                self.init(unreadable: "iptables-legacy: \(unsafe String(cString: strerror(errno)))")
+                return
+            }
+            self.init(chains: table.chains(), source: "iptables-legacy in the network namespace of pid \(pid)")
+            if !isEmpty { return }
+        }
         guard NetfilterDump.isLoaded else {
             self.init()
-            if old { unreadable = "rules are those of iptables-legacy, which are not read" }
             return
         }
         guard let chains = NetfilterDump.opened(pid: pid)?.chains() else {
-            self.init()
-            unreadable = unsafe String(cString: strerror(errno))
+            self.init(unreadable: "nftables: \(unsafe String(cString: strerror(errno)))")
             return
         }
         self.init(chains: chains, source: "nftables in the network namespace of pid \(pid)")
-        if isEmpty, old { unreadable = "rules are those of iptables-legacy, which are not read" }
+    }
+
+    private init(unreadable reason: String) {
+        self.init()
+        unreadable = reason
     }
 }

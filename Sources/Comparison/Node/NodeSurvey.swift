@@ -99,7 +99,7 @@ package struct NodeSurvey {
     // MARK: Sidecars
 
     /// Finds the processes that are proxies beside others.
-    private static func recognise(
+    static func recognise(
         _ members: inout [Member], _ matcher: SidecarMatcher, _ spaces: [UInt64: Space], _ hostNetwork: UInt64
     ) {
         for index in members.indices where members[index].key != .host && !members[index].isSandbox {
