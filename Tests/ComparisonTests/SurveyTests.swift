@@ -59,6 +59,9 @@ import Testing
     process.cgroups = [.init(controllers: ["cpuacct"], path: "/pod"), .init(controllers: [], path: "/unit")]
     #expect(reader.place("cpuacct", of: process)?.directory == "/sys/fs/cgroup/cpuacct/pod")
     #expect(reader.place("memory", of: process)?.directory == "/sys/fs/cgroup/unified/unit")
+    // On a hybrid host only one of them may have it.
+    process.cgroups[0] = .init(controllers: ["cpuacct"], path: "/")
+    #expect(reader.place("cpuacct", of: process)?.isV2 == true)
     process.cgroups = [.init(controllers: [], path: "/")]
     #expect(reader.place("memory", of: process) == nil)
 }

@@ -65,6 +65,7 @@ package struct NodeSurvey {
         }
         for key in workloads.keys where key != .host {
             let own = members.filter { $0.key == key }
+            if !workloads[key]!.hasSidecar { workloads[key]!.evidence = Self.noneEvidence(workloads[key]!) }
             workloads[key]!.ways = Self.waysRound(
                 workloads[key]!, own, spaces, userNamespace: userNamespace, hostNetwork: hostNetwork)
         }

@@ -39,14 +39,15 @@ struct ResourceReader: Sendable {
         var files: [String] = []
     }
 
-    /// Where a controller counts for a process: its directory, and whether it is v2. `nil` where that is the root, which
-    /// counts everything.
+    /// Where a controller counts for a process: its directory, and whether it is v2. `nil` where it is in the roots alone,
+    /// which count everything.
     func place(_ controller: String, of process: SurveyedProcess) -> (directory: String, path: String, isV2: Bool)? {
         if let mount = mounts[controller],
-            let path = process.cgroups.first(where: { $0.controllers.contains(controller) })?.path
+            let path = process.cgroups.first(where: { $0.controllers.contains(controller) })?.path, path != "/"
         {
-            return path == "/" ? nil : (mount + path, path, false)
+            return (mount + path, path, false)
         }
+        // Which counts CPU without a controller, too.
         guard let mount = mounts[""], let path = process.cgroups.first(where: { $0.controllers.isEmpty })?.path,
             path != "/"
         else { return nil }

@@ -28,7 +28,7 @@ extension NodeSurvey {
                     [capabilities(of: member.process)]))
         }
         guard workload.hasSidecar else {
-            return [WayRound(.noSidecar, "no proxy beside it", noneEvidence(workload))] + ways
+            return [WayRound(.noSidecar, "no proxy beside it", workload.evidence)] + ways
         }
         for number in workload.networkNamespaces where number != hostNetwork {
             guard let space = spaces[number] else { continue }
@@ -55,7 +55,8 @@ extension NodeSurvey {
         return ways
     }
 
-    private static func noneEvidence(_ workload: ComparedWorkload) -> [Evidence] {
+    /// How it was found out that there is none.
+    static func noneEvidence(_ workload: ComparedWorkload) -> [Evidence] {
         let names = workload.containers.isEmpty ? "none named" : workload.containers.joined(separator: ", ")
         return [Evidence("/proc", "\(workload.processes) processes, containers: \(names): none is a known proxy")]
     }
