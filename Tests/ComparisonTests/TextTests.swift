@@ -32,6 +32,7 @@ private func hostileComparison() -> Comparison {
     comparison.workloads = [ComparedWorkload(.host, name: "host")]
     let text = ComparisonText.text(of: comparison, columns: 80, colors: false)
     #expect(text.contains("There are no pods and no containers on this node"))
+    #expect(text.split(separator: "\n").allSatisfy { $0.unicodeScalars.count <= 80 })
     #expect(text.contains("not measurable here"))
     #expect(!text.contains("WAYS ROUND"))
     #expect(text.split(separator: "\n").count < 40)

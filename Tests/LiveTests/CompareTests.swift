@@ -90,10 +90,10 @@ private func count(_ workload: JSON?, _ kind: String) -> [Int?] {
 }
 
 let compareTests = ["nft", "iptables", "iptables-legacy"].map { tool in
-    // Legacy tables need a module that guests do not have.
+    // Guests have neither the parts of iptables that this needs nor the module of its older tables.
     Test(
         "compare: pods with a sidecar by \(tool) and without, a container, and a pod on the host's network",
-        dependsOnKernel: tool != "iptables-legacy"
+        dependsOnKernel: tool == "nft"
     ) { t in
         guard let nft = t.program(tool) else { throw Stop.skipped("\(tool) is not installed") }
         let node = try MeshNode(t)
@@ -158,12 +158,18 @@ let compareTests = ["nft", "iptables", "iptables-legacy"].map { tool in
         let agentWays = Set((agentFound?["ways_round"]?.array ?? []).map { $0["kind"]?.string ?? "" })
         t.expect(agentWays.isSuperset(of: ["no_sidecar", "host_network", "privileged"]), "its ways: \(agentWays)")
         let lone = json["workloads"]?.array?.filter { $0["kind"] == "container" } ?? []
-        t.equal(lone.map { $0["name"] }, [.string(String(repeating: "9", count: 12))], "containers without a pod")
+        let nines = JSON.string(String(repeating: "9", count: 12))
+        t.equal(lone.count { $0["name"] == nines }, 1, "the container without a pod, among \(lone.map { $0["name"] })")
 
         let figures = json["figures"]?.object ?? [:]
-        t.equal(figures["workloads.total"], 4, "workloads.total")
-        t.equal(figures["workloads.without_sidecar"], 3, "workloads.without_sidecar")
-        t.equal(figures["sidecar.count"], 1, "sidecar.count")
+        // This machine may have others of its own.
+        let guests = (json["workloads"]?.array ?? []).filter { $0["kind"] != "host" }
+        let without = guests.count { $0["sidecars"] == [] }
+        let sidecars = guests.reduce(0) { $0 + ($1["sidecars"]?.array?.count ?? 0) }
+        t.expect(guests.count >= 4 && without >= 3 && sidecars >= 1, "workloads: \(guests.map { $0["name"] })")
+        t.equal(figures["workloads.total"]?.integer, guests.count, "workloads.total")
+        t.equal(figures["workloads.without_sidecar"]?.integer, without, "workloads.without_sidecar")
+        t.equal(figures["sidecar.count"]?.integer, sidecars, "sidecar.count")
         let reasons = Dictionary(
             (json["unseen"]?.array ?? []).filter { $0["workload"] == "shop/cart-0" && $0["kind"] == "connections" }.map
             {
@@ -208,14 +214,15 @@ let compareEndTests = [
         let json = try JSON(parsing: Array((contents(of: file) ?? "").utf8)[...])
         let life = workload(named: "shop/cart-0", in: json)?["sidecars"]?.array?.first?["life"]
         let absent = life?["absent_ns"]?.integer ?? 0
-        t.expect((1_000_000_000..<9_000_000_000).contains(absent), "absent for \(absent) ns")
+        t.expect(
+            (1_000_000_000..<Int(t.allow(milliseconds: 9000)) * 1_000_000).contains(absent), "absent for \(absent) ns")
         t.equal(life?["restarts"], 1, "restarts")
         t.expect(
             life?["evidence"]?.array?.first?["fact"]?.string?.hasPrefix("pid \(proxy) ended") == true, "no evidence")
         for line in lines(run.text.replacing("\r", with: "")) where line.unicodeScalars.count > 80 {
             t.fail("a line of \(line.unicodeScalars.count) columns: \(line)")
         }
-        for word in ["VISIBILITY", "BYPASSABILITY", "PERFORMANCE", "RELIABILITY", "shop/cart-0", "absent for 1."] {
+        for word in ["VISIBILITY", "BYPASSABILITY", "PERFORMANCE", "RELIABILITY", "shop/cart-0", "absent for "] {
             t.expect(run.text.contains(word), "the table lacks \(word): \(run.text.prefix(2000))")
         }
         t.expect(run.text.contains("████████  100 %"), "no full bar: \(run.text.prefix(600))")
@@ -228,6 +235,7 @@ let compareEndTests = [
         let child = try t.watch(["--root", node.root, "--fail-on", "sidecar.cpu >= 0"], command: "compare-sidecar")
         try t.letRun(miner)
         let (run, _) = try t.stopComparison(child, isJSON: false)
+        if !run.text.contains("; 0 sidecars") { throw Stop.skipped("this machine has sidecars of its own") }
         t.expect(run.text.contains("None of them has a sidecar"), "it does not say so: \(run.text.prefix(300))")
         t.expect(run.text.contains("not measurable here: no sidecar on this"), "not measurable")
         t.expect(!run.text.contains("WAYS ROUND"), "ways round what is not there")

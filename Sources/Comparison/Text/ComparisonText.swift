@@ -24,11 +24,11 @@ package struct ComparisonText {
     private static let barColumns = 8
 
     private mutating func write(_ comparison: Comparison) {
-        line(Self.title(of: comparison))
+        write(Self.title(of: comparison))
         if comparison.guests.isEmpty {
-            line("There are no pods and no containers on this node: nothing that could have a sidecar.")
+            write("There are no pods and no containers on this node: nothing that could have a sidecar.")
         } else if comparison.sidecars.isEmpty {
-            line("None of them has a sidecar: nothing passes one, and eBPF alone sees this node.")
+            write("None of them has a sidecar: nothing passes one, and eBPF alone sees this node.")
         }
         line()
         writeWorkloads(comparison)
@@ -148,6 +148,10 @@ package struct ComparisonText {
     }
 
     // MARK: Lines
+
+    private mutating func write(_ sentence: String) {
+        for text in Self.wrap(sentence, columns) { line(text) }
+    }
 
     private mutating func line(_ text: String = "") {
         self.text += text + "\n"

@@ -28,6 +28,8 @@ package struct ActivityLedger {
     /// What had no room there.
     package private(set) var unseenRest: UInt64 = 0
     private(set) var lives: SidecarLives
+    /// CLOCK_BOOTTIME.
+    private let started: UInt64
     package private(set) var seen: UInt64 = 0
 
     private struct Unseen: Hashable {
@@ -44,6 +46,7 @@ package struct ActivityLedger {
     package init(_ survey: NodeSurvey, _ matcher: SidecarMatcher, started: UInt64) {
         self.survey = survey
         self.matcher = matcher
+        self.started = started
         sidecarPIDs = survey.sidecarPIDs
         lives = SidecarLives(survey, started: started)
         for key in survey.workloads.keys { _ = index(of: key, nil) }
@@ -99,7 +102,12 @@ package struct ActivityLedger {
         let key = connection.passKey(isIncoming: isIncoming, isSidecar: isSidecar)
         let isEnd = event.action == .close
         if isSidecar {
-            if let key, !isEnd, !connection.has(WIRE_CONNECTION_LAST) { passes.pass(key, time: connection.time) }
+            guard let key else { return }
+            if isEnd || connection.has(WIRE_CONNECTION_LAST) {
+                passes.passIfWaiting(key)
+            } else {
+                passes.pass(key, time: connection.time)
+            }
             return
         }
         let isUpdate = isEnd || connection.has(WIRE_CONNECTION_LAST) || connection.has(WIRE_CONNECTION_STILL)
@@ -110,11 +118,13 @@ package struct ActivityLedger {
                 key, sent: traffic.sent, received: traffic.received, closed: isEnd ? connection.time : nil)
             return
         }
-        let isBefore = event.action == .open || connection.has(WIRE_CONNECTION_EARLIER)
+        let isBefore = !isUpdate && event.action == .open || connection.has(WIRE_CONNECTION_EARLIER)
+        // An accept that was under way when the probes were attached is not told, but how long ago it was.
+        let isNew = isUpdate ? connection.duration.map { connection.time - min($0, connection.time) >= started } : true
         var flow = PassMatcher.Flow(
             key: key, owner: owner.index, process: event.task.name.string, user: event.task.euid,
             kind: connection.isUDP ? .datagrams : isIncoming ? .accepted : .connections,
-            destination: connection.destination, isNew: !isBefore && !isUpdate)
+            destination: connection.destination, isNew: !isBefore && isNew == true)
         flow.hasPassed = !isIncoming && leadsToSidecar(connection, owner)
         if let traffic {
             (flow.sent, flow.received) = (traffic.sent, traffic.received)

@@ -82,6 +82,14 @@ struct PassMatcher {
         }
     }
 
+    /// The end of a sidecar's, whose beginning may not have been told.
+    mutating func passIfWaiting(_ key: Key) {
+        guard flows[key]?.isJoined == false else { return }
+        flows[key]!.hasPassed = true
+        flows[key]!.isJoined = true
+        finishIfClosed(key)
+    }
+
     func knows(_ key: Key) -> Bool { flows[key] != nil }
 
     mutating func update(_ key: Key, sent: UInt64, received: UInt64, closed: UInt64?) {
