@@ -354,7 +354,8 @@ struct TraceState: ~Copyable {
         var event = Event(.loss, time: time, process: nil, lost: lost, host: host)
         seen += 1
         look(at: event)
-        _ = sink.take(&event)
+        // A comparison tells of all losses at its end, and nothing else stands beside it.
+        if ledger == nil { _ = sink.take(&event) }
     }
 
     /// The recording's part of a turn of the loop.
