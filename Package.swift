@@ -41,6 +41,7 @@ let package = Package(
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: c),
+        .target(name: "CLaboratory", dependencies: ["CLinux"], cSettings: c),
         .target(name: "CWire", cSettings: c),
         .target(name: "CObjects", cSettings: c),
         .target(name: "BPFRuntime", dependencies: ["CLibbpf", "CLinux", "CObjects", "CZstd"], swiftSettings: swift),
@@ -53,6 +54,8 @@ let package = Package(
             name: "Comparison", dependencies: ["CLinux", "CWire", "Enrichment", "Events", "Rendering"],
             swiftSettings: swift
         ),
+        .target(
+            name: "Laboratory", dependencies: ["CLaboratory", "Comparison", "Enrichment"], swiftSettings: swift),
         .target(name: "Recording", dependencies: ["CZstd"], swiftSettings: swift),
         .target(
             name: "Pipeline",

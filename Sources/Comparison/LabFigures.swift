@@ -11,21 +11,27 @@ package struct LabFigures: Sendable {
         case ebpf
     }
 
-    /// Of requests of one path, by the client's own clock.
+    /// Of requests of one path, by the client's own clock: at a set pace, and then as many as the clients could send.
     package struct Load: Sendable {
         package let path: Path
+        /// Those that were answered, those that were not, and the connections that were made for them.
         package var requests: UInt64 = 0
         package var failures: UInt64 = 0
+        package var connections: UInt64 = 0
         /// Nanoseconds that the load took.
         package var time: UInt64 = 0
         /// Nanoseconds, one for each request, in ascending order; or a sample of them.
         package var latencies: [UInt64] = []
+        /// Without a pace: those that were answered, and nanoseconds.
+        package var mostRequests: UInt64 = 0
+        package var mostTime: UInt64 = 0
 
         package init(_ path: Path) {
             self.path = path
         }
 
-        package var requestsPerSecond: Double { time == 0 ? 0 : Double(requests) * 1e9 / Double(time) }
+        /// As many as the clients could send.
+        package var requestsPerSecond: Double { mostTime == 0 ? 0 : Double(mostRequests) * 1e9 / Double(mostTime) }
 
         /// The latency that so large a part of the requests did not exceed; `nil` where there were none.
         package func percentile(_ part: Double) -> UInt64? {
