@@ -54,6 +54,7 @@ let package = Package(
             name: "Comparison", dependencies: ["CLinux", "CWire", "Enrichment", "Events", "Rendering"],
             swiftSettings: swift
         ),
+        .target(name: "ComparisonPage", dependencies: ["Comparison", "Rendering"], swiftSettings: swift),
         .target(
             name: "Laboratory", dependencies: ["CLaboratory", "Comparison", "Enrichment"], swiftSettings: swift),
         .target(name: "Recording", dependencies: ["CZstd"], swiftSettings: swift),
@@ -106,6 +107,10 @@ let package = Package(
             name: "ComparisonTests", dependencies: ["CWire", "Comparison", "Events", "Rendering"],
             swiftSettings: swift
         ),
+        .testTarget(
+            name: "ComparisonPageTests", dependencies: ["Comparison", "ComparisonPage"], swiftSettings: swift
+        ),
+        .testTarget(name: "LaboratoryTests", dependencies: ["Laboratory"], swiftSettings: swift),
         .testTarget(
             name: "RecordingTests", dependencies: ["CLinux", "Recording"], swiftSettings: swift,
             linkerSettings: [.linkedLibrary("zstd")]

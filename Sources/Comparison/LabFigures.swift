@@ -83,22 +83,35 @@ package struct LabFigures: Sendable {
 
     /// The proxy that was used: what its program says of its version.
     package let proxy: String
+    /// Requests of each pod in a second.
+    package let pace: UInt64
     package var loads: [Load] = []
     package var scale: [Scale] = []
     package var trials: [Trial] = []
 
-    package init(proxy: String) {
+    package init(proxy: String, pace: UInt64) {
         self.proxy = proxy
+        self.pace = pace
     }
 
     /// By how much a value grows with each pod: the slope of the line of least squares. `nil` for fewer than two points.
     package func slope(_ value: (Scale) -> Double) -> Double? {
         guard scale.count > 1 else { return nil }
-        let count = Double(scale.count)
-        let meanPods = scale.reduce(0) { $0 + Double($1.pods) } / count
-        let mean = scale.reduce(0) { $0 + value($1) } / count
+        let (meanPods, mean) = means(value)
         let spread = scale.reduce(0) { $0 + (Double($1.pods) - meanPods) * (Double($1.pods) - meanPods) }
         guard spread > 0 else { return nil }
         return scale.reduce(0) { $0 + (Double($1.pods) - meanPods) * (value($1) - mean) } / spread
+    }
+
+    /// Where that line is without pods.
+    package func intercept(_ value: (Scale) -> Double) -> Double? {
+        guard let slope = slope(value) else { return nil }
+        let (meanPods, mean) = means(value)
+        return mean - slope * meanPods
+    }
+
+    private func means(_ value: (Scale) -> Double) -> (pods: Double, value: Double) {
+        let count = Double(scale.count)
+        return (scale.reduce(0) { $0 + Double($1.pods) } / count, scale.reduce(0) { $0 + value($1) } / count)
     }
 }

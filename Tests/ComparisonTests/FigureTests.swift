@@ -62,12 +62,14 @@ func exampleComparison() -> Comparison {
 }
 
 @Test func slopeIsThatOfLeastSquares() {
-    var lab = LabFigures(proxy: "haproxy 3.0")
+    var lab = LabFigures(proxy: "haproxy 3.0", pace: 40)
     #expect(lab.slope(\.sidecarCPU) == nil)
     for pods in [1, 10, 50] {
         lab.scale.append(
             .init(pods: pods, sidecarCPU: Double(pods) * 3 + 1, sidecarMemory: 0, ebpfCPU: 5, ebpfMemory: 0))
     }
     #expect(lab.slope(\.sidecarCPU).map { ($0 * 1000).rounded() } == 3000)
+    #expect(lab.intercept(\.sidecarCPU).map { ($0 * 1000).rounded() } == 1000)
     #expect(lab.slope(\.ebpfCPU) == 0)
+    #expect(lab.intercept(\.ebpfCPU) == 5)
 }
