@@ -61,8 +61,8 @@ let package = Package(
         .target(
             name: "Pipeline",
             dependencies: [
-                "BPFRuntime", "CCrypto", "CLinux", "CWire", "Comparison", "Enrichment", "Events", "Policy", "Recording",
-                "Rendering",
+                "BPFRuntime", "CCrypto", "CLinux", "CWire", "Comparison", "ComparisonPage", "Enrichment", "Events",
+                "Laboratory", "Policy", "Recording", "Rendering",
             ],
             swiftSettings: swift
         ),

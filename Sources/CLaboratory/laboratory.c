@@ -31,6 +31,11 @@ struct lab_pod *lab_pod_at(struct lab *lab, unsigned index)
     return (struct lab_pod *)(lab + 1) + index;
 }
 
+uint32_t lab_done(const struct lab_pod *pod, enum lab_act act)
+{
+    return pod->errors[act] ? 0 : pod->acts[act];
+}
+
 struct lab_client *lab_client_of(struct lab_pod *pod)
 {
     return &pod->client;
@@ -39,6 +44,11 @@ struct lab_client *lab_client_of(struct lab_pod *pod)
 const char *lab_cgroup_path(const struct lab *lab)
 {
     return lab->cgroup;
+}
+
+const char *lab_files(const struct lab *lab)
+{
+    return lab->files;
 }
 
 // Behind the pods, of which one is the bare container.
@@ -126,6 +136,7 @@ static _Noreturn void guard(struct lab *lab, int stay, int ended)
             close(lock);
         lab_node(lab);
     }
+    lab->process = node;
     if (node < 0) {
         lab_fail(&lab->node, "a process namespace");
         lab_answer(&lab->node);

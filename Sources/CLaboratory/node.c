@@ -58,6 +58,46 @@ static int write_files(struct lab *lab)
     return lab_write_file(path, "data\n", 5, 0644);
 }
 
+// Makes the directories of a path below the laboratory's own.
+static int make_directories(const struct lab *lab, const char *path)
+{
+    char whole[256];
+
+    snprintf(whole, sizeof(whole), "%s/%s", lab->files, path);
+    for (char *slash = whole + strlen(lab->files) + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = 0;
+        if (mkdir(whole, 0755) && errno != EEXIST)
+            return -1;
+        *slash = '/';
+    }
+    return 0;
+}
+
+// What names containers: the kubelet's links to their logs, and Docker's own file.
+static int write_names(struct lab *lab)
+{
+    static const char *const containers[] = {[LAB_APPLICATION] = "application", [LAB_SIDECAR] = "proxy"};
+    static const char docker[] = "{\"Name\":\"/miner\",\"Config\":{\"Image\":\"miner\"}}";
+    char cgroup[256], path[512], link[1024];
+
+    if (make_directories(lab, "var/log/containers/"))
+        return -1;
+    for (unsigned index = 0; index < lab->pods; index++)
+        for (enum lab_part part = LAB_APPLICATION; part <= LAB_SIDECAR; part++) {
+            lab_cgroup_name(lab, index, part, cgroup, sizeof(cgroup));
+            const char *pod = strstr(cgroup, "/pod") + 4, *id = strrchr(cgroup, '/') + 1;
+            snprintf(path, sizeof(path), "%s/var/log/containers/pod-%u_lab_%s-%s.log", lab->files, index + 1,
+                     containers[part], id);
+            snprintf(link, sizeof(link), "/var/log/pods/lab_pod-%u_%.36s/%s/0.log", index + 1, pod, containers[part]);
+            if (symlink(link, path))
+                return -1;
+        }
+    lab_cgroup_name(lab, lab->pods, LAB_APPLICATION, cgroup, sizeof(cgroup));
+    snprintf(path, sizeof(path), "var/lib/docker/containers/%s/config.v2.json", strrchr(cgroup, '/') + 1);
+    snprintf(link, sizeof(link), "%s/%s", lab->files, path);
+    return make_directories(lab, path) ? -1 : lab_write_file(link, docker, sizeof(docker) - 1, 0644);
+}
+
 static int start_pod(struct lab *lab, unsigned index)
 {
     struct lab_mailbox *mailbox = &lab_pod_at(lab, index)->pod;
@@ -109,8 +149,10 @@ static int build(struct lab *lab)
     int outside[4];
     int result = 0;
 
-    if (unshare(CLONE_NEWNS | CLONE_NEWNET) || mount_files(lab) || write_files(lab))
+    if (unshare(CLONE_NEWNS | CLONE_NEWNET) || mount_files(lab))
         return lab_fail(&lab->node, "a mount namespace");
+    if (write_files(lab) || write_names(lab))
+        return lab_fail(&lab->node, "files");
     if (lab_make_bridge())
         return lab_fail(&lab->node, "a bridge");
     if (lab_open_outside(outside))

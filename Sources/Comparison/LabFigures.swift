@@ -18,6 +18,9 @@ package struct LabFigures: Sendable {
         package var requests: UInt64 = 0
         package var failures: UInt64 = 0
         package var connections: UInt64 = 0
+        /// What the servers counted of them: connections that they accepted, and requests that they answered.
+        package var servedConnections: UInt64 = 0
+        package var servedRequests: UInt64 = 0
         /// Nanoseconds that the load took.
         package var time: UInt64 = 0
         /// Nanoseconds, one for each request, in ascending order; or a sample of them.

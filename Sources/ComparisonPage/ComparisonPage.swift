@@ -82,8 +82,11 @@ package struct ComparisonPage {
             <h2>Latency</h2>
             \(raw: LatencyChart(lab).html)
             <h2>What was done on purpose</h2>
-            \(raw: Self.table(["what", "done", "seen by a sidecar", "seen by eBPF"], lab.trials) { trial in
-                [trial.subject, grouped(trial.done), grouped(trial.seenBySidecar), grouped(trial.seenByEBPF)]
+            \(raw: Self.table(["what", "done", "seen by a sidecar", "seen by eBPF", "counted by"], lab.trials) { trial in
+                [
+                    trial.subject, grouped(trial.done), grouped(trial.seenBySidecar), grouped(trial.seenByEBPF),
+                    trial.evidence.map { "\($0.source): \($0.fact)" }.joined(separator: "; "),
+                ]
             })
             """
     }

@@ -49,7 +49,8 @@ struct LatencyChart {
         }
         for decade in decades {
             chart.line(x1: x.place(decade), y1: 15, x2: x.place(decade), y2: 265, style: "grid")
-            chart.text(durationText(UInt64(decade)), x: x.place(decade), y: 284, anchor: .middle)
+            let anchor: Chart.Anchor = decade == decades.last ? .end : .middle
+            chart.text(durationText(UInt64(decade)), x: x.place(decade), y: 284, anchor: anchor)
         }
         for load in loads {
             let points = Self.parts.compactMap { part in
@@ -63,15 +64,4 @@ struct LatencyChart {
     /// Closer to each other towards the end, where it matters.
     private static let parts: [Double] =
         (0...94).map { Double($0) / 100 } + (0...49).map { 0.95 + Double($0) / 1000 } + [0.9995, 1]
-}
-
-extension LabFigures.Path {
-    /// As people say it.
-    var title: String {
-        switch self {
-        case .direct: "direct"
-        case .sidecar: "through two sidecars"
-        case .ebpf: "direct, eBPF on"
-        }
-    }
 }

@@ -10,9 +10,9 @@ let pageStyle: HTML = """
     margin: 2rem auto; padding: 0 1rem; }
     h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
     .facts, figcaption, .limits, .none { color: var(--faint); }
-    table { border-collapse: collapse; width: 100%; margin: .5rem 0; overflow-wrap: anywhere; }
+    table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
     th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid var(--rule); }
-    td { font-variant-numeric: tabular-nums; }
+    td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
     .rows td { width: 44%; } .rows ul { margin: 0; padding-left: 1.1rem; } .rows p { margin: 0; }
     .lines li:first-child { font-weight: 600; } .limits { list-style: "\\2212\\00a0"; font-size: .9em; }
     .sidecar-head { border-bottom: 3px solid var(--sidecar); } .ebpf-head { border-bottom: 3px solid var(--ebpf); }

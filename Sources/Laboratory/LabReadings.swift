@@ -7,9 +7,13 @@ internal import Glibc
 
 /// What was counted in a laboratory by those who did it: the clients, the servers, the rules, the kernel.
 extension Laboratory {
-    /// Of the first clients' last load.
-    package func loadFigures(_ path: LabFigures.Path, clients: Int) -> LabFigures.Load {
+    /// Of the first clients' last load. `served` is what the servers had counted before it.
+    package func loadFigures(
+        _ path: LabFigures.Path, clients: Int, served: (connections: UInt64, requests: UInt64)
+    ) -> LabFigures.Load {
         var load = LabFigures.Load(path)
+        load.servedConnections = self.served.connections - served.connections
+        load.servedRequests = self.served.requests - served.requests
         for index in 0..<clients {
             let client = unsafe client(index)
             load.requests &+= unsafe client.pointee.requests
@@ -87,7 +91,21 @@ extension Laboratory {
         var name = [CChar](repeating: 0, count: 256)
         unsafe lab_cgroup_name(lab, UInt32(index), part, &name, 256)
         let below = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return unsafe "\(String(cString: lab_cgroup_path(lab)))/\(below)"
+        return "\(cgroup)/\(below)"
+    }
+
+    /// What was done in a pod, or at `size` in the bare container, by those who did it.
+    package func deeds(_ index: Int) -> LabDeeds {
+        unsafe LabDeeds(pod(index))
+    }
+
+    /// What pods and the bare container are called, and the process that goes round a proxy.
+    package static let podUIDPrefix = "eb9f0000-0000-4000-8000-"
+    package static let bareName = "miner"
+    package static let bypassName = "lab-bypass"
+
+    package func podUID(_ index: Int) -> String {
+        String(cgroup(index, .pod).suffix(36))
     }
 
     func pod(_ index: Int) -> UnsafeMutablePointer<lab_pod> { unsafe lab_pod_at(lab, UInt32(index)) }

@@ -7,7 +7,7 @@ internal import Glibc
 /// one bare container that behaves like a miner. They are on a bridge of their own, in a process namespace and a mount
 /// namespace of their own: nothing is left of them when this value ends, or the process does, however it does. Root only;
 /// Linux 5.9.
-package struct Laboratory: ~Copyable {
+package final class Laboratory {
     /// How many pods were asked for, and how many there are: a single one needs another to call.
     package let pods: Int
     package let size: Int
@@ -39,41 +39,51 @@ package struct Laboratory: ~Copyable {
 
     var lab: UnsafeMutablePointer<CLaboratory.lab> { unsafe memory.lab }
 
+    /// Where the files are that name the pods, as below the root of a node.
+    package var root: String { unsafe "/proc/\(lab.pointee.process)/root\(String(cString: lab_files(lab)))" }
+
+    /// The cgroup that all pods and the bare container are below.
+    package var cgroup: String { unsafe String(cString: lab_cgroup_path(lab)) }
+
     // MARK: What it can be asked
 
-    /// Requests of the first `clients` pods for so long, each to the next pod: at the pace, or as many as they can.
-    package mutating func load(clients: Int, seconds: Double, paced: Bool) throws(LabFailure) {
+    /// Lets the first `clients` pods send requests for so long, each to the next pod: at the pace, or as many as they can.
+    package func beginLoad(clients: Int, seconds: Double, paced: Bool) {
         unsafe lab.pointee.clients = UInt32(clients)
+        begin(LAB_LOAD, seconds: seconds, paced: paced)
+    }
+
+    /// Lets the scene begin: all clients send requests at the pace, after a quarter of the time each pod acts and the first
+    /// one also goes round its proxy, after a half the last one's proxy is killed.
+    package func beginScene(seconds: Double) {
+        begin(LAB_SCENE, seconds: seconds, paced: true)
+    }
+
+    private func begin(_ command: lab_command, seconds: Double, paced: Bool) {
         unsafe lab.pointee.duration = UInt64(seconds * 1e9)
         unsafe lab.pointee.interval = paced ? 1_000_000_000 / Self.pace : 0
-        try ask(LAB_LOAD, seconds: seconds + 30)
+        unsafe lab_ask(lab, command.rawValue)
+    }
+
+    /// Waits for the end of what was begun.
+    package func end() throws(LabFailure) {
+        try waitForAnswer(seconds: Double(unsafe lab.pointee.duration) / 1e9 + 60)
     }
 
     /// Proxies, and the rules that lead to them, for pods that have none yet.
-    package mutating func startProxies(_ indices: Range<Int>) throws(LabFailure) {
+    package func startProxies(_ indices: Range<Int>) throws(LabFailure) {
+        if indices.isEmpty { return }
         unsafe lab.pointee.node.first = UInt32(indices.lowerBound)
         unsafe lab.pointee.node.end = UInt32(indices.upperBound)
         try ask(LAB_PROXIES, seconds: 30 + Double(indices.count))
     }
 
-    /// Lets the scene begin: all clients call at the pace, after a quarter of the time each pod acts and the first one also
-    /// goes round its proxy, after a half the last one's proxy is killed. `endScene` waits for its end.
-    package mutating func beginScene(seconds: Double) {
-        unsafe lab.pointee.duration = UInt64(seconds * 1e9)
-        unsafe lab.pointee.interval = 1_000_000_000 / Self.pace
-        unsafe lab_ask(lab, LAB_SCENE.rawValue)
-    }
-
-    package mutating func endScene() throws(LabFailure) {
-        try waitForAnswer(seconds: Double(unsafe lab.pointee.duration) / 1e9 + 60)
-    }
-
     /// Asks the rules what they have counted.
-    package mutating func count() throws(LabFailure) {
+    package func count() throws(LabFailure) {
         try ask(LAB_COUNT, seconds: 60)
     }
 
-    private mutating func ask(_ command: lab_command, seconds: Double) throws(LabFailure) {
+    private func ask(_ command: lab_command, seconds: Double) throws(LabFailure) {
         unsafe lab_ask(lab, command.rawValue)
         try waitForAnswer(seconds: seconds)
     }

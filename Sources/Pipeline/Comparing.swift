@@ -2,6 +2,7 @@
 
 internal import BPFRuntime
 internal import Comparison
+internal import ComparisonPage
 internal import Enrichment
 internal import Glibc
 package import Policy
@@ -21,6 +22,7 @@ package struct ComparisonOptions: Sendable {
 package enum ComparisonForm: String, CaseIterable, Sendable {
     case markdown = "md"
     case json
+    case html
 
     /// The form for a file of this name.
     package init?(path: String) {
@@ -40,6 +42,7 @@ struct Comparing: ~Copyable {
     private let format: OutputFormat
     private let colors: Bool
     private let quiet: Bool
+    private let version: String
     private var files: [(path: String, form: ComparisonForm, writer: Int32)] = []
     private var begun: UInt64 = 0
     private var startCPU: UInt64 = 0
@@ -53,6 +56,7 @@ struct Comparing: ~Copyable {
         format = options.format
         colors = Sink.usesColors(options.color)
         quiet = options.quiet
+        version = options.toolVersion
         if let path = options.comparisonFile {
             files.append((path, .json, try Self.open(path, "--output-file", O_TRUNC)))
         }
@@ -133,6 +137,7 @@ struct Comparing: ~Copyable {
                 switch file.form {
                 case .markdown: comparison.markdown(conditions: conditions)
                 case .json: comparison.json().text
+                case .html: ComparisonPage(comparison, version: version).text
                 }
             guard writeWhole(Array(text.utf8), to: file.writer) else {
                 throw Failure(.failure, "can't write \(file.path): \(unsafe String(cString: strerror(errno)))")

@@ -11,6 +11,11 @@ internal import Policy
 package enum Trace {
     /// Runs to the end and gives the exit status.
     package static func run(_ options: TraceOptions) throws(Failure) -> ExitStatus {
+        try run(options, nil)
+    }
+
+    /// A comparison is for `window`, where there is one.
+    static func run(_ options: TraceOptions, _ window: ComparisonWindow?) throws(Failure) -> ExitStatus {
         clinux_fill_standard_descriptors()
         if let path = options.readsFrom { return try replay(path, options) }
         LibbpfLog.install(verbose: options.verbose)
@@ -84,9 +89,11 @@ package enum Trace {
             try state.judge(openConnections: probes.openConnections, options, sparing: spared)
         }
         try program?.start()
+        window?.begins()
 
         let programStatus = try watch(options, probes, &loop, &state, &program, &meter, &enforcer)
-        return try finish(options, probes, loop, &state, programStatus, meter.measured, reports, comparing)
+        window?.isInterrupted = state.isInterrupted
+        return try finish(options, probes, loop, &state, programStatus, meter.measured, reports, comparing, window)
     }
 
     /// Marks the processes that `--pid` names and all that descend from them.
@@ -188,7 +195,10 @@ package enum Trace {
             if wakeup.signals.contains(SIGCHLD), program != nil { programStatus = program!.wait() }
             guard let signal = wakeup.signals.first(where: { [SIGINT, SIGTERM, SIGHUP].contains($0) }) else { continue }
             // A program that a terminal's Ctrl-C reaches too decides for itself when it ends.
-            if program == nil || programStatus != nil { break }
+            if program == nil || programStatus != nil {
+                state.isInterrupted = true
+                break
+            }
             if signal != SIGINT || isatty(0) == 0 { program!.send(signal) }
         }
         if program != nil, programStatus == nil { programStatus = end(&program!) }
@@ -261,7 +271,7 @@ package enum Trace {
     private static func finish(
         _ options: TraceOptions, _ probes: borrowing TraceProbes, _ loop: borrowing EventLoop,
         _ state: inout TraceState, _ programStatus: Int32?, _ measured: UInt64,
-        _ reports: borrowing Reports, _ comparing: consuming Comparing?
+        _ reports: borrowing Reports, _ comparing: consuming Comparing?, _ window: ComparisonWindow?
     ) throws(Failure) -> ExitStatus {
         let watched = Host.boottime() - state.started
         while !state.isComplete, probes.drain({ state.take($0) }) > 0 {
@@ -296,7 +306,9 @@ package enum Trace {
         if options.policy != nil { footer.policy = state.policyLine }
         var isFound = false
         if var comparison = comparing.take(), let ledger = state.takeLedger() {
-            isFound = try comparison.report(comparison.finish(ledger, footer))
+            let result = comparison.finish(ledger, footer)
+            window?.comparison = result
+            if window == nil { isFound = try comparison.report(result) }
         }
         if !options.quiet { for line in footer.lines() { note(line) } }
         Reports.tell(state.findings, options.command)

@@ -72,6 +72,8 @@ struct TraceState: ~Copyable {
     private var recordedLosses: [(name: String, count: UInt64)] = []
     /// The run has printed what it was asked for.
     private(set) var isComplete = false
+    /// A signal has ended it.
+    var isInterrupted = false
     private var recorder: Recorder?
 
     /// `losses` are the kernel's counters at the start; none for a replay.

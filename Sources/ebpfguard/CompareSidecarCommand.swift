@@ -9,7 +9,10 @@ struct CompareSidecarCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare-sidecar",
         abstract: "Measure what sidecars see, miss and cost on this node, beside eBPF.",
-        usage: "ebpfguard compare-sidecar [options]",
+        usage: """
+            ebpfguard compare-sidecar [options]
+            ebpfguard compare-sidecar --lab [--pods N] [--proxy haproxy|nginx|PATH] [options]
+            """,
         discussion: """
             Watches programs, files and connections of all pods, containers and the host for a while, by the probes of \
             the other commands, and tells what of it passed a sidecar, which ways round the sidecars are open, and what \
@@ -21,6 +24,21 @@ struct CompareSidecarCommand: ParsableCommand {
         name: .shortAndLong,
         help: ArgumentHelp("Look for this long: 30s, 5m, 1h. Default: 60s.", valueName: "time"))
     var duration: String?
+
+    @Flag(
+        help: """
+            Make pods without Kubernetes and a load of requests, and measure both ways on those; all of it is taken away \
+            at the end.
+            """)
+    var lab = false
+
+    @Option(help: ArgumentHelp("How many pods --lab makes, 1 to 100. Default: 10.", valueName: "number"))
+    var pods: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "What --lab has for sidecars. Default: the first of these that is there.", valueName: "haproxy|nginx|path"))
+    var proxy: String?
 
     @Option(
         help: ArgumentHelp(
@@ -36,7 +54,7 @@ struct CompareSidecarCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Write JSON to this file as well.", valueName: "file"))
     var outputFile: String?
 
-    @Option(help: ArgumentHelp("Write the comparison to this file: .md or .json.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write the comparison to this file: .md, .json or .html.", valueName: "file"))
     var report: [String] = []
 
     @Option(
@@ -81,16 +99,33 @@ struct CompareSidecarCommand: ParsableCommand {
             throw Failure(.usage, "--output: a comparison has no form wide", help: "write text or json")
         }
         if check { throw ExitCode(try Trace.check(.compareSidecar, json: format == .json).code) }
-        throw ExitCode(try Trace.run(try options()).code)
+        let options = try options()
+        guard lab else { throw ExitCode(try Trace.run(options).code) }
+        throw ExitCode(try LabRun.run(options, LabOptions(pods: pods ?? LabOptions.podsDefault, proxy: proxy)).code)
+    }
+
+    private func checkLab() throws {
+        if lab, duration != nil {
+            throw Failure(.usage, "--duration: a laboratory ends when it has measured", help: "leave out one of them")
+        }
+        if lab, workloads.root != nil {
+            throw Failure(.usage, "--root: a laboratory has no node but its own", help: "leave out one of them")
+        }
+        if !lab, pods != nil || proxy != nil {
+            throw Failure(
+                .usage, "\(pods != nil ? "--pods" : "--proxy") is of a laboratory", help: "add --lab, or leave it out")
+        }
     }
 
     private func options() throws -> TraceOptions {
+        try checkLab()
         var options = TraceOptions(.compareSidecar)
         var comparison = ComparisonOptions()
         comparison.sidecars = sidecarMatch
         comparison.conditions = try failOn.map { try condition($0) }
         options.comparison = comparison
         options.comparisonFile = outputFile
+        options.toolVersion = EBPFGuard.version
         options.duration =
             try nanoseconds(duration, of: "--duration", help: "write 30s, 5m or 1h") ?? 60_000_000_000
         options.format = format
@@ -109,7 +144,7 @@ struct CompareSidecarCommand: ParsableCommand {
         for path in report where ComparisonForm(path: path) == nil {
             throw Failure(
                 .usage, "--report: the suffix of \"\(path)\" is that of no known form",
-                help: "name it FILE.md (Markdown) or FILE.json")
+                help: "name it FILE.md (Markdown), FILE.json or FILE.html (a page with charts)")
         }
         options.reports = report
         guard !namesProgram else {

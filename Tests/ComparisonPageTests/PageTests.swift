@@ -14,7 +14,7 @@ import Testing
     #expect(page.contains("sidecars: 3.00 m for each pod"))
     #expect(page.contains("eBPF: 0.10 m for each pod"))
     #expect(page.contains("each calling another 40 times a second"))
-    #expect(page.contains("<td>bare container: exec</td><td>1</td><td>0</td><td>1</td>"))
+    #expect(page.contains("<td>bare container: exec</td><td>1</td><td>0</td><td>1</td><td>wait(2): 1</td>"))
 }
 
 @Test func aPageOfALiveNodeHasBars() throws {
@@ -116,7 +116,9 @@ private func laboratory() -> Comparison {
                 pods: pods, sidecarCPU: Double(pods) * 3e6, sidecarMemory: Double(pods) * 2e7,
                 ebpfCPU: Double(pods) * 1e5 + 1e6, ebpfMemory: 3e7))
     }
-    lab.trials = [.init("bare container: exec", done: 1, seenBySidecar: 0, seenByEBPF: 1)]
+    lab.trials = [
+        .init("bare container: exec", done: 1, seenBySidecar: 0, seenByEBPF: 1, evidence: [Evidence("wait(2)", "1")])
+    ]
     return Comparison(
         node: node, workloads: [meshed, bare, ComparedWorkload(.host, name: "host")], ebpf: ebpf, lab: lab)
 }

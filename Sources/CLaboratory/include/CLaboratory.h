@@ -103,8 +103,11 @@ struct lab {
     uint32_t proxy;
     // Full paths: the proxy, nft, the directory of cgroups.
     char program[1024], nft[1024], cgroup[1024];
-    // The directory of the laboratory's own file system, in the node's mount namespace.
+    // The directory of the laboratory's own file system, in the node's mount namespace. In it is also what names the pods,
+    // where a kubelet and Docker would have it below the root of a node.
     char files[64];
+    // The node's first process, as we see it.
+    int32_t process;
     // Asked by us, answered by the node.
     struct lab_mailbox node;
     uint32_t clients;
@@ -137,10 +140,13 @@ enum lab_wait lab_await(struct lab *lab, int signals, int milliseconds);
 
 // The bare container is the one after the last pod.
 struct lab_pod *lab_pod_at(struct lab *lab, unsigned index);
+// How often an act was done; 0 where the last time failed.
+uint32_t lab_done(const struct lab_pod *pod, enum lab_act act);
 struct lab_client *lab_client_of(struct lab_pod *pod);
 // Of the last load of a pod's client, in nanoseconds.
 uint32_t *lab_latencies(struct lab *lab, unsigned index);
 const char *lab_cgroup_path(const struct lab *lab);
+const char *lab_files(const struct lab *lab);
 const char *lab_message(const struct lab_mailbox *mailbox);
 
 // Names of cgroups as Kubernetes and Docker have them, below the laboratory's: of the application of a pod, of its proxy, of

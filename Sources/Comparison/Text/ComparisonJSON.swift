@@ -20,6 +20,7 @@ extension Comparison {
             ("workloads", .array(workloads.map(\.json))),
             ("unseen", .array(unseen.map(\.json))),
             ("ebpf", ebpf.json),
+            ("lab", lab?.json),
         ])
     }
 

@@ -34,6 +34,7 @@ extension Comparison {
                 text += "| \(Self.plain(what)) | \(unseen.reason) |\n"
             }
         }
+        if let lab { text += Self.laboratory(lab) }
         text += "\n<details><summary>Evidence</summary>\n\n"
         for row in rows {
             for (side, cell) in [("sidecar", row.sidecar), ("eBPF", row.ebpf)] where !cell.evidence.isEmpty {
@@ -44,6 +45,17 @@ extension Comparison {
             }
         }
         return text + "\n</details>\n"
+    }
+
+    private static func laboratory(_ lab: LabFigures) -> String {
+        var text = "\n### Laboratory\n\n\(plain(lab.sentence))\n"
+        for table in lab.tables {
+            text += "\n| \(table.columns.map(plain).joined(separator: " | ")) |\n"
+            text += "| --- |\(String(repeating: " ---: |", count: table.columns.count - 1))\n"
+            for row in table.rows { text += "| \(row.map(plain).joined(separator: " | ")) |\n" }
+            for note in table.notes { text += "\n\(plain(note))\n" }
+        }
+        return text
     }
 
     private static func row(of workload: ComparedWorkload) -> String {

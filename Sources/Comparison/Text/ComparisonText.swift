@@ -37,6 +37,7 @@ package struct ComparisonText {
         writeSidecars(comparison)
         writeWays(comparison)
         writeUnseen(comparison)
+        if let lab = comparison.lab { writeLaboratory(lab) }
     }
 
     static func title(of comparison: Comparison) -> String {
@@ -145,6 +146,25 @@ package struct ComparisonText {
         }
         let rest = comparison.unseen.count - Self.unseenRows
         if rest > 0 { line("       and \(rest) more kinds: -o json has them all") }
+    }
+
+    private mutating func writeLaboratory(_ lab: LabFigures) {
+        line()
+        line(printable(lab.sentence))
+        for table in lab.tables {
+            line()
+            let widths = table.columns.indices.map { column in
+                ([table.columns] + table.rows).map { $0[column].unicodeScalars.count }.max() ?? 0
+            }
+            func text(_ cells: [String]) -> String {
+                cells.indices.map { column in
+                    column == 0 ? Self.fit(cells[0], widths[0]) : Self.right(cells[column], widths[column])
+                }.joined(separator: "  ")
+            }
+            head(text(table.columns.map { $0 }).uppercased())
+            for row in table.rows { line(text(row.map { printable($0) })) }
+            for note in table.notes { line(note) }
+        }
     }
 
     // MARK: Lines
