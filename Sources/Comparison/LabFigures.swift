@@ -28,6 +28,8 @@ package struct LabFigures: Sendable {
         /// Without a pace: those that were answered, and nanoseconds.
         package var mostRequests: UInt64 = 0
         package var mostTime: UInt64 = 0
+        /// Events that eBPF lost meanwhile, with a pace and without.
+        package var lost: UInt64 = 0
 
         package init(_ path: Path) {
             self.path = path

@@ -44,7 +44,7 @@ struct CostChart {
         let most = 120
         let sidecars = comparison.workloads.flatMap { workload in
             workload.sidecars.map { sidecar in
-                let cpu = sidecar.use.cpu.map { Double($0) / Double(max(comparison.node.window, 1)) }
+                let cpu = sidecar.use.cpu.map { Double($0) / Double(max(sidecar.use.span, 1)) }
                 return Bar(name: workload.name, style: "sidecar", cpu: cpu, memory: sidecar.use.memory)
             }
         }

@@ -20,7 +20,7 @@ struct LatencyChart {
             <table><thead><tr><th>requests</th><th>p50</th><th>p90</th><th>p99</th><th>answered</th><th>failed</th>\
             <th>most in a second</th></tr></thead><tbody>
             \(raw: HTML.joined(loads, Self.row))
-            </tbody></table></figure>
+            </tbody></table>\(raw: HTML.joined(loads.filter { $0.lost > 0 }, Self.loss))</figure>
 
             """
     }
@@ -34,6 +34,10 @@ struct LatencyChart {
             <td>\(grouped(load.failures))</td><td>\(most)</td></tr>
 
             """
+    }
+
+    private static func loss(_ load: LabFigures.Load) -> HTML {
+        "<p>\(load.path.title): \(grouped(load.lost)) events were lost.</p>"
     }
 
     private var chart: HTML {

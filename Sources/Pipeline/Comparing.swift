@@ -90,8 +90,10 @@ struct Comparing: ~Copyable {
     /// The first look, and what counts from then on.
     mutating func begin() -> ActivityLedger {
         begun = Host.boottime()
+        let ledger = ActivityLedger(NodeSurvey(matcher, lookups, now: begun), matcher, started: begun)
+        // What a look costs has nothing to do with the length of the window.
         startCPU = Footer.ownCPU()
-        return ActivityLedger(NodeSurvey(matcher, lookups, now: begun), matcher, started: begun)
+        return ledger
     }
 
     /// The second look, when the window is over, and the comparison that follows from both.

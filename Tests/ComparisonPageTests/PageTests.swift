@@ -95,6 +95,7 @@ private func laboratory() -> Comparison {
     meshed.activity[.executions] = .init(total: 2, passed: 0)
     var sidecar = Sidecar(.haproxy, process: "haproxy", pid: 7, container: "proxy", user: 1337)
     sidecar.use.cpu = 500_000_000
+    sidecar.use.span = 10_000_000_000
     sidecar.use.memory = 67_000_000
     meshed.sidecars = [sidecar]
     var bare = ComparedWorkload(.container, name: "bare")

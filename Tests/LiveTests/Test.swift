@@ -31,7 +31,7 @@ let allTests: [Test] = [
     policyTests, policyTextTests, namePolicyTests, actorTests, guardTests, wholeHostTests, learnTests,
     detectTests, errorTests,
     nameTests, resolverTests,
-    compareTests, compareEndTests, refusalTests, fieldTests,
+    compareTests, compareEndTests, labTests, refusalTests, fieldTests,
     filterTests,
     textTests, summaryTests, reportTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }

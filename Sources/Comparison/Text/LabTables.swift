@@ -25,7 +25,7 @@ extension LabFigures {
     var tables: [LabTable] { [requests, cost, deeds].filter { !$0.rows.isEmpty } }
 
     private var requests: LabTable {
-        LabTable(
+        var table = LabTable(
             columns: ["requests", "p50", "p90", "p99", "answered", "failed", "most in a second"],
             rows: loads.map { load in
                 func latency(_ part: Double) -> String { load.percentile(part).map(durationText) ?? "-" }
@@ -34,6 +34,10 @@ extension LabFigures {
                     grouped(load.failures), load.mostTime == 0 ? "-" : grouped(UInt64(load.requestsPerSecond)),
                 ]
             })
+        for load in loads where load.lost > 0 {
+            table.notes.append("\(load.path.title): \(grouped(load.lost)) events were lost")
+        }
+        return table
     }
 
     private var cost: LabTable {
@@ -97,7 +101,7 @@ extension LabFigures.Load {
             ("served_requests", .number(servedRequests)), ("time_ns", .number(time)),
             ("p50_ns", percentile(0.5).map { .number($0) }), ("p90_ns", percentile(0.9).map { .number($0) }),
             ("p99_ns", percentile(0.99).map { .number($0) }),
-            ("most_per_second", mostTime == 0 ? nil : .decimal(requestsPerSecond)),
+            ("lost", .number(lost)), ("most_per_second", mostTime == 0 ? nil : .decimal(requestsPerSecond)),
         ])
     }
 }

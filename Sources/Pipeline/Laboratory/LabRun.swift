@@ -95,6 +95,7 @@ package struct LabRun {
 
     private mutating func measureWithEBPF() throws(LabStop) {
         var served = laboratory.served
+        var lost: UInt64 = 0
         for step in steps {
             served = laboratory.served
             say("direct, eBPF on, \(step) of \(laboratory.pods)")
@@ -102,13 +103,15 @@ package struct LabRun {
                 laboratory.beginLoad(clients: step, seconds: Self.paced, paced: true)
             }
             let share = comparison.ebpf.processorShare(window: comparison.node.window) ?? 0
+            lost = comparison.ebpf.lostTotal
             ours.append((share * 1e9, Double(comparison.ebpf.peakMemory)))
         }
         var figures = laboratory.loadFigures(.ebpf, clients: laboratory.pods, served: served)
         let clients = laboratory.pods
-        _ = try watch(seconds: Self.burst) { laboratory in
+        let (comparison, _) = try watch(seconds: Self.burst) { laboratory in
             laboratory.beginLoad(clients: clients, seconds: Self.burst, paced: false)
         }
+        figures.lost = lost + comparison.ebpf.lostTotal
         figures.addMost(laboratory.loadFigures(.ebpf, clients: clients, served: served))
         self.figures.loads.append(figures)
     }
