@@ -11,7 +11,7 @@ struct CompareSidecarCommand: ParsableCommand {
         abstract: "Measure what sidecars see, miss and cost on this node, beside eBPF.",
         usage: """
             ebpfguard compare-sidecar [options]
-            ebpfguard compare-sidecar --lab [--pods N] [--proxy haproxy|nginx|PATH] [options]
+            ebpfguard compare-sidecar --lab [--pods N] [--proxy NAME] [options]
             """,
         discussion: """
             Watches programs, files and connections of all pods, containers and the host for a while, by the probes of \
