@@ -88,6 +88,15 @@ extension Context {
             expect(all > 20, "\(subject): only \(all)")
             equal(trial["seen_by_sidecar"]?.integer, all - 1, "\(subject), seen by a sidecar: all but the bypass")
         }
+        // By whoever was asked.
+        for (index, fact) in [
+            (2, "the service outside accepted 5, rules led"), (3, "received 4"), (4, "received 2"),
+            (7, "the service outside accepted 3"), (8, "received 2"), (9, "received 1"),
+            (10, "accepted 3 from that pod"),
+        ] where trials.indices.contains(index) {
+            let counted = trials[index]["evidence.0.fact"]?.string ?? ""
+            expect(counted.hasPrefix(fact), "\(expected[index].subject): \(counted), not \(fact)")
+        }
     }
 
     /// Servers counted what clients did. Forty requests a second for three seconds, ten on a connection.

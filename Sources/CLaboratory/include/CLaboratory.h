@@ -89,8 +89,8 @@ struct lab_pod {
     uint64_t accepted, answered;
     // Connections from this pod, and datagrams and questions, by the service outside.
     uint64_t outside, pool, datagrams, questions;
-    // By the rules: connections that they led to the proxy, out of the pod and into it.
-    uint64_t redirected_out, redirected_in;
+    // By the rules: connections out of the pod that they led to the proxy.
+    uint64_t redirected_out;
     // How often each act was done, and the errno of it where it failed.
     uint32_t acts[LAB_ACTS];
     int32_t errors[LAB_ACTS];

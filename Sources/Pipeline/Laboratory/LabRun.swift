@@ -40,7 +40,9 @@ package struct LabRun {
             measured = try measure(options, lab, needs)
         } catch {
             guard case .failed(let failure) = error else {
-                note("ended before there was something to compare; nothing of the laboratory is left")
+                if !options.quiet {
+                    note("ended before there was something to compare; nothing of the laboratory is left")
+                }
                 return .success
             }
             throw failure
@@ -206,7 +208,8 @@ private enum LabStop: Error {
             let reason = error == 0 ? "" : ": \(unsafe String(cString: strerror(error)))"
             self = .failed(
                 Failure(
-                    error == EPERM ? .unsupported : .failure, "the laboratory: \(escaped(Array(what.utf8)))\(reason)",
+                    [EPERM, EOPNOTSUPP].contains(error) ? .unsupported : .failure,
+                    "the laboratory: \(escaped(Array(what.utf8)))\(reason)",
                     help: "nothing of it is left"))
         }
     }

@@ -29,52 +29,35 @@ struct LabTrials {
     }
 
     var trials: [LabFigures.Trial] {
-        [
-            trial("programs", .executions, \.programs, "the pod's wait(2)"),
-            trial("files", .opens, \.files, "the pod's open(2)"),
-            trial("TCP connections", .connections, \.tcpConnections, rules),
-            trial("UDP flows", .datagrams, { $0.datagrams + $0.questions }, "answers to the pod"),
-            trial("DNS questions", .questions, \.questions, "answers to the pod"),
-            bareTrial("programs", .executions, \.programs, "its wait(2)"),
-            bareTrial("files", .opens, \.files, "its open(2)"),
-            bareTrial("TCP connections", .connections, \.tcpConnections, pool),
-            bareTrial("UDP flows", .datagrams, { $0.datagrams + $0.questions }, "answers to it"),
-            bareTrial("DNS questions", .questions, \.questions, "answers to it"),
-            bypass, kill,
+        trials(of: pods, "\(pods.count) pods") + trials(of: [bare], "bare miner") + [bypass, kill]
+    }
+
+    private typealias Place = (deeds: LabDeeds, seen: Activity)
+
+    private func trials(of places: [Place], _ who: String) -> [LabFigures.Trial] {
+        func sum(_ value: (LabDeeds) -> UInt64) -> UInt64 { places.reduce(0) { $0 + value($1.deeds) } }
+        func trial(
+            _ what: String, _ kind: Activity.Kind, _ done: (LabDeeds) -> UInt64, _ source: String, _ fact: String
+        ) -> LabFigures.Trial {
+            LabFigures.Trial(
+                "\(who): \(what)", done: sum(done), seenBySidecar: places.reduce(0) { $0 + $1.seen[kind].passed },
+                seenByEBPF: places.reduce(0) { $0 + $1.seen[kind].total }, evidence: [Evidence(source, fact)])
+        }
+        let led = sum(\.redirectedOut)
+        let outside = "the service outside accepted \(sum { $0.visitsOutside + $0.poolConnections })"
+        let connections = led == 0 ? outside : "\(outside), rules led \(led) out since they were set"
+        let datagrams = sum { $0.datagramsOutside + $0.questionsOutside }
+        return [
+            trial("programs", .executions, \.programs, "wait(2)", "\(sum(\.programs)) ended with 0"),
+            trial("files", .opens, \.files, "open(2)", "\(sum(\.files)) opened"),
+            trial("TCP connections", .connections, \.tcpConnections, "connect(2)", connections),
+            trial(
+                "UDP flows", .datagrams, { $0.datagrams + $0.questions }, "the service outside", "received \(datagrams)"
+            ),
+            trial(
+                "DNS questions", .questions, \.questions, "the name server", "received \(sum(\.questionsOutside))"),
         ]
     }
-
-    private func trial(
-        _ what: String, _ kind: Activity.Kind, _ done: (LabDeeds) -> UInt64, _ source: String
-    ) -> LabFigures.Trial {
-        trial("\(pods.count) pods: \(what)", pods, kind, done, source)
-    }
-
-    private func bareTrial(
-        _ what: String, _ kind: Activity.Kind, _ done: (LabDeeds) -> UInt64, _ source: String
-    ) -> LabFigures.Trial {
-        trial("bare miner: \(what)", [bare], kind, done, source)
-    }
-
-    private func trial(
-        _ subject: String, _ places: [(deeds: LabDeeds, seen: Activity)], _ kind: Activity.Kind,
-        _ done: (LabDeeds) -> UInt64, _ source: String
-    ) -> LabFigures.Trial {
-        func sum(_ value: ((deeds: LabDeeds, seen: Activity)) -> UInt64) -> UInt64 {
-            places.reduce(0) { $0 + value($1) }
-        }
-        let count = sum { done($0.deeds) }
-        return LabFigures.Trial(
-            subject, done: count, seenBySidecar: sum { $0.seen[kind].passed }, seenByEBPF: sum { $0.seen[kind].total },
-            evidence: [Evidence(source, "\(count)")])
-    }
-
-    private var rules: String {
-        let led = pods.reduce(0) { $0 + $1.deeds.redirectedOut }
-        return "connect(2); since they were set the rules' counters led \(led) to the proxies"
-    }
-
-    private var pool: String { "connect(2); the pool accepted \(bare.deeds.poolConnections)" }
 
     private var bypass: LabFigures.Trial {
         let deeds = pods[0].deeds
