@@ -33,11 +33,11 @@ static int make(const char *base, const char *name)
     return mkdir(path, 0755) && errno != EEXIST ? -1 : 0;
 }
 
-int lab_make_cgroups(const struct lab *lab)
+static int make_all(const struct lab *lab)
 {
     char name[256];
 
-    if (mkdir(lab->cgroup, 0755) || make(lab->cgroup, "kubepods") || make(lab->cgroup, "docker"))
+    if (make(lab->cgroup, "kubepods") || make(lab->cgroup, "docker"))
         return -1;
     for (unsigned index = 0; index <= lab->pods; index++)
         for (enum lab_part part = LAB_POD; part <= LAB_SIDECAR; part++) {
@@ -67,7 +67,20 @@ void lab_remove_cgroups(const char *path)
         usleep(5000);
 }
 
-void lab_remove_stale(const char *parent)
+// Of a directory. A descriptor, or -1 with errno.
+static int lock(const char *path, int how)
+{
+    int file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
+
+    if (file < 0 || !flock(file, LOCK_EX | how))
+        return file;
+    error = errno;
+    close(file);
+    errno = error;
+    return -1;
+}
+
+static void remove_stale(const char *parent)
 {
     DIR *directory = opendir(parent);
     struct dirent *entry;
@@ -79,13 +92,30 @@ void lab_remove_stale(const char *parent)
         if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
             continue;
         snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name);
-        // Who has a laboratory holds the lock of its directory.
-        int file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int file = lock(path, LOCK_NB);
         if (file < 0)
             continue;
-        if (!flock(file, LOCK_EX | LOCK_NB))
-            lab_remove_cgroups(path);
+        lab_remove_cgroups(path);
         close(file);
     }
     closedir(directory);
+}
+
+// Who has a laboratory holds the lock of its directory; who makes or removes one, that of the directory above.
+int lab_make_cgroups(struct lab *lab)
+{
+    char parent[sizeof(lab->cgroup)];
+
+    snprintf(parent, sizeof(parent), "%s", lab->cgroup);
+    *strrchr(parent, '/') = 0;
+    int above = lock(parent, 0);
+    if (above < 0)
+        return -1;
+    remove_stale(parent);
+    if (!mkdir(lab->cgroup, 0755))
+        lab->lock = lock(lab->cgroup, LOCK_NB);
+    int result = lab->lock < 0 ? -1 : make_all(lab), error = errno;
+    close(above);
+    errno = error;
+    return result;
 }

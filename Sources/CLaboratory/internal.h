@@ -38,7 +38,8 @@ int lab_write_file(const char *path, const char *text, unsigned length, int mode
 int lab_read_file(const char *path, char *buffer, unsigned size);
 
 // cgroups.c
-int lab_make_cgroups(const struct lab *lab);
+// 0, or -1 with errno.
+int lab_make_cgroups(struct lab *lab);
 void lab_remove_cgroups(const char *path);
 
 // network.c: 0, or -1 with errno.

@@ -7,10 +7,9 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -76,7 +75,7 @@ struct lab *lab_prepare(unsigned pods)
     if (lab == MAP_FAILED)
         return NULL;
     lab->pods = pods;
-    lab->answers = lab->ended = lab->stay = -1;
+    lab->answers = lab->ended = lab->stay = lab->lock = -1;
     return lab;
 }
 
@@ -87,22 +86,21 @@ static void close_if_open(int *descriptor)
     *descriptor = -1;
 }
 
-// Nothing that keeps programs attached, or somebody's output open, may live on in a child.
-static void close_all_but(int a, int b, int c)
+static int is_before(const void *a, const void *b)
 {
-    int kept[3] = {a, b, c}, nothing = open("/dev/null", O_RDWR);
+    return *(const int *)a - *(const int *)b;
+}
 
-    for (int i = 0; i < 3; i++)
-        for (int j = i + 1; j < 3; j++)
-            if (kept[j] < kept[i]) {
-                int swapped = kept[i];
-                kept[i] = kept[j];
-                kept[j] = swapped;
-            }
+// Nothing that keeps programs attached, or somebody's output open, may live on in a child.
+static void close_all_but(int kept[], size_t number)
+{
+    int nothing = open("/dev/null", O_RDWR);
+
+    qsort(kept, number, sizeof(kept[0]), is_before);
     for (int descriptor = 0; descriptor < 3; descriptor++)
         dup2(nothing, descriptor);
     unsigned first = 3;
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < number; i++) {
         if (kept[i] < 3)
             continue;
         if ((unsigned)kept[i] > first)
@@ -115,7 +113,7 @@ static void close_all_but(int a, int b, int c)
 // Waits until the node ends, or until nobody has the other end of `stay`: then everything goes.
 static _Noreturn void guard(struct lab *lab, int stay, int ended)
 {
-    close_all_but(stay, ended, lab->answers);
+    close_all_but((int[]){stay, ended, lab->answers, lab->lock}, 4);
     // Not of the terminal's foreground, whose keys are for our parent.
     setsid();
     lab_become("lab-guard");
@@ -123,17 +121,13 @@ static _Noreturn void guard(struct lab *lab, int stay, int ended)
     for (int number = 1; number < NSIG; number++)
         if (number != SIGCHLD)
             signal(number, SIG_IGN);
-    int lock = open(lab->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock >= 0)
-        flock(lock, LOCK_EX | LOCK_NB);
     pid_t node = -1;
     if (!unshare(CLONE_NEWPID))
         node = fork();
     if (node == 0) {
         close(stay);
         close(ended);
-        if (lock >= 0)
-            close(lock);
+        close(lab->lock);
         lab_node(lab);
     }
     lab->process = node;
@@ -188,5 +182,6 @@ void lab_end(struct lab *lab)
             ;
     close_if_open(&lab->ended);
     close_if_open(&lab->answers);
+    close_if_open(&lab->lock);
     munmap(lab, size_of(lab->pods));
 }

@@ -5,8 +5,8 @@ internal import Glibc
 
 /// Where a laboratory has its cgroups: in one of its own, below the one that this process is in.
 package struct LabCgroup: Sendable {
-    let parent: String
-    /// Its name starts with what `lab_remove_stale` looks for.
+    private let parent: String
+    /// Its name is how the next laboratory knows it for one.
     var path: String { "\(parent)/ebpfguard-lab-\(getpid())" }
 
     /// `nil` on a host without the cgroup2 file system, or where this process's cgroup is not below its mount.

@@ -25,7 +25,6 @@ package final class Laboratory {
         let memory = try LabMemory(pods: size)
         let signals = LabSignals()
         let kind = proxy.kind == .haproxy ? LAB_HAPROXY : LAB_NGINX
-        unsafe lab_remove_stale(cgroup.parent)
         unsafe memory.lab.pointee.proxy = kind.rawValue
         unsafe lab_set_paths(memory.lab, proxy.program, nft, cgroup.path)
         guard unsafe lab_start(memory.lab) == 0 else { throw .failed(cgroup.path, errno) }

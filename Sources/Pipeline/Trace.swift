@@ -89,9 +89,14 @@ package enum Trace {
             try state.judge(openConnections: probes.openConnections, options, sparing: spared)
         }
         try program?.start()
-        window?.begins()
+        var lasting = options
+        if let window {
+            window.begins()
+            // It is as long from its beginning.
+            lasting.duration = options.duration.map { $0 + Host.boottime() - state.started }
+        }
 
-        let programStatus = try watch(options, probes, &loop, &state, &program, &meter, &enforcer)
+        let programStatus = try watch(lasting, probes, &loop, &state, &program, &meter, &enforcer)
         window?.isInterrupted = state.isInterrupted
         return try finish(options, probes, loop, &state, programStatus, meter.measured, reports, comparing, window)
     }

@@ -116,19 +116,19 @@ struct lab {
     // CLOCK_MONOTONIC, nanoseconds: when the load began that runs now.
     uint64_t began;
     uint32_t killed;
-    // Readable when the node has answered; readable when the guard has ended; open as long as the laboratory is to stay.
-    int answers, ended, stay;
+    // Readable when the node has answered; readable when the guard has ended; open as long as the laboratory is to stay;
+    // the lock of its cgroups, which says that they are in use.
+    int answers, ended, stay, lock;
     int32_t guard;
 };
 
 // Memory that children share, with descriptors; NULL with errno. The fields before `node` are for the caller to fill.
 struct lab *lab_prepare(unsigned pods);
-// Makes the cgroups, and the processes. 0, or -1 with errno; the node answers once when it is ready.
+// Makes the cgroups, and the processes; removes cgroups of laboratories that were killed together with their guards. 0, or
+// -1 with errno; the node answers once when it is ready.
 int lab_start(struct lab *lab);
 // Ends what runs, takes everything away, and frees the memory.
 void lab_end(struct lab *lab);
-// Removes cgroups that laboratories left which were killed together with their guards.
-void lab_remove_stale(const char *parent);
 
 // Asks the node; it answers in its own time.
 void lab_ask(struct lab *lab, uint32_t command);
