@@ -146,11 +146,29 @@ package struct BPFObject: ~Copyable {
         case .iterator:
             return unsafe try BPFLink(bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_ITER, nil), of: name)
         case .other:
-            guard let link = unsafe bpf_program__attach(program) else {
+            if let link = unsafe bpf_program__attach(program) { return unsafe BPFLink(link) }
+            // "tracepoint/category/name"
+            let section = unsafe String(cString: bpf_program__section_name(program)).split(separator: "/")
+            guard errno == ENOENT, section.count == 3, section[0] == "tracepoint" else {
                 throw BPFError(lastFailureOf: "attach \(name)")
             }
-            return unsafe BPFLink(link)
+            return unsafe try attach(program, name, withoutTracefs: String(section[2]), of: String(section[1]))
         }
+    }
+
+    /// libbpf looks a tracepoint's number up where tracefs is mounted; on some hosts it is nowhere.
+    private func attach(
+        _ program: OpaquePointer, _ name: String, withoutTracefs tracepoint: String, of category: String
+    ) throws(BPFError) -> BPFLink {
+        let event = unsafe clinux_open_tracepoint(category, tracepoint)
+        guard event >= 0 else { throw BPFError(lastFailureOf: "attach \(name) to \(category):\(tracepoint)") }
+        guard let link = unsafe bpf_program__attach_perf_event(program, event) else {
+            let error = BPFError(lastFailureOf: "attach \(name) to \(category):\(tracepoint)")
+            close(event)
+            throw error
+        }
+        // The link has the event from now on.
+        return unsafe BPFLink(link)
     }
 
     /// Attaches a cgroup program to the cgroup whose directory is open, beside what others have there. Linux 5.7.
@@ -180,10 +198,11 @@ package struct BPFObject: ~Copyable {
     /// Attaches a tracepoint program to a tracepoint, which may be one of several.
     package func attach(_ name: String, tracepoint: String, of category: String) throws(BPFError) -> BPFLink {
         let program = unsafe try program(name)
-        guard let link = unsafe bpf_program__attach_tracepoint(program, category, tracepoint) else {
-            throw BPFError(lastFailureOf: "attach \(name) to \(category):\(tracepoint)")
+        if let link = unsafe bpf_program__attach_tracepoint(program, category, tracepoint) {
+            return unsafe BPFLink(link)
         }
-        return unsafe BPFLink(link)
+        guard errno == ENOENT else { throw BPFError(lastFailureOf: "attach \(name) to \(category):\(tracepoint)") }
+        return unsafe try attach(program, name, withoutTracefs: tracepoint, of: category)
     }
 
     // MARK: Hooks by type

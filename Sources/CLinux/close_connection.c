@@ -1,41 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#define _GNU_SOURCE
 #include "CLinux.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-// A socket of netlink belongs to the network namespace that it was made in, whichever its process is in later.
-static int diagnostic_socket(int namespace)
-{
-    int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), result = -1;
-
-    if (own < 0)
-        return -1;
-    if (namespace < 0 || !setns(namespace, CLONE_NEWNET)) {
-        result = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-        int error = errno;
-        if (namespace >= 0 && setns(own, CLONE_NEWNET)) {
-            error = errno;
-            if (result >= 0)
-                close(result);
-            result = -1;
-        }
-        errno = error;
-    }
-    int error = errno;
-    close(own);
-    errno = error;
-    return result;
-}
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -63,7 +36,9 @@ int clinux_close_connection(int namespace, const uint8_t local[16], uint16_t loc
         struct nlmsghdr header;
         struct nlmsgerr error;
     } answer;
-    int file = diagnostic_socket(namespace), result;
+    int file = namespace < 0 ? socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
+                             : clinux_socket_in(namespace, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
+    int result;
 
     if (file < 0)
         return errno;

@@ -121,4 +121,8 @@ int clinux_close_connection(int namespace, const uint8_t local[16], uint16_t loc
 // where it is. `space` is open. A descriptor, or -1 with errno.
 int clinux_socket_in(int space, int domain, int type, int protocol);
 
+// The event of a tracepoint, for a program to be attached to, where no tracefs is mounted. Linux 5.2. A descriptor, or -1 with
+// errno.
+int clinux_open_tracepoint(const char *category, const char *name);
+
 #endif
