@@ -128,7 +128,10 @@ extension Context {
         let before = Leavings.now()
         let page = "\(scratch)/page.html"
         let child = try startLaboratory(["--pods", "\(pods)", "--proxy", proxy, "-o", "json", "--report", page])
-        let run = try finish(child, milliseconds: 90_000, isJSON: false)
+        guard child.wait(milliseconds: allow(milliseconds: 120_000)) else {
+            throw Stop.failed("it still runs, and said: \(child.errorText)")
+        }
+        let run = try finish(child, milliseconds: 1000, isJSON: false)
         equal(run.status, .code(0), "the exit status")
         expectNothingLeft(before, "at the end")
         guard run.status == .code(0) else { throw Stop.failed(run.errors) }
