@@ -111,6 +111,24 @@ struct FileLoweringTests {
         #expect(!FileLowering.isNeeded(try Self.policy("allow net raw\ndeny net *")))
     }
 
+    @Test func whatIsDirectlyInADirectoryIsMoreSpecificForAPlaceToo() throws {
+        let policy = try Self.policy("deny exec /**\naudit exec /a/b\nallow exec /* unless user al")
+        let conditions = PolicyConditions(policy)
+        var lowering = FileLowering(policy, conditions, dry: false) { _ in [] }
+        let tables = lowering.tables()
+        let place = UInt32(try #require(lowering.places[0].children[Array("a".utf8)]))
+        for (user, rule) in [("cy", 2), ("al", 0)] as [(String, UInt32)] {
+            let holds = conditions.held(by: PolicyActor([.user: [Array(user.utf8)]]))
+            for marks in [[[]: 0], [[]: 0, ["a"]: place]] as [[[String]: UInt32]] {
+                let programs = Programs(
+                    tables: tables, settings: lowering.settings, marks: marks, choices: lowering.choices.table,
+                    holds: holds)
+                let decision = programs.decide("/a", 0, isMemfd: false, isDrift: false)
+                #expect(decision >> 3 & 0x3ff_ffff == rule, "\(user), \(marks)")
+            }
+        }
+    }
+
     @Test func theTablesDecideAsThePolicyDoes() throws {
         var numbers = Numbers(state: 7)
         for _ in 0..<300 {

@@ -176,6 +176,8 @@ package struct FileLowering: Sendable {
     /// What holds where both are about a file, and neither is more specific.
     private mutating func joined(_ slot: Int, _ a: UInt32, _ b: UInt32) -> UInt32 {
         if slot == Self.programs { return a | b }
+        // In a list that is whole what is more specific may stand before what is stricter.
+        if a == 0 || b == 0 { return a | b }
         if a & 7 != Self.choice && b & 7 != Self.choice { return Self.stricter(a, b) }
         return noted((list(a) + list(b)).sorted { $0.precedes($1) })
     }
