@@ -58,33 +58,18 @@ struct Comparing: ~Copyable {
         quiet = options.quiet
         version = options.toolVersion
         if let path = options.comparisonFile {
-            files.append((path, .json, try Self.open(path, "--output-file", O_TRUNC)))
+            files.append((path, .json, try Reports.open(path, "--output-file", O_TRUNC)))
         }
         for path in options.reports {
             guard let form = ComparisonForm(path: path) else { continue }  // refused before
-            files.append((path, form, try Self.open(path, "--report", O_TRUNC)))
+            files.append((path, form, try Reports.open(path, "--report", O_TRUNC)))
         }
-        // What a job on GitHub shows on its page.
-        guard !options.reports.isEmpty, let page = unsafe getenv("GITHUB_STEP_SUMMARY"), unsafe page.pointee != 0 else {
-            return
-        }
-        let path = unsafe String(cString: page)
-        files.append((path, .markdown, try Self.open(path, "--report", O_APPEND)))
+        guard let page = Reports.page(options) else { return }
+        files.append((page, .markdown, try Reports.open(page, "--report", O_APPEND)))
     }
 
     deinit {
         for file in files { close(file.writer) }
-    }
-
-    private static func open(_ path: String, _ option: String, _ flag: Int32) throws(Failure) -> Int32 {
-        let descriptor = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, 0o644)
-        guard descriptor >= 0 else {
-            throw Failure(
-                errno == ENOENT ? .noInput : .failure,
-                "\(option): can't write \(path): \(unsafe String(cString: strerror(errno)))",
-                help: "name a file in a directory that is there and writable")
-        }
-        return descriptor
     }
 
     /// The first look, and what counts from then on.

@@ -18,28 +18,32 @@ struct Reports: ~Copyable {
         for path in options.reports {
             guard let form = Report.Form(path: path) else { continue }  // refused before
             destinations.append(
-                Destination(path: path, form: form, descriptor: try Self.open(path, O_WRONLY | O_CREAT | O_TRUNC)))
+                Destination(path: path, form: form, descriptor: try Self.open(path, "--report", O_TRUNC)))
         }
-        // What a job on GitHub shows on its page.
-        guard !options.reports.isEmpty, let page = unsafe getenv("GITHUB_STEP_SUMMARY"), unsafe page.pointee != 0 else {
-            return
-        }
-        let path = unsafe String(cString: page)
+        guard let page = Self.page(options) else { return }
         destinations.append(
-            Destination(
-                path: path, form: .markdown, descriptor: try Self.open(path, O_WRONLY | O_CREAT | O_APPEND)))
+            Destination(path: page, form: .markdown, descriptor: try Self.open(page, "--report", O_APPEND)))
+    }
+
+    /// The file of what a job on GitHub shows on its page; `nil` where there is none, or nothing is reported.
+    static func page(_ options: TraceOptions) -> String? {
+        guard !options.reports.isEmpty, let page = unsafe getenv("GITHUB_STEP_SUMMARY"), unsafe page.pointee != 0 else {
+            return nil
+        }
+        return unsafe String(cString: page)
     }
 
     deinit {
         for destination in destinations { close(destination.descriptor) }
     }
 
-    private static func open(_ path: String, _ flags: Int32) throws(Failure) -> Int32 {
-        let descriptor = unsafe Glibc.open(path, flags | O_CLOEXEC, 0o644)
+    /// Opens a file that `option` names, to be written; `flag` is O_TRUNC or O_APPEND.
+    static func open(_ path: String, _ option: String, _ flag: Int32) throws(Failure) -> Int32 {
+        let descriptor = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, 0o644)
         guard descriptor >= 0 else {
             throw Failure(
                 errno == ENOENT ? .noInput : .failure,
-                "--report: can't write \(path): \(unsafe String(cString: strerror(errno)))",
+                "\(option): can't write \(path): \(unsafe String(cString: strerror(errno)))",
                 help: "name a file in a directory that is there and writable")
         }
         return descriptor

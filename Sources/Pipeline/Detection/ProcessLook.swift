@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CWire
 internal import Events
 internal import Glibc
 internal import Policy
@@ -15,9 +16,9 @@ enum ProcessLook {
         let fields = stat[end...].split(separator: " ")
         // Fields 14, 15 and 22.
         guard fields.count > 20, let user = UInt64(fields[12]), let system = UInt64(fields[13]),
-            UInt64(fields[20]) == key.start / nanosecondsPerTick
+            UInt64(fields[20]) == key.start / UInt64(WIRE_ACTOR_TICK)
         else { return nil }
-        return (user + system) * nanosecondsPerTick
+        return (user + system) * UInt64(WIRE_ACTOR_TICK)
     }
 
     /// With the process itself.
@@ -92,7 +93,4 @@ enum ProcessLook {
         }
         return names
     }
-
-    /// USER_HZ is 100 on every architecture this runs on.
-    private static let nanosecondsPerTick: UInt64 = 10_000_000
 }

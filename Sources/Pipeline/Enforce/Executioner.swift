@@ -10,9 +10,6 @@ struct Executioner {
     /// Who is not killed, whatever the bytes of its connections look like.
     let spared: SparedProcesses
 
-    /// USER_HZ is 100 on every architecture this runs on.
-    private static let nanosecondsPerTick: UInt64 = 10_000_000
-
     /// Looks at a record, whatever its kind. To look twice does no harm.
     func look(at bytes: RawSpan) {
         lookAtDetection(bytes)
@@ -31,6 +28,6 @@ struct Executioner {
     }
 
     static func kill(_ task: wire_task) {
-        _ = clinux_kill(pid_t(task.pid), task.start / nanosecondsPerTick)
+        _ = clinux_kill(pid_t(task.pid), task.start / UInt64(WIRE_ACTOR_TICK))
     }
 }

@@ -62,7 +62,7 @@ enum OpenConnections {
     /// Breaks one off. False where it has ended by itself.
     static func close(_ connection: wire_connection) throws(Failure) -> Bool {
         let namespace = try namespace(of: connection)
-        defer { if namespace >= 0 { Glibc.close(namespace) } }
+        defer { Glibc.close(namespace) }
         let error = unsafe withUnsafeBytes(of: connection.local.bytes) { local in
             unsafe withUnsafeBytes(of: connection.remote.bytes) { remote in
                 unsafe clinux_close_connection(

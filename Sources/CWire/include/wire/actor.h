@@ -35,7 +35,8 @@ struct wire_actor_policy {
 
 _Static_assert(sizeof(struct wire_actor_policy) == 72, "layout of wire_actor_policy");
 
-// How the start of a process is known: nanoseconds since boot in units of the system calls' clock, which /proc shows.
+// How the start of a process is known: nanoseconds since boot in units of the system calls' clock, which /proc shows. USER_HZ is
+// 100 on every architecture this runs on.
 #define WIRE_ACTOR_TICK 10000000
 
 // A rule that holds for some only. Those about the same thing are linked, the one that goes before the others first. The
