@@ -26,7 +26,7 @@ struct Runner {
 
     static func usage() -> Never {
         say(
-            "usage: live-tests run --tool FILE [--only TEXT]... [--repeat N] [--share K/N] [--slow] [--no-skip] [--runtimes] [--list]"
+            "usage: live-tests run --tool FILE [--only TEXT]... [--repeat N] [--share K/N] [--slow] [--no-skip] [--machine NAME] [--list]"
         )
         say("       live-tests workload NAME [ARGS...]")
         exit(64)
@@ -49,7 +49,9 @@ struct Runner {
                 share = (numbers[0], numbers[1])
             case "--slow": settings.isSlow = true
             case "--no-skip": settings.mustNotSkip = true
-            case "--runtimes": settings.hasRuntimes = true
+            case "--machine":
+                guard let machine = Machine(rawValue: value()) else { Self.usage() }
+                settings.machine = machine
             case "--list": isList = true
             default: Self.usage()
             }
@@ -57,7 +59,7 @@ struct Runner {
     }
 
     func run() -> Int32 {
-        let wanted = (settings.hasRuntimes ? containerTests : allTests).filter { test in
+        let wanted = (settings.machine?.tests ?? allTests).filter { test in
             only.isEmpty ? test.dependsOnKernel || !settings.isSlow : only.contains { test.name.contains($0) }
         }
         let tests = wanted.enumerated().filter { index, _ in

@@ -36,10 +36,22 @@ let allTests: [Test] = [
     textTests, summaryTests, reportTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }
 
+/// A machine with more software than a kernel needs.
+enum Machine: String {
+    case containers, builds
+
+    var tests: [Test] {
+        switch self {
+        case .containers: containerTests
+        case .builds: buildTests
+        }
+    }
+}
+
 /// What `live-tests run` was told.
 struct Settings: Sendable {
-    /// The tests of real container runtimes, and no others.
-    var hasRuntimes = false
+    /// The machine of Tests/VM/machine that this is, whose tests run and no others.
+    var machine: Machine?
     var tool = ""
     /// A machine that needs ten times as long: an emulated one.
     var isSlow = false

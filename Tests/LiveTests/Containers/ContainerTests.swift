@@ -3,7 +3,7 @@
 import Glibc
 import Workloads
 
-// Real container runtimes, on a machine that Tests/VM/containers made.
+// Real container runtimes, on a machine that Tests/VM/machine made.
 
 /// The same pod for each driver of cgroups: the kubelet names its cgroup in two ways.
 private func pod(_ driver: String, uid: String) -> CRI.Pod {
