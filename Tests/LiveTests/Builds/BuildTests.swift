@@ -34,7 +34,8 @@ private func hold(_ work: Work, _ t: Context) throws {
     let base = "\(t.scratch)/base.policy"
     let learned = "\(t.scratch)/learned.policy"
     let place = "\(t.scratch)/work"
-    try write("default net deny\ndefault exec deny\ndefault file deny\n", to: base)
+    let detectors = "detect miner\ndetect reverse-shell\n"
+    try write("default net deny\ndefault exec deny\ndefault file deny\n\(detectors)", to: base)
     try makeDirectory(place)
 
     func enforce(_ options: [String], _ status: Child.ExitStatus, isChanged: Bool = false) throws -> Run {
@@ -55,7 +56,7 @@ private func hold(_ work: Work, _ t: Context) throws {
     t.expect((5...work.most).contains(rules), "\(rules) rules were learned")
 
     let again = try enforce([base, learned], .code(0))
-    t.equal(again.told.map(shown), [], "violations of the same work")
+    t.equal(again.told.map(shown), [], "violations and detections of the same work")
 
     let report = "\(t.scratch)/report.sarif"
     let changed = try enforce([base, learned, "--report", report], .code(3), isChanged: true)
