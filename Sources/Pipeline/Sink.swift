@@ -86,7 +86,7 @@ struct Sink: ~Copyable {
                 form = .text(
                     TextRenderer(
                         options: .init(
-                            columns: isTerminal && !wide ? Self.terminalColumns() : nil, colors: colors, wide: wide,
+                            columns: isTerminal && !wide ? terminalColumns(1) ?? 80 : nil, colors: colors, wide: wide,
                             redacts: options.redacts
                         )))
             }
@@ -111,7 +111,7 @@ struct Sink: ~Copyable {
     }
 
     /// How wide a table on standard output may be.
-    static func outputColumns() -> Int { isatty(1) == 1 ? terminalColumns() : 100 }
+    static func outputColumns() -> Int { terminalColumns(1) ?? 100 }
 
     /// Renders the event, or not.
     mutating func take(_ event: inout Event) -> Outcome {
@@ -204,7 +204,7 @@ struct Sink: ~Copyable {
         }
         for index in rows.indices where fileForm != nil { render(&rows[index], shows: false, files: true) }
         let isWide = format == .wide
-        let renderer = TableRenderer(columns: cutsLines ? Self.terminalColumns() : nil, colors: colors)
+        let renderer = TableRenderer(columns: cutsLines ? terminalColumns(1) ?? 80 : nil, colors: colors)
         let tables = summary.tables(
             top: top ?? SummaryOptions.defaultTop, parts: isWide ? nil : top ?? SummaryOptions.defaultParts)
         for (index, table) in tables.enumerated() {
@@ -243,18 +243,12 @@ struct Sink: ~Copyable {
     /// The terminal has another size now.
     mutating func resize() {
         guard case .text(var renderer) = form, renderer.options.columns != nil else { return }
-        renderer.options.columns = Self.terminalColumns()
+        renderer.options.columns = terminalColumns(1) ?? 80
         form = .text(renderer)
     }
 
     private static let placeholder = JSONRenderer(
         fields: [], host: Host(name: "", boot: "", clockOffset: 0), redacts: true)
-
-    private static func terminalColumns() -> Int {
-        var size = winsize()
-        guard unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
-        return Int(size.ws_col)
-    }
 }
 
 extension WatchCommand {
