@@ -155,7 +155,7 @@ static __always_inline void look_at_bytes(struct sk_buff *trusted, struct sk_buf
         __builtin_memset(record, 0, sizeof(*record));
         fill_ends(record, sk);
         record->inode = inode_of(BPF_CORE_READ(sk, sk_socket));
-        tell_stream(stream, record, 0);
+        tell_stream(stream, record, 0, 0, 0);
         submit(record, 0);
     }
 }

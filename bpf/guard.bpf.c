@@ -40,7 +40,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 volatile struct wire_guard_state state SEC(".data.guard");
 
-// The tasks that are held, by their addresses. Where nothing else says so, a task that can't be remembered is not made.
+// The tasks of a program that are held, by their addresses. One that can't be remembered is not made.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 1);
@@ -100,19 +100,15 @@ static __always_inline int refuse(int error)
     return result;
 }
 
-// Whoever is held stays so: to be another user, program, or in another cgroup from now on is no way out.
 __attribute__((noinline)) int is_member(void)
 {
     __u64 task = bpf_get_current_task();
-    __u32 yes = 1;
 
-    if (guard.held & WIRE_HELD_MEMBERS && bpf_map_lookup_elem(&members, &task))
+    if (!actors.scoped)
+        return bpf_map_lookup_elem(&members, &task) != 0;
+    if (actors.kept && scope_marks(bpf_get_current_pid_tgid() >> 32) & WIRE_TASK_HELD)
         return 1;
-    if (!(guard.held & WIRE_HELD_SCOPE) || !is_for(conditions(PROGRAMS)))
-        return 0;
-    if (guard.held & WIRE_HELD_MEMBERS)
-        bpf_map_update_elem(&members, &task, &yes, BPF_ANY);
-    return 1;
+    return is_for(conditions(PROGRAMS));
 }
 
 // How something is told: operation, hook and flags.
@@ -277,7 +273,7 @@ static __always_inline int on_executed(__u64 *context)
         bpf_send_signal(SIGKILL);
         return 0;
     }
-    if (guard.held & WIRE_HELD_SCOPE) {
+    if (actors.scoped) {
         if (!is_for(conditions(PROGRAMS)))
             return 0;
     } else if (!(scope_marks(task->tgid) & WIRE_TASK_TREE) &&
@@ -318,9 +314,7 @@ int member_made(__u64 *context)
 
     if (!is_member())
         return 0;
-    if (!(int)bpf_map_update_elem(&members, &task, &yes, BPF_ANY) || guard.held & WIRE_HELD_SCOPE)
-        return 0;
-    return refuse(EAGAIN);
+    return (int)bpf_map_update_elem(&members, &task, &yes, BPF_ANY) ? refuse(EAGAIN) : 0;
 }
 
 // (task): its address is another's from now on.

@@ -8,6 +8,8 @@
 
 #include "common.h"
 
+#include "actor.h"
+#include "held.h"
 #include "net.h"
 #include "stream.h"
 #include "transport.h"
@@ -21,7 +23,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 // How many of the run's own attempts were refused, and how many processes are condemned.
 volatile struct wire_judge judge SEC(".data.judge");
 
-// Process ids. Written by user space.
+// Process ids, and their verdicts. Written by user space.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 4096);
@@ -29,7 +31,7 @@ struct {
     __type(value, __u32);
 } condemned SEC(".maps");
 
-// Connections of which nothing more leaves, by their cookies. What has no room here is stopped as long as it is remembered.
+// Connections of which nothing more leaves, by their cookies, and their verdicts. What has no room here is stopped as long as it is remembered.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 65536);
@@ -38,15 +40,33 @@ struct {
     __type(value, __u32);
 } stopped SEC(".maps");
 
-static __always_inline int is_condemned(__u32 pid)
+// The verdict; 0 where it is not.
+static __always_inline __u32 is_condemned(__u32 pid)
 {
-    return judge.condemned && bpf_map_lookup_elem(&condemned, &pid) != 0;
+    __u32 *verdict = judge.condemned ? bpf_map_lookup_elem(&condemned, &pid) : 0;
+
+    return verdict ? *verdict : 0;
 }
 
-static __always_inline int verdict_at_packet(void) { return detect.verdict == WIRE_LOSE ? LOSE : DENY; }
+static __always_inline int verdict_at_packet(__u32 verdict) { return verdict == WIRE_LOSE ? LOSE : DENY; }
+
+// The rule that holds for whoever has the stream, with its number above its verdict. A function for the room on the stack.
+__attribute__((noinline)) __u64 rule_for(__u64 holds)
+{
+    struct wire_choice *choice;
+    __u32 number;
+
+    if (!is_for(holds))
+        return WIRE_ALLOW;
+    if (!detect.choice)
+        return (__u64)detect.rule << 32 | detect.verdict;
+    number = choose(detect.choice, holds);
+    choice = number ? bpf_map_lookup_elem(&choices, &number) : 0;
+    return choice ? (__u64)choice->rule << 32 | choice->verdict : WIRE_ALLOW;
+}
 
 // Remembers whose the socket is: its packets may leave in anybody's time.
-static __always_inline int connects(struct bpf_sock_addr *context, int sends)
+static __attribute__((noinline)) int connects(struct bpf_sock_addr *context, int sends, __u64 programs)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     struct stream_key key = {};
@@ -61,21 +81,22 @@ static __always_inline int connects(struct bpf_sock_addr *context, int sends)
     if (stream) {
         fill_task(&stream->task, task, 0);
         stream->flags = STREAM_OWNED | STREAM_IN_SCOPE;
+        stream->holds = conditions(programs);
     }
     return PASS;
 }
 
 SEC("cgroup/connect4")
-int connects_ipv4(struct bpf_sock_addr *context) { return connects(context, 0); }
+int connects_ipv4(struct bpf_sock_addr *context) { return connects(context, 0, PROGRAMS); }
 
 SEC("cgroup/connect6")
-int connects_ipv6(struct bpf_sock_addr *context) { return connects(context, 0); }
+int connects_ipv6(struct bpf_sock_addr *context) { return connects(context, 0, PROGRAMS); }
 
 SEC("cgroup/sendmsg4")
-int sends_ipv4(struct bpf_sock_addr *context) { return connects(context, 1); }
+int sends_ipv4(struct bpf_sock_addr *context) { return connects(context, 1, 0); }
 
 SEC("cgroup/sendmsg6")
-int sends_ipv6(struct bpf_sock_addr *context) { return connects(context, 1); }
+int sends_ipv6(struct bpf_sock_addr *context) { return connects(context, 1, 0); }
 
 static __always_inline void fill_end(struct wire_address *address, __u32 family, __u32 ipv4, __u32 a, __u32 b, __u32 c,
                                      __u32 d)
@@ -94,7 +115,7 @@ static __always_inline void fill_end(struct wire_address *address, __u32 family,
 }
 
 static __attribute__((noinline)) int tell_found(struct __sk_buff *packet, struct bpf_sock *sk, struct stream *stream,
-                                                __u32 flags)
+                                                __u64 rule, __u32 flags)
 {
     struct wire_detect *record;
 
@@ -111,8 +132,8 @@ static __attribute__((noinline)) int tell_found(struct __sk_buff *packet, struct
              sk->dst_ip6[3]);
     record->source.port = sk->src_port;
     record->destination.port = bpf_ntohs((__u16)sk->dst_port);
-    tell_stream(stream, record, flags);
-    submit(record, detect.verdict == WIRE_KILL);
+    tell_stream(stream, record, rule >> 32, rule, flags);
+    submit(record, (__u32)rule == WIRE_KILL);
     return 0;
 }
 
@@ -161,14 +182,38 @@ static __always_inline int is_canary(struct __sk_buff *packet, __u32 offset)
     return detect.canary && !bpf_skb_load_bytes(packet, offset + 8, &word, sizeof(word)) && word == detect.canary;
 }
 
-SEC("cgroup_skb/egress")
-int leaves_judged(struct __sk_buff *packet)
+#define TCP_RESET 4
+
+// Whether the other side is told that the connection is broken off, and nothing else.
+static __attribute__((noinline)) int is_reset(struct __sk_buff *packet)
+{
+    __u64 transport = find_transport(packet);
+    __u32 offset = (__u32)transport;
+    __u8 head[2];
+
+    if (!transport || bpf_skb_load_bytes(packet, offset + 12, head, sizeof(head)))
+        return 0;
+    return head[1] & TCP_RESET && offset + (head[0] >> 4) * 4 == packet->len;
+}
+
+// Whether it is of a connection that was there before.
+static __attribute__((noinline)) int is_strange(struct __sk_buff *packet)
+{
+    struct stream_key key = {.socket = bpf_get_socket_cookie(packet)};
+    struct bpf_sock *sk = packet->sk;
+
+    if (sk)
+        sk = bpf_sk_fullsock(sk);
+    return sk && sk->protocol == IPPROTO_TCP && !bpf_map_lookup_elem(&streams, &key);
+}
+
+static __attribute__((noinline)) int judge_packet(struct __sk_buff *packet, __u64 programs)
 {
     struct bpf_sock *sk = packet->sk;
     struct stream_key key = {};
     struct stream *stream;
-    __u64 transport, before;
-    __u32 offset, sequence, size, skip, yes = 1;
+    __u64 transport, before, rule;
+    __u32 offset, sequence, size, skip, verdict, *known;
     __u8 words, first;
 
     if (!sk)
@@ -186,13 +231,13 @@ int leaves_judged(struct __sk_buff *packet)
     if (sk->protocol != IPPROTO_TCP)
         return PASS;
     key.socket = bpf_get_socket_cookie(packet);
-    if (judge.stopped && bpf_map_lookup_elem(&stopped, &key.socket))
-        return verdict_at_packet();
+    known = judge.stopped ? bpf_map_lookup_elem(&stopped, &key.socket) : 0;
+    verdict = known ? *known : 0;
     stream = bpf_map_lookup_elem(&streams, &key);
-    if (stream && stream->verdict)
-        return verdict_at_packet();
-    if (stream && is_condemned(stream->task.pid))
-        return verdict_at_packet();
+    if (!verdict && stream)
+        verdict = stream->verdict ? stream->verdict : is_condemned(stream->task.pid);
+    if (verdict)
+        return is_reset(packet) ? PASS : verdict_at_packet(verdict);
     if (stream && is_done(stream))
         return PASS;
     transport = find_transport(packet);
@@ -212,6 +257,9 @@ int leaves_judged(struct __sk_buff *packet)
         if (unified_cgroup_of((void *)bpf_get_current_task(), 0) == bpf_skb_cgroup_id(packet)) {
             fill_task(&stream->task, (void *)bpf_get_current_task(), 0);
             stream->flags = STREAM_OWNED | STREAM_IN_SCOPE;
+            stream->holds = conditions(programs);
+        } else {
+            stream->holds = WIRE_ACTOR_STRANGER;
         }
     }
     if (!follows(stream, first, sequence))
@@ -228,19 +276,27 @@ int leaves_judged(struct __sk_buff *packet)
     if (stream->found == before)
         return PASS;
     if (score(stream->found) < detect.threshold) {
-        tell_found(packet, sk, stream, 0);
+        tell_found(packet, sk, stream, 0, 0);
         return PASS;
     }
-    if (detect.verdict < WIRE_DENY || detect.dry) {
-        tell_found(packet, sk, stream, WIRE_DETECT_DECIDED);
+    rule = rule_for(stream->holds);
+    verdict = rule;
+    if (verdict < WIRE_DENY || detect.dry) {
+        tell_found(packet, sk, stream, rule, WIRE_DETECT_DECIDED);
         return PASS;
     }
     // Decided first, told second.
-    stream->verdict = detect.verdict;
+    stream->verdict = verdict;
     judge.stopped = 1;
-    bpf_map_update_elem(&stopped, &key.socket, &yes, BPF_ANY);
-    tell_found(packet, sk, stream, WIRE_DETECT_DECIDED | WIRE_DETECT_STOPPED);
-    return verdict_at_packet();
+    bpf_map_update_elem(&stopped, &key.socket, &verdict, BPF_ANY);
+    tell_found(packet, sk, stream, rule, WIRE_DETECT_DECIDED | WIRE_DETECT_STOPPED);
+    return verdict_at_packet(verdict);
+}
+
+SEC("cgroup_skb/egress")
+int leaves_judged(struct __sk_buff *packet)
+{
+    return judge_packet(packet, actors.programs && is_strange(packet) ? PROGRAMS : 0);
 }
 
 SEC("cgroup/sock_release")

@@ -24,6 +24,9 @@ static const uint8_t guard_bytes[] = {
 static const uint8_t judge_bytes[] = {
 #embed "generated/judge.bpf.zst"
 };
+static const uint8_t kept_bytes[] = {
+#embed "generated/kept.bpf.zst"
+};
 static const uint8_t names_bytes[] = {
 #embed "generated/names.bpf.zst"
 };
@@ -61,6 +64,7 @@ const struct embedded_object embedded_enforce = {"enforce", enforce_bytes, sizeo
 const struct embedded_object embedded_file = {"file", file_bytes, sizeof(file_bytes)};
 const struct embedded_object embedded_guard = {"guard", guard_bytes, sizeof(guard_bytes)};
 const struct embedded_object embedded_judge = {"judge", judge_bytes, sizeof(judge_bytes)};
+const struct embedded_object embedded_kept = {"kept", kept_bytes, sizeof(kept_bytes)};
 const struct embedded_object embedded_names = {"names", names_bytes, sizeof(names_bytes)};
 const struct embedded_object embedded_pages = {"pages", pages_bytes, sizeof(pages_bytes)};
 const struct embedded_object embedded_process = {"process", process_bytes, sizeof(process_bytes)};

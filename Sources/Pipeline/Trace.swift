@@ -45,7 +45,8 @@ package enum Trace {
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
             started: Host.boottime(), losses: probes.losses(), gate: try probes.gate(options.scope.workloads),
-            workloads: ActorWorkloads(options.policy, try probes.actorWorkloads()), recorder: recorder.take(),
+            workloads: ActorWorkloads(options.policy, try probes.actorWorkloads()),
+            marks: try probes.taskMarks(), recorder: recorder.take(),
             baseline: baseline, learning: learning.take()
         )
         try state.beginRecording(RecordingHeader(options, host, probes, started: state.started).values)
@@ -164,8 +165,8 @@ package enum Trace {
             state.checkLosses(probes)
             if let unheld = enforcer?.check(probes), !unheld.isEmpty { state.tell(unheld: unheld) }
             state.lookAtSuspects()
-            for (task, verdict) in state.takeActions() where executioner?.spared.has(task.pid) != true {
-                try probes.act(on: task, verdict)
+            for action in state.takeActions() where executioner?.spared.has(action.task.pid) != true {
+                try probes.act(on: action.task, action.verdict, action.connection)
             }
             meter.update()
             try state.flushRecording()

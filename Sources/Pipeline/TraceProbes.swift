@@ -14,6 +14,7 @@ struct TraceProbes: ~Copyable {
     // Destroyed in this order: the others use maps of the processes' object, and some those of connections.
     private let detect: DetectProbes?
     private let judge: JudgeProbes?
+    private let kept: KeptProbes?
     private let enforce: EnforceProbes?
     private let guardian: GuardProbes?
     /// The connections that were open when a policy began to hold, where it is asked for them.
@@ -51,6 +52,7 @@ struct TraceProbes: ~Copyable {
         }
         let startsProgram = !options.program.isEmpty
         if startsProgram { config.tree = 1 }
+        config.marks = policy?.actors.marks == true ? 1 : 0
         if let controller = CgroupHierarchy.v1()?.controller,
             let number = check.types?.value(of: "\(controller)_cgrp_id", in: "cgroup_subsys_id")
         {
@@ -63,7 +65,8 @@ struct TraceProbes: ~Copyable {
         do throws(BPFError) {
             return try TraceProbes(
                 options, config, types, failedExecs, hooks, files, policy,
-                hasSecurityHooks: policy?.guardPlan != nil && check.hasSecurityHooks)
+                hasSecurityHooks: policy.map { $0.guardPlan != nil || $0.actors.settings.kept != 0 } == true
+                    && check.hasSecurityHooks)
         } catch {
             throw Failure(error)
         }
@@ -75,9 +78,10 @@ struct TraceProbes: ~Copyable {
         hasSecurityHooks: Bool
     ) throws(BPFError) {
         let tracks = options.scope.tracksProcesses || !options.program.isEmpty
+        let marks = tracks || config.marks != 0
         let predicate = options.predicate
         let processes = try ProcessProbes(
-            Self.ofProcesses(config, options.command), types, tracks, options.bufferSize, failedExecs)
+            Self.ofProcesses(config, options.command), types, marks, options.bufferSize, failedExecs)
         var syscalls: SyscallProbes?
         var uring: URingProbes?
         var missing = processes.missing
@@ -140,10 +144,19 @@ struct TraceProbes: ~Copyable {
             guardian = try GuardProbes(
                 plan, policy.actors, usesSecurityHooks: hasSecurityHooks, config, types, sharing: processes.object)
         }
+        // Behind those that decide at the same hooks: what is executed is decided of by what was so before.
+        var kept: KeptProbes?
+        if let policy, policy.actors.marks {
+            kept = try KeptProbes(
+                policy.actors, policy.programs, hasSecurityHooks: hasSecurityHooks, config, types,
+                sharing: processes.object)
+        }
         var detect: DetectProbes?
         if !options.chosenDetectors.isEmpty {
             let probes = try DetectProbes(
-                DetectionLedger(options.chosenDetectors), config, isScoped: tracks || !options.scope.isEmpty,
+                DetectionLedger(options.chosenDetectors),
+                policy == nil ? config : Self.ofProcesses(config, options.command),
+                isScoped: tracks || !options.scope.isEmpty,
                 byCgroup: policy != nil, types, sharing: processes.object)
             missing += [probes.missing].compactMap { $0 }
             detect = consume probes
@@ -151,7 +164,8 @@ struct TraceProbes: ~Copyable {
         var judge: JudgeProbes?
         if let policy, let plan = policy.judgePlan {
             judge = try JudgeProbes(
-                plan, DetectionLedger(options.chosenDetectors), cgroup: policy.cgroup, config, types,
+                plan, DetectionLedger(options.chosenDetectors), policy.actors, policy.programs, cgroup: policy.cgroup,
+                config, types,
                 sharing: processes.object)
         }
         openConnections =
@@ -173,11 +187,14 @@ struct TraceProbes: ~Copyable {
         hooks += files?.hooks ?? []
         if let policy = enforce?.hooks { hooks.append(policy) }
         if let name = guardian?.name { hooks.append(name) }
+        if let name = kept?.hooks { hooks.append(name) }
         if let name = detect?.hooks { hooks.append(name) }
         if judge != nil { hooks.append(JudgeProbes.hooks) }
         self.hooks = hooks
         self.detect = detect
         self.judge = judge
+        self.kept = kept
+        seesLeaving = hasSecurityHooks
         self.enforce = enforce
         self.guardian = guardian
         self.files = files
@@ -215,14 +232,28 @@ struct TraceProbes: ~Copyable {
     }
     func refused(_ hook: wire_guard_hook) -> UInt64 { guardian?.refused(hook) ?? 0 }
 
+    /// Whether who is held is seen before it is another user.
+    let seesLeaving: Bool
+
     /// The same of rules about detectors.
     func judgedCanaries() -> UInt64 { judge?.refusedCanaries() ?? 0 }
 
-    /// Acts on whoever a detector has found by anything but what it sends.
-    func act(on task: wire_task, _ verdict: Verdict) throws(Failure) {
-        if verdict == .kill { Executioner.kill(task) }
+    /// Acts on whoever a detector has found by anything but what the kernel has seen it send: `connection` is one that it has.
+    func act(on task: wire_task, _ verdict: Verdict, _ connection: wire_detect?) throws(Failure) {
         do throws(BPFError) {
-            try judge?.condemn(task.pid)
+            try judge?.condemn(task.pid, verdict)
+        } catch {
+            throw Failure(error)
+        }
+        guard verdict == .kill else { return }
+        if let connection { Executioner.kill(task, with: connection) } else { Executioner.kill(task) }
+    }
+
+    /// What processes are marked with, where a policy asks for that.
+    func taskMarks() throws(Failure) -> BPFMap? {
+        guard kept != nil else { return nil }
+        do throws(BPFError) {
+            return try processes.object.map(named: "task_scope")
         } catch {
             throw Failure(error)
         }
@@ -255,7 +286,9 @@ struct TraceProbes: ~Copyable {
     /// Those in which the programs of a policy look up whose a cgroup is.
     func actorWorkloads() throws(Failure) -> [BPFMap] {
         do throws(BPFError) {
-            return try [enforce?.actorWorkloads(), guardian?.actorWorkloads()].compactMap { $0 }
+            return try [
+                enforce?.actorWorkloads(), guardian?.actorWorkloads(), kept?.actorWorkloads(), judge?.actorWorkloads(),
+            ].compactMap { $0 }
         } catch {
             throw Failure(error)
         }
@@ -477,6 +510,7 @@ struct TraceProbes: ~Copyable {
             syscalls?.statistics(), uring?.statistics(), signals?.statistics(), tcp?.statistics(),
             names?.statistics(), udp?.statistics(), sockets?.statistics(), files?.statistics(),
             enforce?.statistics(), guardian?.statistics(), detect?.statistics(), judge?.statistics(),
+            kept?.statistics(),
         ] {
             guard let part else { continue }
             sum.runs += part.runs

@@ -45,6 +45,7 @@ struct TraceState: ~Copyable {
     private var ledger: ActivityLedger?
     /// `nil` where nothing is to be detected.
     private var detection: DetectionTracker?
+    private let detectionRules: DetectionRules
     private let showsNames: Bool
     /// Which containers are wanted; `nil` for all and the host.
     private var gate: WorkloadGate?
@@ -80,6 +81,7 @@ struct TraceState: ~Copyable {
     init(
         _ options: TraceOptions, host: Host, sink: consuming Sink, failedExecHook: StaticString, lookups: Lookups,
         started: UInt64, losses: [UInt64] = [], gate: WorkloadGate? = nil, workloads: ActorWorkloads? = nil,
+        marks: BPFMap? = nil,
         recorder: consuming Recorder? = nil,
         baseline: Baseline? = nil, learning: consuming PolicyLearning? = nil
     ) {
@@ -108,6 +110,7 @@ struct TraceState: ~Copyable {
         hasher = options.hashes ? FileHasher() : nil
         self.lookups = lookups
         detection = options.chosenDetectors.isEmpty ? nil : DetectionTracker(options)
+        detectionRules = DetectionRules(options, marks: marks)
         showsNames = options.command.watchesNetwork || options.judges
         filter = options.filters.isEmpty ? nil : Filter.all(options.filters).matcher(boot: host.boot)
         until = options.until?.matcher(boot: host.boot)
@@ -196,10 +199,18 @@ struct TraceState: ~Copyable {
 
     // MARK: Detectors
 
-    /// What is still to be done about whom detectors have found.
-    private(set) var pendingActions: [(task: wire_task, verdict: Verdict)] = []
+    /// Something that is still to be done about whom a detector has found.
+    struct Action {
+        let task: wire_task
+        let verdict: Verdict
+        let connection: wire_detect?
+    }
 
-    mutating func takeActions() -> [(task: wire_task, verdict: Verdict)] {
+    private(set) var pendingActions: [Action] = []
+    /// What was found, of whom it is not certain yet who it is.
+    private var undecided: [DetectionTracker.Found] = []
+
+    mutating func takeActions() -> [Action] {
         defer { pendingActions.removeAll() }
         return pendingActions
     }
@@ -219,14 +230,28 @@ struct TraceState: ~Copyable {
 
     /// Looks at processes that something was seen of.
     mutating func lookAtSuspects() {
+        let waiting = undecided
+        undecided = []
+        tell(waiting)
         guard let found = detection?.look(now: Host.boottime()) else { return }
         tell(found)
     }
 
     private mutating func tell(_ found: [DetectionTracker.Found]) {
         for one in found where !isComplete {
-            if let task = one.task, let action = one.action { pendingActions.append((task, action)) }
-            var event = enricher.event(of: one.fact, one.task, time: one.time, hook: one.hook)
+            if undecided.count < DetectionTracker.candidatesMost, detectionRules.mustWait(one, &enricher) {
+                undecided.append(one)
+                continue
+            }
+            let anonymous = one.fact(DetectionRule(one.detection.detector), isEnforced: false)
+            let who = enricher.event(of: anonymous, one.task, time: one.time, hook: one.hook)
+            guard let rule = detectionRules.rule(one, who) else { continue }
+            let acts = rule.acts && one.task != nil
+            if acts, let task = one.task {
+                pendingActions.append(Action(task: task, verdict: rule.verdict, connection: one.record?.fixed))
+            }
+            let fact = one.fact(rule, isEnforced: acts || one.record?.isStopped == true)
+            var event = enricher.event(of: fact, one.task, time: one.time, hook: one.hook)
             if wants(event) { tell(&event) }
         }
     }

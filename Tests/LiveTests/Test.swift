@@ -28,7 +28,7 @@ let allTests: [Test] = [
     datagramTests, unsentTests, floodTests, baselineTests, connectionFilterTests, handedTests,
     dropTests, rawSocketTests, unixTests, openTests, fileTests, fileChangeTests, routeTests, netChangeTests,
     packageTests,
-    policyTests, policyTextTests, namePolicyTests, actorTests, guardTests, wholeHostTests, learnTests,
+    policyTests, policyTextTests, namePolicyTests, actorTests, guardTests, wholeHostTests, treeTests, learnTests,
     detectTests, errorTests,
     nameTests, resolverTests,
     compareTests, compareEndTests, labTests, refusalTests, fieldTests,

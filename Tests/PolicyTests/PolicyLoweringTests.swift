@@ -334,6 +334,56 @@ struct PolicyLoweringTests {
         #expect(PolicyLowering(policy, dry: false).settings.remembers == 0)
     }
 
+    @Test func treesStandBehindPrograms() throws {
+        let policy = try Self.policy(
+            """
+            scope user 1
+            deny net 10.0.0.1
+            scope tree 7
+            deny net 10.0.0.2 unless exe /a
+            scope tree /b 8
+            allow net 10.0.0.2
+            """)
+        let conditions = PolicyConditions(policy)
+        #expect(conditions.terms.map(\.kind) == [.exe, .tree, .tree, .user])
+        #expect(conditions.terms[1].values == [Array("/b".utf8), Array("8".utf8)])
+        #expect(conditions.programs.count == 2 && conditions.treesOfPrograms == 0b010)
+        #expect(conditions.bits(of: [.tree]) == 0b110)
+        #expect(conditions.trees(marked: 0).isEmpty)
+        #expect(conditions.trees(marked: 1) == ["/b", "8"].map { Array($0.utf8) })
+        #expect(conditions.trees(marked: 2) == [Array("7".utf8)])
+    }
+
+    @Test func rulesAboutDetectorsAreChosenAsOthers() throws {
+        let policy = try Self.policy(
+            """
+            detect miner
+            scope user 1
+            deny detect miner unless exe /a
+            kill detect reverse-shell
+            scope user 2
+            allow detect miner
+            scope tree /b
+            kill detect miner
+            """)
+        let conditions = PolicyConditions(policy)
+        #expect(conditions.order(policy, detector: "miner") == [4, 1, 3, 0])
+        #expect(conditions.order(policy, detector: "reverse-shell") == [2])
+        #expect(conditions.order(policy, detector: "other").isEmpty)
+        var decision = wire_decision()
+        let choices = PolicyChoices(policy, conditions, detector: "miner", &decision)
+        #expect(decision.choice == 4 && choices.table.count == 5)
+        #expect(choices.table[4].verdict == WIRE_KILL.rawValue && choices.table[4].rule == 4)
+        #expect(choices.table[1].with == 0 && choices.table[1].verdict == WIRE_AUDIT.rawValue)
+        let users = [PolicyActorKind.user: [Array("1".utf8)]]
+        let allowed = PolicyActor(users.merging([.exe: [Array("/a".utf8)]]) { a, _ in a })
+        #expect(policy.isFor(policy.rules[1], PolicyActor(users)) && !policy.isFor(policy.rules[1], allowed))
+        #expect(!policy.isFor(policy.rules[3], allowed) && policy.isFor(policy.rules[0], allowed))
+        var alone = wire_decision()
+        _ = PolicyChoices(try Self.policy("kill detect miner"), conditions, detector: "miner", &alone)
+        #expect(alone.verdict == WIRE_KILL.rawValue && alone.choice == 0)
+    }
+
     @Test func containersByNameAndID() {
         let id = String(repeating: "a1b2", count: 16)
         let actor = PolicyActor([
@@ -366,10 +416,19 @@ struct PolicyLoweringTests {
     @Test func asManyConditionsAsThereIsRoomFor() throws {
         func text(_ count: Int, _ line: (Int) -> String) -> String { (0..<count).map(line).joined(separator: "\n") }
         func obstacle(_ text: String) throws -> String? { PolicyConditions(try Self.policy(text)).obstacle }
-        #expect(try obstacle(text(61) { "deny net 10.0.0.\($0) unless user u\($0)" }) == nil)
-        #expect(try obstacle(text(62) { "deny net 10.0.0.\($0) unless user u\($0)" }) != nil)
+        #expect(try obstacle(text(60) { "deny net 10.0.0.\($0) unless user u\($0)" }) == nil)
+        #expect(try obstacle(text(61) { "deny net 10.0.0.\($0) unless user u\($0)" }) != nil)
         #expect(try obstacle(text(32) { "deny net 10.0.0.\($0) unless exe /p\($0)" }) == nil)
         #expect(try obstacle(text(33) { "deny net 10.0.0.\($0) unless exe /p\($0)" }) != nil)
+        func unlessTree(_ number: Int, _ first: String) -> String { "deny net 10.0.1.\(number) unless tree \(first)" }
+        #expect(try obstacle(text(24) { unlessTree($0, "/p\($0)") }) == nil)
+        #expect(try obstacle(text(24) { unlessTree($0, "\($0 + 1)") }) == nil)
+        #expect(try obstacle(text(25) { unlessTree($0, "/p\($0)") })?.contains("25 different trees") == true)
+        #expect(try obstacle(text(25) { unlessTree($0, "\($0 + 1)") }) != nil)
+        // Those that begin with programs take the room of programs too.
+        let programs = text(20) { "deny net 10.0.0.\($0) unless exe /p\($0)" }
+        let mixed = programs + "\n" + text(13) { unlessTree($0, "/p\($0)") }
+        #expect(try obstacle(mixed)?.contains("33 different lists of programs") == true)
         // Not for all of them in front of those that are.
         let scoped = text(33) { "scope user u\($0)\ndeny net 10.0.0.1" }
         #expect(PolicyLowering(try Self.policy(scoped), dry: false).choices.crowded == [0])

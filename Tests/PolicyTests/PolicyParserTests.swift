@@ -147,7 +147,6 @@ struct PolicyParserTests {
             ("deny exec /x unless exec /y", 21, "there is no kind \"exec\" here", "did you mean exe?"),
             ("deny exec \"/x", 11, "this text has no end", "close it with \""),
             ("deny detect minre", 13, "there is no detector \"minre\"", "did you mean miner?"),
-            ("allow detect miner", 7, "to allow a detector has no meaning", "leave it out"),
             ("default", 8, "here a class should follow", nil),
             ("default nte deny", 9, "there is no class \"nte\"", "did you mean net?"),
             ("default net dney", 13, "there is no verdict \"dney\"", "did you mean deny?"),

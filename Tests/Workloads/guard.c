@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -145,6 +146,34 @@ static int fork_again(void)
     _exit(WEXITSTATUS(status));
 }
 
+// Goes on in a child, and ends as the last of those who have lost their parents on the way.
+static int adopt(void)
+{
+    int status, last = 0;
+
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1))
+        return errno;
+    pid_t child = fork();
+
+    if (child == 0)
+        return 0;
+    while (wait(&status) > 0)
+        last = status;
+    _exit(WIFEXITED(last) ? WEXITSTATUS(last) : 128 + WTERMSIG(last));
+}
+
+// Goes on in a child that has lost its parent.
+static int orphan(void)
+{
+    pid_t parent = getpid(), child = fork();
+
+    if (child)
+        _exit(child < 0 ? errno : 0);
+    while (getppid() == parent)
+        usleep(1000);
+    return setsid() < 0 ? errno : 0;
+}
+
 static int leave_cgroup(const char *processes)
 {
     int file = open(processes, O_WRONLY | O_CLOEXEC);
@@ -175,12 +204,14 @@ static int replace(const char *source, const char *path)
 
 #define DONE(call) ((call) < 0 ? errno : 0)
 
-// Does the step that follows as another program, a copy of this one.
+#define WORDS 24
+
+// Does what follows as another program, a copy of this one.
 static int become(const char *program, char *const step[])
 {
-    char *argv[12] = {(char *)program, "workload", "guard-step"};
+    char *argv[WORDS + 4] = {(char *)program, "workload", "guard-step"};
 
-    for (int i = 0; i < 8 && step[i]; i++)
+    for (int i = 0; i < WORDS && step[i]; i++)
         argv[3 + i] = step[i];
     return execve(program, argv, environ);
 }
@@ -266,6 +297,10 @@ static int step(int count, char *const word[])
         return enter(a);
     if (IS("fork"))
         return fork_again();
+    if (IS("adopt"))
+        return adopt();
+    if (IS("orphan"))
+        return orphan();
     if (IS("leave"))
         return leave_cgroup(a);
     if (IS("new-user"))
@@ -274,6 +309,8 @@ static int step(int count, char *const word[])
         return DONE(socket(atoi(a), atoi(b), count > 3 ? atoi(word[3]) : 0));
     if (IS("user"))
         return DONE(setuid((uid_t)atoi(a)));
+    if (IS("effective"))
+        return DONE(seteuid((uid_t)atoi(a)));
     if (IS("net") && count == 4) {
         char text[256];
 
@@ -288,11 +325,11 @@ static int step(int count, char *const word[])
 // Steps as "chroot /a , exec /b"; its last one decides.
 static int steps(const char *text)
 {
-    char *rest = strdup(text), *words[9] = {};
+    char *rest = strdup(text), *words[WORDS + 1] = {};
     int count = 0, error = 0;
 
     for (char *word = strtok(rest, " "); !error; word = strtok(NULL, " ")) {
-        if (word && strcmp(word, ",") && count < 8) {
+        if (word && strcmp(word, ",") && count < WORDS) {
             words[count++] = word;
             continue;
         }
@@ -326,14 +363,20 @@ int run_guard(int argc, char *const argv[])
     return 0;
 }
 
-// guard-step WORDS...: does that and ends with the errno.
+// guard-step WORDS...: does that and ends with the errno. Behind one program ";" stands between steps, ";;" behind
+// one that it becomes.
 int run_guard_step(int argc, char *const argv[])
 {
-    char *words[8] = {};
+    char text[4096] = "";
 
-    for (int i = 0; i < argc && i < 8; i++)
-        words[i] = argv[i];
-    return step(argc, words);
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+
+        if (word[0] == ';')
+            word = word[1] ? word + 1 : ",";
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s ", word);
+    }
+    return steps(text);
 }
 
 // guard-lasting STEP...: does so again and again until it is killed, and says each change of what becomes of it.

@@ -91,17 +91,16 @@ __attribute__((noinline)) __u64 conditions_on_cgroups(__u64 task)
     return holds;
 }
 
-// The conditions on programs that hold for the current task. Asked for by the entry of each program: with the name of a file
-// in it the stack has no room for more than that.
-__attribute__((noinline)) __u64 current_programs(void)
+// The conditions on the program that a task runs. Asked for by the entry of each program: with the name of a file in it the stack
+// has no room for more than that.
+__attribute__((noinline)) __u64 conditions_on_program(__u64 task)
 {
-    struct task_struct *task = (void *)bpf_get_current_task();
-    __u64 program = (__u64)BPF_CORE_READ(task, mm, exe_file, f_path.dentry);
+    __u64 program = (__u64)BPF_CORE_READ((struct task_struct *)task, mm, exe_file, f_path.dentry);
 
-    return program ? programs_of(program) & actors.programs : 0;
+    return program ? programs_of(program) : 0;
 }
 
-#define PROGRAMS (actors.programs ? current_programs() : 0)
+#define PROGRAMS (actors.programs ? conditions_on_program(bpf_get_current_task()) & actors.programs : 0)
 
 // A function for the room on the stack.
 __attribute__((noinline)) __u64 conditions_on_names(__u64 task)
@@ -116,10 +115,47 @@ __attribute__((noinline)) __u64 conditions_on_names(__u64 task)
     return found ? *found : 0;
 }
 
-// All conditions that hold for the current task, whose `programs` are known.
-__attribute__((noinline)) __u64 conditions(__u64 programs)
+// What may hold where that does: of some not all is known.
+static __always_inline __u64 possible(__u64 holds)
 {
-    struct task_struct *task = (void *)bpf_get_current_task();
+    if (holds & WIRE_ACTOR_STRANGER)
+        return ~0ull;
+    return holds & WIRE_ACTOR_NAMELESS ? holds | actors.workloads : holds;
+}
+
+// Whether the policy is for somebody at all, of whom those conditions hold. What is not known counts as held.
+static __always_inline int is_for(__u64 holds)
+{
+    if (!actors.scoped || holds & WIRE_ACTOR_HELD)
+        return 1;
+    return !(actors.scope_with & ~possible(holds)) && !(actors.scope_without & holds);
+}
+
+// The same where all that counts is known.
+static __always_inline int is_surely_for(__u64 holds)
+{
+    return !(actors.scope_with & ~holds) && !(actors.scope_without & possible(holds));
+}
+
+// What marks of a task say. Whoever is held stays so, with what it starts: to be another user, program, or in another cgroup from
+// now on is no way out.
+static __always_inline __u64 conditions_on_marks(struct task_struct *task, __u64 holds)
+{
+    __u32 pid = BPF_CORE_READ(task, tgid), marks = scope_marks(pid);
+
+    holds |= (__u64)(marks >> WIRE_TASK_TREES) << actors.first_tree & actors.trees;
+    if (marks & WIRE_TASK_HELD)
+        return holds | WIRE_ACTOR_HELD;
+    if (!actors.kept || !is_surely_for(holds))
+        return holds;
+    scope_set_marks(pid, marks | WIRE_TASK_HELD);
+    return holds | WIRE_ACTOR_HELD;
+}
+
+// All conditions that hold for a task, of which those on its program are known.
+__attribute__((noinline)) __u64 conditions_on(__u64 address, __u64 programs)
+{
+    struct task_struct *task = (void *)address;
     __u64 holds = programs, *found;
 
     if (actors.users) {
@@ -130,7 +166,7 @@ __attribute__((noinline)) __u64 conditions(__u64 programs)
             holds |= *found;
     }
     if (actors.levels)
-        holds |= conditions_on_cgroups((__u64)task);
+        holds |= conditions_on_cgroups(address);
     if (actors.workloads) {
         __u64 cgroup = cgroup_of(task, 0);
 
@@ -138,9 +174,7 @@ __attribute__((noinline)) __u64 conditions(__u64 programs)
         holds |= found ? *found : WIRE_ACTOR_NAMELESS;
     }
     if (actors.names)
-        holds |= conditions_on_names((__u64)task);
-    if (actors.trees && scope_marks(BPF_CORE_READ(task, tgid)) & WIRE_TASK_TREE)
-        holds |= actors.trees;
+        holds |= conditions_on_names(address);
     if (actors.spares) {
         __u32 pid = BPF_CORE_READ(task, tgid);
 
@@ -148,38 +182,25 @@ __attribute__((noinline)) __u64 conditions(__u64 programs)
         if (found && *found == BPF_CORE_READ(task, group_leader, start_boottime) / WIRE_ACTOR_TICK)
             holds |= WIRE_ACTOR_SPARED;
     }
+    if (actors.trees || actors.kept)
+        holds = conditions_on_marks(task, holds);
     return holds;
 }
 
-// Whether the policy is for somebody at all, of whom those conditions hold. What is not known counts as held.
-static __always_inline int is_for(__u64 holds)
-{
-    __u64 possible = holds;
-
-    if (!actors.scoped)
-        return 1;
-    if (holds & WIRE_ACTOR_NAMELESS)
-        possible |= actors.workloads;
-    if (holds & WIRE_ACTOR_STRANGER)
-        possible = ~0ull;
-    return !(actors.scope_with & ~possible) && !(actors.scope_without & holds);
-}
+// Those of the current task.
+static __always_inline __u64 conditions(__u64 programs) { return conditions_on(bpf_get_current_task(), programs); }
 
 // The number of the rule that holds where those conditions do; 0 for none. Where something is not known that counts, the
 // strictest of those that may.
 __attribute__((noinline)) __u32 choose(__u32 choice, __u64 holds)
 {
-    __u64 possible = holds, unknown = bpf_get_current_task();
+    __u64 may = possible(holds), unknown = bpf_get_current_task();
     __u32 best = 0, strictest = 0;
     int isCertain = 0;
 
     // So that the verifier has nothing to do where there are none.
     if (!actors.any)
         return 0;
-    if (holds & WIRE_ACTOR_NAMELESS)
-        possible |= actors.workloads;
-    if (holds & WIRE_ACTOR_STRANGER)
-        possible = ~0ull;
     for (__u32 i = 0; i < WIRE_CHOICES; i++) {
         struct wire_choice *next;
 
@@ -188,12 +209,12 @@ __attribute__((noinline)) __u32 choose(__u32 choice, __u64 holds)
         next = bpf_map_lookup_elem(&choices, &choice);
         if (!next)
             break;
-        if (!(next->with & ~possible) && !(next->without & holds)) {
+        if (!(next->with & ~may) && !(next->without & holds)) {
             if (!best || next->verdict > strictest) {
                 best = choice;
                 strictest = next->verdict;
             }
-            if (!(next->with & ~holds) && !(next->without & possible)) {
+            if (!(next->with & ~holds) && !(next->without & may)) {
                 isCertain = 1;
                 break;
             }

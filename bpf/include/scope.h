@@ -34,7 +34,7 @@ static __always_inline __u32 scope_of_cgroup(__u64 cgroup)
 
 static __always_inline int scope_tracks_tasks(void)
 {
-    return config.tree || config.tree_negated || config.glob_count;
+    return config.tree || config.tree_negated || config.glob_count || config.marks;
 }
 
 static __always_inline __u32 scope_marks(__u32 pid)
@@ -50,6 +50,14 @@ static __always_inline void scope_set_marks(__u32 pid, __u32 marks)
         bpf_map_delete_elem(&task_scope, &pid);
     else if (bpf_map_update_elem(&task_scope, &pid, &marks, BPF_ANY))
         count_loss(WIRE_LOSS_SCOPE);
+}
+
+static __always_inline void scope_add_marks(__u32 pid, __u32 marks)
+{
+    __u32 known = scope_marks(pid);
+
+    if (marks & ~known)
+        scope_set_marks(pid, known | marks);
 }
 
 static __always_inline int scope_has_comm(struct task_struct *task)

@@ -40,6 +40,7 @@ struct stream {
     __u32 others; // segments that were none
     __u32 flags;
     __u32 verdict; // of what was detected
+    __u64 holds;   // of whose it is, as far as rules ask for that
 };
 
 struct {
@@ -147,7 +148,8 @@ static __always_inline __u32 score(__u64 found)
     return sum;
 }
 
-static __always_inline void tell_stream(struct stream *stream, struct wire_detect *record, __u32 flags)
+static __always_inline void tell_stream(struct stream *stream, struct wire_detect *record, __u32 rule, __u32 verdict,
+                                        __u32 flags)
 {
     fill_header(&record->header, sizeof(*record), WIRE_DETECT);
     if (!(stream->flags & STREAM_OWNED))
@@ -157,8 +159,8 @@ static __always_inline void tell_stream(struct stream *stream, struct wire_detec
     record->header.flags = flags;
     record->task = stream->task;
     record->found = stream->found;
-    record->rule = detect.rule;
-    record->verdict = detect.verdict;
+    record->rule = rule;
+    record->verdict = verdict;
     record->unused = 0;
 }
 

@@ -19,6 +19,7 @@ extern const struct embedded_object embedded_enforce;
 extern const struct embedded_object embedded_file;
 extern const struct embedded_object embedded_guard;
 extern const struct embedded_object embedded_judge;
+extern const struct embedded_object embedded_kept;
 extern const struct embedded_object embedded_names;
 extern const struct embedded_object embedded_process;
 extern const struct embedded_object embedded_raw;

@@ -10,7 +10,6 @@ internal import Rendering
 /// Joins what detectors see of each process, and says when it is enough.
 struct DetectionTracker {
     private var ledger: DetectionLedger
-    private let rules: [String: DetectionRule]
     /// Processes to look at now and then.
     private var candidates: [ProcessKey: Candidate] = [:]
     private var looked: UInt64 = 0
@@ -31,12 +30,20 @@ struct DetectionTracker {
 
     /// Something that was found, and of whom.
     struct Found {
-        let fact: DetectionFact
+        let detection: Detection
+        /// The bytes of a connection that showed it; `nil` where that was something else.
+        let record: DetectRecord?
         let task: wire_task?
         let time: UInt64
         let hook: StaticString?
-        /// What is to be done now, since the kernel has not.
-        let action: Verdict?
+
+        /// As a rule has it told.
+        func fact(_ rule: DetectionRule, isEnforced: Bool) -> DetectionFact {
+            DetectionFact(
+                name: detection.detector.name, technique: detection.detector.technique, score: detection.score,
+                reasons: detection.reasons, evidence: detection.evidence, remote: record?.remote, rule: rule.name,
+                verdict: rule.verdictName, isEnforced: isEnforced)
+        }
     }
 
     static let candidatesMost = 4096
@@ -47,7 +54,6 @@ struct DetectionTracker {
     init(_ options: TraceOptions) {
         let chosen = options.chosenDetectors
         ledger = DetectionLedger(chosen)
-        rules = DetectionRule.all(options)
         isLive = options.readsFrom == nil
         spared = isLive ? ProcessLook.ancestors(of: UInt32(getpid())) : []
         seesShells = chosen.contains { $0.name == Detector.reverseShell.name }
@@ -104,8 +110,7 @@ struct DetectionTracker {
         let place = endpointText(remote.address, remote.port)
         let found = ledger.sent(record.fixed.found, to: place, by: key)
         if let owner { addCandidate(key, owner) }
-        return facts(
-            found, owner, time: record.time, hook: "tp_btf/net_dev_queue", remote: remote, isStopped: record.isStopped)
+        return facts(found, owner, time: record.time, hook: "tp_btf/net_dev_queue", record)
     }
 
     /// Who has a socket that is told of without its owner.
@@ -155,66 +160,9 @@ struct DetectionTracker {
         return ledger.runs(facts, key)
     }
 
-    // MARK: What is told
-
     private func facts(
-        _ detections: [Detection], _ task: wire_task?, time: UInt64, hook: StaticString?,
-        remote: ConnectionRecord.Endpoint? = nil, isStopped: Bool = false
+        _ detections: [Detection], _ task: wire_task?, time: UInt64, hook: StaticString?, _ record: DetectRecord? = nil
     ) -> [Found] {
-        detections.map { detection in
-            let rule = rules[detection.detector.name] ?? DetectionRule(detection.detector)
-            let acts = rule.acts && task != nil
-            return Found(
-                fact: DetectionFact(
-                    name: detection.detector.name, technique: detection.detector.technique, score: detection.score,
-                    reasons: detection.reasons, evidence: detection.evidence, remote: remote, rule: rule.name,
-                    verdict: rule.verdictName, isEnforced: isStopped || acts),
-                task: task, time: time, hook: hook, action: acts ? rule.verdict : nil)
-        }
-    }
-}
-
-/// What is done about whoever a detector finds.
-struct DetectionRule {
-    let name: ViolatedRule
-    let verdict: Verdict
-    /// Whether it is not only told.
-    let acts: Bool
-
-    /// Of `--detect`.
-    init(_ detector: Detector) {
-        name = ViolatedRule(
-            text: Bytes("detect \(detector.name)"), reference: Bytes("--detect"), operation: Bytes("detect"))
-        verdict = .audit
-        acts = false
-    }
-
-    private init(_ rule: PolicyRule, of policy: PolicyRules, dry: Bool) {
-        name = ViolatedRule(
-            text: Bytes(policy.text(rule)), reference: Bytes(policy.reference(rule.place)), operation: Bytes("detect"))
-        verdict = rule.verdict
-        acts = !dry && [.deny, .drop, .kill].contains(rule.verdict)
-    }
-
-    var verdictName: StaticString {
-        switch verdict {
-        case .allow: "allow"
-        case .audit: "audit"
-        case .deny: "deny"
-        case .drop: "drop"
-        case .kill: "kill"
-        }
-    }
-
-    /// By detector: the strictest of the policy's, the first of equals.
-    static func all(_ options: TraceOptions) -> [String: DetectionRule] {
-        guard let policy = options.policy else { return [:] }
-        var rules: [String: DetectionRule] = [:]
-        for rule in policy.rules {
-            guard case .detector(let name) = rule.subject else { continue }
-            if let known = rules[name], known.verdict >= rule.verdict { continue }
-            rules[name] = DetectionRule(rule, of: policy, dry: options.dryRun || options.readsFrom != nil)
-        }
-        return rules
+        detections.map { Found(detection: $0, record: record, task: task, time: time, hook: hook) }
     }
 }

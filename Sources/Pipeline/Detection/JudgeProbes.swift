@@ -9,19 +9,19 @@ internal import Policy
 
 /// What the programs that hold a cgroup to rules about detectors need of a policy.
 struct JudgePlan {
-    /// The strictest of the rules about what is seen in bytes.
-    let verdict: Verdict
+    /// Of the rules about what is seen in bytes.
+    let decision: wire_decision
+    let choices: PolicyChoices
     let dry: Bool
     /// What the run's own attempt sends. It looks like an answer of a server of names, of which no other rule says anything.
     let canary: UInt64
 
     /// `nil` where no rule is about a detector.
-    init?(_ policy: PolicyRules, dry: Bool) {
-        let verdicts = policy.rules.compactMap { rule in
-            if case .detector(let name) = rule.subject, name == Detector.miner.name { rule.verdict } else { nil }
-        }
+    init?(_ policy: PolicyRules, _ conditions: PolicyConditions, dry: Bool) {
         guard policy.holds(.detect) else { return nil }
-        verdict = verdicts.max() ?? .audit
+        var decision = wire_decision()
+        choices = PolicyChoices(policy, conditions, detector: Detector.miner.name, &decision)
+        self.decision = decision
         self.dry = dry
         canary = UInt64.random(in: 0 ... .max) | 0x80_0000
     }
@@ -42,20 +42,27 @@ struct JudgeProbes: ~Copyable {
     static let hooks = "detectors by cgroup_skb/egress"
 
     init(
-        _ plan: JudgePlan, _ ledger: DetectionLedger, cgroup: Int32, _ config: wire_config, _ types: KernelTypes,
+        _ plan: JudgePlan, _ ledger: DetectionLedger, _ actors: ActorPlan, _ programs: PlacePlan?, cgroup: Int32,
+        _ config: wire_config, _ types: KernelTypes,
         sharing processes: borrowing BPFObject
     ) throws(BPFError) {
         var object = unsafe try BPFObject(embedded_judge, types: types)
         try object.configure(config)
         var settings = DetectProbes.settings(ledger)
-        settings.verdict = plan.verdict.wire
+        settings.verdict = plan.decision.verdict
+        settings.rule = plan.decision.rule
+        settings.choice = plan.decision.choice
         settings.dry = plan.dry ? 1 : 0
         settings.canary = plan.canary
         try object.setSection(".rodata.detect", to: settings)
-        for map in ["ring", ".data.control"] { try object.share(try processes.map(named: map), map: map) }
+        try object.joinRing(of: processes)
+        try actors.prepare(&object, choices: plan.choices.table.count)
+        try PlacePlan.prepare(&object, programs)
         try DetectProbes.size(&object, ledger)
         try object.load()
         try DetectProbes.fill(object, ledger)
+        try actors.fill(object, plan.choices)
+        if let programs { try programs.fill(object, programs.inodes(object)) }
         let words = try object.sharedSection(".data.judge")
         var links = InlineArray<6, BPFLink?> { _ in nil }
         for (index, program) in Self.programs.enumerated() {
@@ -70,23 +77,13 @@ struct JudgeProbes: ~Copyable {
     func refusedCanaries() -> UInt64 { unsafe clinux_load_acquire_64(words.start) }
 
     /// From now on nothing of the process connects or sends.
-    func condemn(_ pid: UInt32) throws(BPFError) {
-        try object.map(named: "condemned").set(pid, to: UInt32(1))
+    func condemn(_ pid: UInt32, _ verdict: Verdict) throws(BPFError) {
+        try object.map(named: "condemned").set(pid, to: PolicyLowering.wire(verdict))
         unsafe words.start.storeBytes(
             of: 1, toByteOffset: MemoryLayout<wire_judge>.offset(of: \.condemned)!, as: UInt32.self)
     }
 
-    func statistics() -> ProgramStatistics { object.statistics() }
-}
+    func actorWorkloads() throws(BPFError) -> BPFMap { try object.map(named: "actor_workloads") }
 
-extension Verdict {
-    fileprivate var wire: UInt32 {
-        switch self {
-        case .allow: WIRE_ALLOW.rawValue
-        case .audit: WIRE_AUDIT.rawValue
-        case .deny: WIRE_DENY.rawValue
-        case .drop: WIRE_LOSE.rawValue
-        case .kill: WIRE_KILL.rawValue
-        }
-    }
+    func statistics() -> ProgramStatistics { object.statistics() }
 }

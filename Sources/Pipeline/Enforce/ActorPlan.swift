@@ -14,18 +14,28 @@ struct ActorPlan {
     private var names: [(name: InlineArray<16, UInt8>, mask: UInt64)] = []
     private var cgroups: [UInt64: UInt64] = [:]
     private let spared: SparedProcesses
+    /// Processes with which trees begin, and the marks of those.
+    private(set) var trees: [UInt32: UInt32] = [:]
 
     /// Refuses what this host has not, with the place of the rule that names it.
     init(_ policy: PolicyRules, _ conditions: PolicyConditions, sparing spared: SparedProcesses) throws(Failure) {
         self.spared = spared
+        let firstTree = conditions.programs.count { $0.kind == .exe }
         for (bit, term) in conditions.terms.enumerated() {
             let mask = UInt64(1) << UInt64(bit)
+            if term.kind == .tree {
+                for pid in term.values.compactMap({ UInt32(String(decoding: $0, as: UTF8.self)) }) {
+                    trees[pid, default: 0] |= 1 << UInt32(Int(WIRE_TASK_TREES) + bit - firstTree)
+                }
+            }
             do throws(Failure) {
                 for value in term.values { try add(term.kind, String(decoding: value, as: UTF8.self), mask) }
             } catch {
+                let line = Self.place(of: term, policy)
+                let isOption = line == nil && term.kind == .tree
                 let place =
-                    Self.place(of: term, policy).map { policy.reference($0) + ": " } ?? "--\(term.kind.rawValue): "
-                throw Failure(error.status, "\(place)\(error.message)", help: error.help)
+                    line.map { policy.reference($0) + ": " } ?? "--\(term.kind == .tree ? "pid" : term.kind.rawValue): "
+                throw Failure(isOption ? .usage : error.status, "\(place)\(error.message)", help: error.help)
             }
         }
         settings.any = conditions.isEmpty ? 0 : 1
@@ -34,6 +44,9 @@ struct ActorPlan {
         settings.workloads = conditions.bits(of: [.container, .pod, .namespace])
         settings.names = conditions.bits(of: [.comm])
         settings.trees = conditions.bits(of: [.tree])
+        settings.tree_programs = conditions.treesOfPrograms
+        settings.first_tree = UInt32(firstTree)
+        settings.kept = !policy.target.isProgram && policy.target.isKept ? 1 : 0
         settings.scoped = policy.target.isProgram ? 0 : 1
         settings.scope_with = conditions.targetWith
         settings.scope_without = conditions.targetWithout | (spared.isEmpty ? 0 : WIRE_ACTOR_SPARED)
@@ -67,6 +80,10 @@ struct ActorPlan {
             var name = InlineArray<16, UInt8>(repeating: 0)
             for (index, byte) in value.utf8.prefix(15).enumerated() { name[index] = byte }
             names.append((name, mask))
+        case .tree where UInt32(value).map({ directories(in: "/proc").contains("\($0)") }) == false:
+            throw Failure(
+                .badData, "there is no process \(value)",
+                help: "ps -e, or ebpfguard trace --existing, shows those that are there")
         case .exe, .tree, .namespace, .pod, .container: break
         }
     }
@@ -80,6 +97,9 @@ struct ActorPlan {
         }
         return nil
     }
+
+    /// Whether processes have to be marked.
+    var marks: Bool { settings.trees != 0 || settings.kept != 0 }
 
     /// Before an object is loaded.
     func prepare(_ object: inout BPFObject, choices: Int) throws(BPFError) {

@@ -65,7 +65,7 @@ struct Enforcer: ~Copyable {
             ? try EnforcePlace()
             : try EnforcePlace(above: Self.cgroups(target).map { String(decoding: $0, as: UTF8.self) })
         try place.settle(&canary)
-        let judge = JudgePlan(policy, dry: dry)
+        let judge = JudgePlan(policy, conditions, dry: dry)
         var lowering: PolicyLowering?
         if PolicyLowering.isNeeded(policy) {
             lowering = Self.lowering(policy, &canary, dry: dry, grace: options.nameGrace, isJudged: judge != nil)
@@ -86,7 +86,7 @@ struct Enforcer: ~Copyable {
             let canary = try GuardCanary()
             plan = GuardPlan(
                 places: found.plan, canary: canary.file, canaryDirectory: canary.directory,
-                canaryProtocol: canary.protocol, cgroup: place.id, level: place.level, held: Self.held(target))
+                canaryProtocol: canary.protocol, cgroup: place.id, level: place.level)
             marks = consume found
             guardCanary = consume canary
         }
@@ -109,11 +109,6 @@ struct Enforcer: ~Copyable {
     /// All that sockets have to be in.
     private static func cgroups(_ target: PolicyTarget) -> [[UInt8]] {
         target.terms.first { $0.kind == .cgroup }?.values ?? []
-    }
-
-    private static func held(_ target: PolicyTarget) -> UInt32 {
-        if target.isProgram { return UInt32(WIRE_HELD_MEMBERS) }
-        return UInt32(WIRE_HELD_SCOPE) | (target.isKept ? UInt32(WIRE_HELD_MEMBERS) : 0)
     }
 
     private static func lowering(
@@ -194,8 +189,8 @@ struct Enforcer: ~Copyable {
         if lowering != nil, !probes.guardHooks.contains(WIRE_GUARD_SOCKET) {
             limits.append("raw and packet sockets, which need a privilege")
         }
-        if lowering != nil, target.asks(for: .user) || target.asks(for: .exe) {
-            limits.append("what who becomes another user or program does on the network")
+        if lowering != nil, actors.settings.kept != 0, target.asks(for: .user), !probes.seesLeaving {
+            limits.append("who becomes another user before it starts anything")
         }
         if target.asks(for: .comm) {
             limits.append("who calls itself something else before it does anything that is held")

@@ -24,7 +24,16 @@ struct Executioner {
         guard Record.isDetection(bytes), case .detected(let record) = try? Record(decoding: bytes),
             record.fixed.verdict == WIRE_KILL.rawValue, record.isStopped, record.hasOwner
         else { return }
-        if !spared.has(record.task.pid) { Self.kill(record.task) }
+        guard !spared.has(record.task.pid) else { return }
+        Self.kill(record.task, with: record.fixed)
+    }
+
+    /// Kills it and breaks off a connection of its: what it has not got rid of is not sent when it is gone, nor when the run is
+    /// over. It dies first, so that it does nothing about that.
+    static func kill(_ task: wire_task, with connection: wire_detect) {
+        let namespace = OpenConnections.namespace(of: task)
+        kill(task)
+        if let namespace { OpenConnections.breakOff(connection, in: namespace) }
     }
 
     static func kill(_ task: wire_task) {

@@ -18,8 +18,6 @@ struct GuardPlan {
     /// That of the program's cgroup, and how deep it is.
     let cgroup: UInt64
     let level: UInt32
-    /// WIRE_HELD_*: who.
-    let held: UInt32
 }
 
 /// The programs that hold processes to rules about programs and files: see bpf/guard.bpf.c. Their records go into the ring
@@ -93,11 +91,10 @@ struct GuardProbes: ~Copyable {
         _ plan: GuardPlan, _ actors: ActorPlan, usesSecurityHooks: Bool, _ config: wire_config, _ types: KernelTypes,
         sharing processes: borrowing BPFObject
     ) throws(BPFError) {
-        let hasMembers = usesSecurityHooks && plan.held & UInt32(WIRE_HELD_MEMBERS) != 0
+        let hasMembers = usesSecurityHooks && actors.settings.scoped == 0
         var settings = plan.places.lowering.settings
         settings.cgroup_id = plan.cgroup
         settings.cgroup_level = plan.level
-        settings.held = plan.held
         let takesStructures = kernelVersion() >= (major: 6, minor: 1)
         settings.owners_by_setattr = takesStructures ? 0 : 1
         settings.dentry_second = Self.dentrySecond(types)

@@ -63,15 +63,32 @@ enum OpenConnections {
     static func close(_ connection: wire_connection) throws(Failure) -> Bool {
         let namespace = try namespace(of: connection)
         defer { Glibc.close(namespace) }
-        let error = unsafe withUnsafeBytes(of: connection.local.bytes) { local in
-            unsafe withUnsafeBytes(of: connection.remote.bytes) { remote in
-                unsafe clinux_close_connection(
-                    namespace, local.baseAddress!.assumingMemoryBound(to: UInt8.self), connection.local.port,
-                    remote.baseAddress!.assumingMemoryBound(to: UInt8.self), connection.remote.port)
-            }
-        }
+        let error = close(connection.local, connection.remote, in: namespace)
         guard error == 0 || error == ENOENT else { throw failure(error) }
         return error == 0
+    }
+
+    /// A descriptor of the network namespace that a process is in; `nil` where it has ended.
+    static func namespace(of task: wire_task) -> Int32? {
+        let file = unsafe open("/proc/\(task.pid)/ns/net", O_RDONLY | O_CLOEXEC)
+        return file >= 0 ? file : nil
+    }
+
+    /// Breaks off one that a detector has found, where the kernel does that for others. Closes the namespace.
+    static func breakOff(_ detected: wire_detect, in namespace: Int32) {
+        _ = close(detected.source, detected.destination, in: namespace)
+        Glibc.close(namespace)
+    }
+
+    /// The error; 0 for none.
+    private static func close(_ local: wire_address, _ remote: wire_address, in namespace: Int32) -> Int32 {
+        unsafe withUnsafeBytes(of: local.bytes) { bytes in
+            unsafe withUnsafeBytes(of: remote.bytes) { others in
+                unsafe clinux_close_connection(
+                    namespace, bytes.baseAddress!.assumingMemoryBound(to: UInt8.self), local.port,
+                    others.baseAddress!.assumingMemoryBound(to: UInt8.self), remote.port)
+            }
+        }
     }
 
     /// Why none can be closed on this host; `nil` where they can.

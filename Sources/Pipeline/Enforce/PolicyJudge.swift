@@ -229,7 +229,7 @@ struct PolicyJudge {
 
 extension Event {
     /// What scopes and exceptions of rules are about.
-    fileprivate var actor: PolicyActor {
+    var actor: PolicyActor {
         var facts = PolicyActor.facts(ofWorkload: { value(of: $0) })
         func add(_ kind: PolicyActorKind, _ values: [[UInt8]?]) {
             let known = values.compactMap { $0 }
@@ -241,7 +241,7 @@ extension Event {
         add(.comm, [unsafe withUnsafeBytes(of: task.comm) { unsafe Array($0.prefix { $0 != 0 }) }])
         add(.user, [userName.map { Array($0.slice) }, Array("\(task.euid)".utf8)])
         add(.cgroup, [cgroup.map { Array($0.slice) }])
-        let programs = ancestors.map(\.executable) + [executable]
+        let programs = ancestors.map(\.executable) + (action == .exec ? [] : [executable])
         add(.tree, (ancestors.map(\.key.pid) + [task.pid]).map { Array("\($0)".utf8) })
         facts[.tree]? += programs.compactMap { $0.map { FilePath.resolved($0).hostPathBytes } }
         return PolicyActor(facts)

@@ -49,19 +49,23 @@ package struct PolicyMechanisms: ~Copyable {
     private static func crowded(_ policy: PolicyRules, _ conditions: PolicyConditions) -> Set<UInt32> {
         var files = FileLowering(policy, conditions, dry: true) { _ in [] }
         _ = files.tables()
-        return PolicyLowering(policy, dry: true).choices.crowded.union(files.choices.crowded)
+        var decision = wire_decision()
+        let miner = PolicyChoices(policy, conditions, detector: Detector.miner.name, &decision)
+        return PolicyLowering(policy, dry: true).choices.crowded.union(files.choices.crowded).union(miner.crowded)
     }
 
-    /// Whose acts a rule is about, where that can't be held: of kinds in `unbuilt`, or too many.
-    private func actorObstacle(_ rule: PolicyRule, unbuilt: Set<PolicyActorKind>) -> String? {
+    /// Whose acts a rule is about, where that can't be held.
+    private func actorObstacle(_ rule: PolicyRule) -> String? {
         let terms = policy.scopes[rule.scope].terms + (rule.exception.map { policy.exceptions[$0].terms } ?? [])
-        if let term = terms.first(where: { unbuilt.contains($0.kind) }) {
-            return Self.unbuilt("conditions on a \(term.kind.rawValue)")
-        }
         if !terms.isEmpty, let conditionObstacle { return conditionObstacle }
-        if terms.contains(where: { $0.kind == .exe }), suffixSizes > Int(WIRE_GUARD_SUFFIXES) { return suffixObstacle }
+        if terms.contains(where: { [.exe, .tree].contains($0.kind) }), suffixSizes > Int(WIRE_GUARD_SUFFIXES) {
+            return suffixObstacle
+        }
         return nil
     }
+
+    private let crowdObstacle =
+        "more than \(WIRE_CHOICES) rules for different actors are about the same, or hold where it does not"
 
     private var suffixObstacle: String {
         "the policy has suffixes of \(suffixSizes) different lengths, and at most \(WIRE_GUARD_SUFFIXES) can be held"
@@ -87,7 +91,7 @@ package struct PolicyMechanisms: ~Copyable {
         case .execute:
             return program(rule.verdict, rule.subject, obstacle: obstacle(rule, number), asksFor: programs(rule))
         case .detect:
-            return detector(rule, policy.scopes[rule.scope])
+            return detector(rule, number)
         }
     }
 
@@ -109,14 +113,10 @@ package struct PolicyMechanisms: ~Copyable {
     }
 
     /// What is seen of bytes is decided by a cgroup's program; of the rest, when it is seen.
-    private mutating func detector(_ rule: PolicyRule, _ scope: PolicyScope) -> Answer {
-        var obstacle: String?
+    private mutating func detector(_ rule: PolicyRule, _ number: Int) -> Answer {
+        var obstacle = actorObstacle(rule)
         var help: String?
-        if rule.exception != nil { obstacle = Self.unbuilt("exceptions of rules about detectors") }
-        if !scope.isEverywhere { obstacle = Self.unbuilt("scopes within a policy") }
-        if !policy.target.isProgram, policy.target.cgroups?.count ?? 2 > 1 {
-            obstacle = "detectors look at a program, at one cgroup or at the whole host"
-        }
+        if crowded.contains(UInt32(number)) { obstacle = crowdObstacle }
         if rule.subject == .detector(Detector.reverseShell.name), [.deny, .drop].contains(rule.verdict) {
             obstacle = "a shell has its connection already when it is found"
             help = "write kill in place of \(rule.verdict.rawValue)"
@@ -126,8 +126,6 @@ package struct PolicyMechanisms: ~Copyable {
             entries: "patterns in one automaton, and signals in user space", obstacle: obstacle ?? hostObstacle(),
             help: help)
     }
-
-    private static func unbuilt(_ what: String) -> String { "\(what) are not built yet" }
 
     // MARK: Programs and files
 
@@ -232,9 +230,9 @@ package struct PolicyMechanisms: ~Copyable {
     package static let askHook = "cgroup_skb/egress"
 
     private func obstacle(_ rule: PolicyRule, _ number: Int) -> String? {
-        if let obstacle = actorObstacle(rule, unbuilt: [.tree]) { return obstacle }
+        if let obstacle = actorObstacle(rule) { return obstacle }
         return crowded.contains(UInt32(number))
-            ? "more than \(WIRE_CHOICES) rules for different actors are about the same, or hold where it does not"
+            ? crowdObstacle
             : FileLowering.operations.contains(rule.operation) ? common() : nil
     }
 

@@ -9,8 +9,13 @@ enum SessionCheck {
     static func refusal(_ policy: PolicyRules, chain: [SparedProcesses.One]) -> Failure? {
         let evaluator = PolicyEvaluator(policy)
         let terminal = isatty(0) == 1 ? linkTarget("/proc/self/fd/0") : nil
-        for process in chain {
-            let actor = actor(process.pid)
+        for (index, process) in chain.enumerated() {
+            var actor = actor(process.pid)
+            // Those that it descends from stand behind it.
+            actor.facts[.tree] = chain[index...].flatMap { ancestor in
+                [Array("\(ancestor.pid)".utf8)]
+                    + [linkTarget("/proc/\(ancestor.pid)/exe").map { Array($0.utf8) }].compactMap { $0 }
+            }
             guard let program = actor.facts[.exe]?.first, policy.target.holds(actor) else { continue }
             var questions: [(PolicyOperation, path: [UInt8])] = [(.execute, program)]
             if let terminal { questions += [(.read, Array(terminal.utf8)), (.write, Array(terminal.utf8))] }

@@ -4,7 +4,7 @@ package import CWire
 
 /// What a policy asks of whoever acts: each kind with its values, in scopes and exceptions, is one condition with one bit.
 package struct PolicyConditions: Sendable {
-    /// In the order of their bits. Those on programs come first.
+    /// In the order of their bits. Those on programs come first, then trees, of which those that begin with programs come first.
     package let terms: [PolicyTerm]
     private let bits: [PolicyTerm: Int]
     private let scopes: [UInt64]
@@ -23,7 +23,10 @@ package struct PolicyConditions: Sendable {
         }
         let target = policy.target.terms + policy.target.without
         for term in target where seen.insert(term).inserted { terms.append(term) }
-        let sorted = terms.filter { $0.kind == .exe } + terms.filter { $0.kind != .exe }
+        let sorted =
+            terms.filter { $0.kind == .exe } + terms.filter(\.beginsWithProgram)
+            + terms.filter { $0.kind == .tree && !$0.beginsWithProgram }
+            + terms.filter { $0.kind != .exe && $0.kind != .tree }
         let bits = Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1, $0) })
         func mask(_ terms: [PolicyTerm]) -> UInt64 { terms.reduce(0) { $0 | 1 << UInt64(bits[$1] ?? 64) } }
         scopes = policy.scopes.map { mask($0.terms) }
@@ -37,14 +40,24 @@ package struct PolicyConditions: Sendable {
 
     package var isEmpty: Bool { terms.isEmpty }
 
-    /// Those on programs.
-    package var programs: [PolicyTerm] { terms.filter { $0.kind == .exe } }
+    /// Those on programs, and trees that begin with some: the first of all terms.
+    package var programs: [PolicyTerm] { terms.filter { $0.kind == .exe || $0.beginsWithProgram } }
+
+    /// The bits of trees that begin with programs.
+    package var treesOfPrograms: UInt64 {
+        terms.enumerated().reduce(0) { $0 | ($1.element.beginsWithProgram ? 1 << UInt64($1.offset) : 0) }
+    }
 
     /// Why there are more than can be held; `nil` where there are not.
     package var obstacle: String? {
         if programs.count > Int(WIRE_ACTOR_PROGRAMS) {
             return "the policy has \(programs.count) different lists of programs, and at most \(WIRE_ACTOR_PROGRAMS) "
                 + "can be held"
+        }
+        let trees = terms.count { $0.kind == .tree }
+        if trees > Int(WIRE_TASK_TREES_MAX) {
+            return
+                "the policy has \(trees) different trees of processes, and at most \(WIRE_TASK_TREES_MAX) can be held"
         }
         return terms.count > Int(WIRE_ACTOR_CONDITIONS)
             ? "the policy has \(terms.count) different conditions, and at most \(WIRE_ACTOR_CONDITIONS) can be held"
@@ -58,6 +71,23 @@ package struct PolicyConditions: Sendable {
     /// Those that hold for somebody.
     package func held(by actor: PolicyActor) -> UInt64 {
         terms.enumerated().reduce(0) { $0 | ($1.element.holds(actor) == true ? 1 << UInt64($1.offset) : 0) }
+    }
+
+    /// Values of the trees that a process is in; `marks` has a bit for each, from the first tree on.
+    package func trees(marked marks: UInt32) -> [[UInt8]] {
+        let trees = terms.filter { $0.kind == .tree }
+        return trees.enumerated().filter { marks >> UInt32($0.offset) & 1 != 0 }.flatMap(\.element.values)
+    }
+
+    /// The rules about a detector, as the kernel programs choose one.
+    func candidates(_ policy: PolicyRules, detector: String) -> [PolicyCandidate] {
+        policy.rules.enumerated().filter { $0.element.subject == .detector(detector) }
+            .map { candidate($0.element, $0.offset, rank: 0) }.sorted { $0.precedes($1) }
+    }
+
+    /// Their numbers, the first of which goes before the others.
+    package func order(_ policy: PolicyRules?, detector: String) -> [Int] {
+        policy.map { candidates($0, detector: detector).map { Int($0.rule) } } ?? []
     }
 
     /// A rule as one of several about the same thing. `rank` says how specific it is.
@@ -115,6 +145,13 @@ package struct PolicyChoices: Sendable {
             if next.isForAll || kept.count > Int(WIRE_CHOICES) { break }
         }
         return kept
+    }
+
+    /// What is decided about whoever a detector finds, by these alone.
+    package init(
+        _ policy: PolicyRules, _ conditions: PolicyConditions, detector: String, _ decision: inout wire_decision
+    ) {
+        decision = self.decision(conditions.candidates(policy, detector: detector))
     }
 
     /// What is decided by those, of which the first goes before the others; nothing where there are none.

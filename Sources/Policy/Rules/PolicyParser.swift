@@ -311,7 +311,6 @@ package struct PolicyParser {
                 "here should follow what to \(verdict.rawValue)", help: "one of \(operations.joined(separator: ", "))")
         }
         if word.isWord("detect") {
-            if verdict == .allow { throw PolicyMistake("to allow a detector has no meaning", help: "leave it out") }
             try addDetector(verdict, &line)
             return
         }

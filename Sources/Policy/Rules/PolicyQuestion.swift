@@ -95,7 +95,7 @@ package struct PolicyQuestion: Sendable {
                 throw PolicyMistake(
                     "\"\(PolicyParser.short(word.text))\" has no meaning here",
                     help:
-                        "who does it may follow: exe /PATH, user NAME, pod NAME, namespace NAME, container NAME, cgroup /PATH"
+                        "who does it may follow: exe /PATH, user NAME, pod NAME, namespace NAME, container NAME, cgroup /PATH, tree PID or /PATH"
                 )
             }
             guard let value = line.next() else { throw PolicyMistake("here a value should follow") }

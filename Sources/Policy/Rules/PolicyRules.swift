@@ -37,6 +37,11 @@ package struct PolicyRules: Sendable {
             || operation.defaultClass.flatMap { defaultVerdict($0) }.map { $0.verdict != .allow } ?? false
     }
 
+    /// Whether a rule is for somebody.
+    package func isFor(_ rule: PolicyRule, _ actor: PolicyActor) -> Bool {
+        scopes[rule.scope].holds(actor) && !(rule.exception.map { exceptions[$0].holds(actor) } ?? false)
+    }
+
     /// One rule as a line of its own.
     package func text(_ rule: PolicyRule) -> String {
         var words = [rule.verdict.rawValue, rule.operation.rawValue]
@@ -97,7 +102,7 @@ package enum PolicyActorKind: String, CaseIterable, Sendable {
 
     /// Those that `scope` has, and those that `unless` has.
     static let scopes: [PolicyActorKind] = [.namespace, .pod, .container, .cgroup, .user, .tree]
-    static let exceptions: [PolicyActorKind] = [.exe, .user, .namespace, .pod, .container, .cgroup]
+    static let exceptions: [PolicyActorKind] = [.exe, .tree, .user, .namespace, .pod, .container, .cgroup]
 }
 
 /// A kind, and values of which one has to be had.
@@ -106,6 +111,9 @@ package struct PolicyTerm: Hashable, Sendable {
     package let values: [[UInt8]]
 
     var words: [String] { [kind.rawValue] + values.map(policyQuoted) }
+
+    /// Whether it is a tree of processes that begins with a program, or with one of several things of which one is.
+    var beginsWithProgram: Bool { kind == .tree && values.contains { $0.first == UInt8(ascii: "/") } }
 
     /// `nil` where it is not known of the actor.
     func holds(_ actor: PolicyActor) -> Bool? {

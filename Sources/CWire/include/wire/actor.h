@@ -9,10 +9,11 @@
 
 // Each condition has a bit. Those on programs have the lowest, since places of a policy have room for so many of them.
 #define WIRE_ACTOR_PROGRAMS 32
-#define WIRE_ACTOR_CONDITIONS 61
+#define WIRE_ACTOR_CONDITIONS 60
 
-// In place of a condition: it is one of the processes that the run spares; of the workload nothing is known yet, or of whoever
-// acts.
+// In place of a condition: the policy is for it whatever has become of it; it is one of the processes that the run spares; of the
+// workload nothing is known yet, or of whoever acts.
+#define WIRE_ACTOR_HELD (1ull << 60)
 #define WIRE_ACTOR_SPARED (1ull << 61)
 #define WIRE_ACTOR_NAMELESS (1ull << 62)
 #define WIRE_ACTOR_STRANGER (1ull << 63)
@@ -22,7 +23,9 @@
 
 // Section .rodata.actor, written whole before load. All zero where a policy has no conditions.
 struct wire_actor_policy {
-    uint64_t programs, users, trees; // the bits of such conditions
+    uint64_t programs, users; // the bits of such conditions
+    uint64_t trees;                  // the same, from the first that a process can be marked with
+    uint64_t tree_programs;          // those of trees that begin with programs
     uint64_t workloads;              // of containers, pods and namespaces
     uint64_t names;                  // of what processes call themselves
     uint64_t scope_with;             // conditions that have to hold for whoever the policy is for at all
@@ -31,9 +34,11 @@ struct wire_actor_policy {
     uint32_t any;                    // there are conditions
     uint32_t scoped;                 // the policy is not for one program, but for all whom `scope_*` let
     uint32_t spares;                 // there are processes that it is not for
+    uint32_t first_tree;             // the number of the first bit in `trees`
+    uint32_t kept;                   // whom it is for once it stays for
 };
 
-_Static_assert(sizeof(struct wire_actor_policy) == 72, "layout of wire_actor_policy");
+_Static_assert(sizeof(struct wire_actor_policy) == 88, "layout of wire_actor_policy");
 
 // How the start of a process is known: nanoseconds since boot in units of the system calls' clock, which /proc shows. USER_HZ is
 // 100 on every architecture this runs on.

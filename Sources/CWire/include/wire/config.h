@@ -52,7 +52,7 @@ struct wire_config {
     uint32_t has_typed_current; // the current task can be had with its type (5.11 and later)
     uint32_t v1_controller;     // number of a cgroup controller that has a v1 hierarchy, from 1; 0 for none
     uint32_t workloads;         // scopes by container exist: no events of cgroups that are WIRE_CGROUP_OUT
-    uint32_t unused;
+    uint32_t marks;             // a policy marks processes
     struct wire_scope_comm comm[WIRE_SCOPE_MAX];
     struct wire_scope_user user[WIRE_SCOPE_MAX];
     struct wire_scope_cgroup cgroup[WIRE_SCOPE_MAX];
@@ -65,6 +65,10 @@ struct wire_config {
 #define WIRE_TASK_EXE (1u << 2) // its executable is one that the --exe options ask for
 
 #define WIRE_TASK_STARTING (1u << 3) // it waits to execute the program to watch: no call before that exec is told
+#define WIRE_TASK_HELD (1u << 4)     // it was found to be one whom the policy of the run is for, and stays so
+// The first of as many as a policy may have trees: it is in that one.
+#define WIRE_TASK_TREES 8
+#define WIRE_TASK_TREES_MAX 24
 
 // Values of the cgroup_scope map, keyed by id.
 #define WIRE_CGROUP_UNKNOWN 0

@@ -28,11 +28,11 @@ _Static_assert(sizeof(struct wire_detect_state) == 520, "layout of wire_detect_s
 // Section .rodata.detect, written whole before load.
 struct wire_detect_rule {
     uint32_t threshold; // of the sum of weights; what reaches it is detected
-    uint32_t verdict;   // enum wire_policy_verdict
+    uint32_t verdict;   // enum wire_policy_verdict; of a rule that is for all
     uint32_t rule;      // a number that user space knows it by
     uint32_t dry;       // tell, and let be
     uint32_t by_cgroup; // connections are looked at by the program of a cgroup, not by the tracepoint
-    uint32_t unused;
+    uint32_t choice;    // 0; else the first of several rules, for whoever they are
     uint64_t canary;    // what the run's own attempt sends, which has to be refused
     uint8_t weights[WIRE_DETECT_PATTERNS];
 };

@@ -81,13 +81,10 @@ struct wire_guard_policy {
     uint32_t owners_by_setattr; // no hook is told the path of a file whose owner is changed
     uint32_t raw;               // of raw and packet sockets
     uint32_t has_places;        // there are places at all
-    uint32_t held;              // WIRE_HELD_*: who
+    uint32_t unused;
 };
 
 _Static_assert(sizeof(struct wire_guard_policy) == 152, "layout of wire_guard_policy");
-
-#define WIRE_HELD_MEMBERS (1u << 0) // who has been found to be one, and all that descend from it
-#define WIRE_HELD_SCOPE (1u << 1)   // whoever the conditions of the run hold for, not one program
 
 enum wire_guard_hook {
     WIRE_GUARD_BPRM = 0,
