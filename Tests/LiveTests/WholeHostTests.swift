@@ -14,7 +14,7 @@ private let web = PodContainer(
 
 extension Context {
     /// Starts `enforce` and waits until it holds.
-    fileprivate func enforce(_ options: [String], rules: [String] = []) throws -> Child {
+    func enforce(_ options: [String], rules: [String] = []) throws -> Child {
         let child = try start(
             ["-o", "json"] + options + rules.flatMap { ["--rule", $0] }, command: "enforce")
         let isHeld = child.wait(milliseconds: allow(milliseconds: 8000)) { child in
@@ -25,7 +25,7 @@ extension Context {
     }
 
     /// What became of each attempt of the workload, by one who is put somewhere before.
-    fileprivate func attempt(_ attempts: [String], within wrapper: [String] = []) throws -> [Int?] {
+    func attempt(_ attempts: [String], within wrapper: [String] = []) throws -> [Int?] {
         let child = try Child(wrapper + workload("guard") + attempts)
         guard child.wait(milliseconds: allow(milliseconds: 8000)) else { throw Stop.failed("attempts last") }
         let said = lines(child.output).map { String(decoding: $0, as: UTF8.self) }
@@ -35,7 +35,7 @@ extension Context {
     }
 
     /// Ends the tool; what it found is told.
-    fileprivate func end(_ child: Child, _ references: [String]) throws -> Run {
+    func end(_ child: Child, _ references: [String]) throws -> Run {
         child.kill(SIGINT)
         let run = try finish(child, milliseconds: 8000)
         equal(run.status, .code(references.isEmpty ? 0 : 3), "the exit status: \(run.errors.suffix(300))")
@@ -44,7 +44,7 @@ extension Context {
     }
 
     /// The whole machine is held: only where it is the tests' own.
-    fileprivate func requireOwnMachine() throws {
+    func requireOwnMachine() throws {
         guard settings.isSlow else { throw Stop.skipped("holds the whole machine: for guests") }
     }
 }
@@ -196,6 +196,12 @@ let wholeHostTests = [
         t.equal(try t.attempt(attempts.map { "user 1 , \($0)" }), [1, 1], "a user")
         _ = try t.end(child, ["--rule:1", "--rule(2):1"])
 
+        // All are root's at first: who is held only because of that, is as long as that holds.
+        child = try t.enforce(["-u", "root"], rules: rules)
+        t.equal(try t.attempt(attempts), [1, 1], "root")
+        t.equal(try t.attempt(attempts.map { "user 1 , fork , \($0)" }), [111, 0], "whom root has become")
+        _ = try t.end(child, ["--rule:1", "--rule(2):1"])
+
         child = try t.enforce(["--root", root, "--pod", "api-*"], rules: rules)
         t.equal(try t.attempt(attempts), [111, 0], "outside the pod")
         t.equal(try t.attempt(attempts, within: workload("in-cgroup", first.path)), [1, 1], "in the pod")
@@ -229,6 +235,38 @@ let wholeHostTests = [
         for _ in 0..<50 where loadedPrograms() != before { usleep(100_000) }
         t.expect(loadedPrograms() == before, "programs are left")
         t.equal(try t.attempt(attempts), [111, 0], "when it is gone")
+    },
+
+    Test("whole host: when ebpfguard is out of memory everybody is let go") { t in
+        let cgroup = try Cgroup(t, "memory")
+        if t.settings.isSlow { try? write("+memory", to: "\(cgroupMount() ?? "")/cgroup.subtree_control") }
+        guard unsafe access("\(cgroup.path)/memory.max", W_OK) == 0 else {
+            throw Stop.skipped("no memory controller in the hierarchy of version 2")
+        }
+        try t.requireOwnMachine()
+        let program = try makeProgram("\(t.scratch)/program")
+        let file = "\(t.scratch)/file"
+        try write("x", to: file)
+        let attempts = ["net tcp 127.0.0.1 20271", "exec \(program)", "read \(file)"]
+        let rules = ["deny net 127.0.0.1:20271", "deny exec \(program)", "deny file read \(file)"]
+        let before = loadedPrograms()
+        let child = try Child(
+            workload("in-cgroup", cgroup.path) + [t.settings.tool, "enforce", "-o", "json"]
+                + rules.flatMap { ["--rule", $0] })
+        t.children.append(child)
+        let isHeld = child.wait(milliseconds: t.allow(milliseconds: 8000)) { child in
+            lines(child.errorText).contains { $0.hasPrefix("enforcing") }
+        }
+        t.expect(isHeld, "it never said 'enforcing': \(child.errorText.suffix(400))")
+        t.equal(try t.attempt(attempts), [1, 1, 1], "while it holds")
+        try write("1M", to: "\(cgroup.path)/memory.max")
+        child.wait(milliseconds: t.allow(milliseconds: 8000))
+        t.equal(child.status, .signal(9), "how it ended")
+        let events = lines(contents(of: "\(cgroup.path)/memory.events") ?? "")
+        t.expect(events.contains("oom_kill 1"), "it was not for memory: \(events)")
+        for _ in 0..<50 where loadedPrograms() != before { usleep(100_000) }
+        t.expect(loadedPrograms() == before, "programs are left")
+        t.equal(try t.attempt(attempts), [111, 0, 0], "when it is gone")
     },
 
     Test("whole host: connections that are open already") { t in
