@@ -165,9 +165,7 @@ package enum Trace {
             state.checkLosses(probes)
             if let unheld = enforcer?.check(probes), !unheld.isEmpty { state.tell(unheld: unheld) }
             state.lookAtSuspects()
-            for action in state.takeActions() where executioner?.spared.has(action.task.pid) != true {
-                try probes.act(on: action.task, action.verdict, action.connection)
-            }
+            try act(executioner, probes, &state)
             meter.update()
             try state.flushRecording()
             let outcome = try state.sink.flush(loop)
@@ -207,8 +205,19 @@ package enum Trace {
             }
             if signal != SIGINT || isatty(0) == 0 { program!.send(signal) }
         }
+        state.lookAtSuspects(isLast: true)
+        try act(executioner, probes, &state)
         if program != nil, programStatus == nil { programStatus = end(&program!) }
         return programStatus
+    }
+
+    /// Does what is still to be done about whom detectors have found.
+    private static func act(
+        _ executioner: Executioner?, _ probes: borrowing TraceProbes, _ state: inout TraceState
+    ) throws(Failure) {
+        for action in state.takeActions() where executioner?.spared.has(action.task.pid) != true {
+            try probes.act(on: action.task, action.verdict, action.connection)
+        }
     }
 
     /// Takes the records of a look at all sockets, behind what programs have told before it.

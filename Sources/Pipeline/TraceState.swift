@@ -229,17 +229,17 @@ struct TraceState: ~Copyable {
     }
 
     /// Looks at processes that something was seen of.
-    mutating func lookAtSuspects() {
+    mutating func lookAtSuspects(isLast: Bool = false) {
         let waiting = undecided
         undecided = []
-        tell(waiting)
+        tell(waiting, waits: !isLast)
         guard let found = detection?.look(now: Host.boottime()) else { return }
         tell(found)
     }
 
-    private mutating func tell(_ found: [DetectionTracker.Found]) {
+    private mutating func tell(_ found: [DetectionTracker.Found], waits: Bool = true) {
         for one in found where !isComplete {
-            if undecided.count < DetectionTracker.candidatesMost, detectionRules.mustWait(one, &enricher) {
+            if waits, undecided.count < DetectionTracker.candidatesMost, detectionRules.mustWait(one, &enricher) {
                 undecided.append(one)
                 continue
             }

@@ -13,6 +13,8 @@ struct DetectionRules {
     /// Numbers of rules by detector, the first of which goes before the others.
     private var rules: [String: [Int]] = [:]
     private let isDry: Bool
+    /// Whether records are of a kernel that has this policy: those of a recording are of another.
+    private let isLive: Bool
     /// By process id, what the kernel programs have marked; `nil` where they mark nothing.
     private let marks: BPFMap?
     /// Whether whose container it is counts.
@@ -21,6 +23,7 @@ struct DetectionRules {
     init(_ options: TraceOptions, marks: BPFMap?) {
         policy = options.policy
         isDry = options.dryRun || options.readsFrom != nil
+        isLive = options.readsFrom == nil
         self.marks = marks
         let conditions = options.policy.map { PolicyConditions($0) }
         self.conditions = conditions
@@ -35,7 +38,7 @@ struct DetectionRules {
     func rule(_ found: DetectionTracker.Found, _ event: Event) -> DetectionRule? {
         guard let policy else { return DetectionRule(found.detection.detector) }
         // The kernel has decided.
-        if let record = found.record, record.has(WIRE_DETECT_DECIDED) {
+        if isLive, let record = found.record, record.has(WIRE_DETECT_DECIDED) {
             guard record.fixed.verdict != WIRE_ALLOW.rawValue else { return nil }
             return DetectionRule(policy.rules[Int(record.fixed.rule)], of: policy, dry: isDry)
         }
@@ -54,7 +57,7 @@ struct DetectionRules {
 
     /// Whether whose container it is counts and is not certain yet.
     func mustWait(_ found: DetectionTracker.Found, _ enricher: inout Enricher) -> Bool {
-        guard asksForWorkloads, let task = found.task, found.record?.has(WIRE_DETECT_DECIDED) != true else {
+        guard isLive, asksForWorkloads, let task = found.task, found.record?.has(WIRE_DETECT_DECIDED) != true else {
             return false
         }
         return enricher.workload(ofCgroup: task.cgroup, now: found.time) != nil
