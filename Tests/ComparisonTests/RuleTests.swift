@@ -138,8 +138,8 @@ private func chain(_ name: String, _ hook: FilterChain.Hook?, _ rules: [FilterRu
         ], source: "test")
     #expect(found.outbound == [15001])
     #expect(found.inbound == [15006])
-    #expect(found.leftOut.ports == ["22", "100-200"])
-    #expect(found.leftOut.ranges == ["10.0.0.0/8"])
+    #expect(found.leftOut.portTexts == ["22", "100-200"])
+    #expect(found.leftOut.ranges == [network])
     #expect(found.leftOut.users == [1337])
     #expect(found.onlyPorts == nil)
     #expect(!found.redirectsDatagrams)
@@ -179,9 +179,8 @@ private func chain(_ name: String, _ hook: FilterChain.Hook?, _ rules: [FilterRu
 
 /// struct ipt_entry with its matches and its target.
 private func entry(
-    destination: ([UInt8], [UInt8])? = nil, transport: UInt8 = 0, matches: [(String, [UInt8])] = [],
-    target: String = "",
-    info: [UInt8]
+    _ layout: LegacyTable.Layout = .ipv4, destination: ([UInt8], [UInt8])? = nil, transport: UInt8 = 0,
+    matches: [(String, [UInt8])] = [], target: String = "", info: [UInt8]
 ) -> [UInt8] {
     func part(_ name: String, _ data: [UInt8]) -> [UInt8] {
         let size = (32 + data.count + 7) & ~7
@@ -190,18 +189,19 @@ private func entry(
         bytes += data
         return bytes + [UInt8](repeating: 0, count: size - bytes.count)
     }
-    var head = [UInt8](repeating: 0, count: 112)
+    var head = [UInt8](repeating: 0, count: layout.size)
     if let destination {
-        head.replaceSubrange(4..<8, with: destination.0)
-        head.replaceSubrange(12..<16, with: destination.1)
+        head.replaceSubrange(layout.address, with: destination.0)
+        head.replaceSubrange(layout.mask, with: destination.1)
     }
-    head[80] = transport
+    head[layout.transport] = transport
     let parts = matches.flatMap { part($0.0, $0.1) }
     let last = part(target, info)
-    let targetOffset = 112 + parts.count
+    let targetOffset = layout.size + parts.count
     let next = targetOffset + last.count
     head.replaceSubrange(
-        88..<92, with: [UInt8(targetOffset & 0xff), UInt8(targetOffset >> 8), UInt8(next & 0xff), UInt8(next >> 8)])
+        layout.targetOffset..<layout.targetOffset + 4,
+        with: [UInt8(targetOffset & 0xff), UInt8(targetOffset >> 8), UInt8(next & 0xff), UInt8(next >> 8)])
     return head + parts + last
 }
 
@@ -224,18 +224,93 @@ private func verdict(_ value: Int32) -> [UInt8] {
         + entry(destination: ([10, 0, 0, 0], [255, 0, 0, 0]), info: verdict(-5))
         + entry(transport: 6, target: "REDIRECT", info: redirect)
         + entry(target: "ERROR", info: Array("ERROR".utf8))
-    let table = LegacyTable(prerouting: 0, output: incoming.count, entries: bytes)
+    let table = LegacyTable("nat", prerouting: 0, output: incoming.count, entries: bytes)
     let found = RedirectRules(chains: table.chains(), source: "test")
     #expect(found.outbound == [15001])
     #expect(found.inbound == [])
     #expect(found.leftOut.users == [1337])
-    #expect(found.leftOut.ranges == ["10.0.0.0/8"])
+    #expect(found.leftOut.ranges == [try #require(IPAddress("10.0.0.0").flatMap { IPPrefix($0, length: 8) })])
     // Cut or broken it ends quietly.
     for length in stride(from: 0, to: bytes.count, by: 7) {
-        _ = LegacyTable(prerouting: 0, output: 0, entries: Array(bytes.prefix(length))).chains()
+        _ = LegacyTable("nat", prerouting: 0, output: 0, entries: Array(bytes.prefix(length))).chains()
     }
     var broken = bytes
     broken[90] = 0
     broken[91] = 0
-    #expect(LegacyTable(prerouting: 0, output: 0, entries: broken).chains().isEmpty)
+    #expect(LegacyTable("nat", prerouting: 0, output: 0, entries: broken).chains().isEmpty)
+}
+
+@Test func theTableOfIp6tablesLegacyIsRead() throws {
+    let network = try #require(IPAddress("fd00::").flatMap { IPPrefix($0, length: 16) })
+    var redirect = [UInt8](repeating: 0, count: 40)
+    redirect.replaceSubrange(36..<38, with: [0x3a, 0x99])
+    let address = [0xfd, 0] + [UInt8](repeating: 0, count: 14)
+    let mask = [255, 255] + [UInt8](repeating: 0, count: 14)
+    let incoming = entry(.ipv6, info: verdict(-2))
+    let bytes =
+        incoming + entry(.ipv6, destination: (address, mask), info: verdict(-5))
+        + entry(.ipv6, transport: 6, target: "REDIRECT", info: redirect)
+    let table = LegacyTable("nat", .ipv6, prerouting: 0, output: incoming.count, entries: bytes)
+    let found = RedirectRules(chains: table.chains(), source: "test")
+    #expect(found.outbound == [15001])
+    #expect(found.leftOut.ranges == [network])
+    for length in stride(from: 0, to: bytes.count, by: 7) {
+        _ = LegacyTable("nat", .ipv6, prerouting: 0, output: 0, entries: Array(bytes.prefix(length))).chains()
+    }
+}
+
+// MARK: Transparent proxies
+
+private func marked(_ bits: [UInt8]) -> [NetlinkAttributes] {
+    [
+        expression("immediate", [number(1, 1), attribute(2, attribute(1, bits))]),
+        expression("meta", [number(2, 3), number(3, 1)]),
+    ]
+}
+
+@Test func marksAreReadWhereTheyAreComparedAndSet() {
+    #expect(
+        rule([meta(3), compare([1, 0, 0, 0])]).matches == [.mark(1, mask: .max, isNegated: false)])
+    let mask = expression("bitwise", [number(1, 1), number(2, 1), value(4, [255, 0, 0, 0]), value(5, [0, 0, 0, 0])])
+    #expect(rule([meta(3), mask, compare([1, 0, 0, 0], 1)]).matches == [.mark(1, mask: 255, isNegated: true)])
+    #expect(rule(marked([1, 0, 0, 0])).action == .mark(1))
+    #expect(rule(marked([1, 0, 0, 0]) + [verdict(1)]).action == .mark(1), "to accept it is no more")
+    // meta mark set meta mark or 2
+    let or = expression(
+        "bitwise", [number(1, 1), number(2, 1), value(4, [253, 255, 255, 255]), value(5, [2, 0, 0, 0])])
+    #expect(rule([meta(3), or, expression("meta", [number(2, 3), number(3, 1)])]).action == .mark(2))
+    let port = expression("immediate", [number(1, 1), attribute(2, attribute(1, [0x3a, 0x99]))])
+    #expect(
+        rule([port, expression("tproxy", [number(1, 2), number(3, 1)])] + marked([1, 0, 0, 0]) + [verdict(1)]).action
+            == .transparent(15001))
+    #expect(
+        XTables.matches("mark", [1, 0, 0, 0, 255, 0, 0, 0, 1, 0, 0, 0][...]) == [.mark(1, mask: 255, isNegated: true)])
+    #expect(XTables.target("MARK", [7, 0, 0, 0, 255, 255, 255, 255][...]) == .mark(7))
+    var tproxy = [UInt8](repeating: 0, count: 16)
+    tproxy.replaceSubrange(12..<14, with: [0x3a, 0x99])
+    #expect(XTables.target("TPROXY", tproxy[...]) == .transparent(15001))
+}
+
+@Test func aTransparentProxyHasWhatIsMarkedForIt() {
+    func found(_ incoming: [FilterRule], _ outgoing: [FilterRule]) -> RedirectRules {
+        RedirectRules(
+            chains: [chain("out", .output, outgoing), chain("in", .prerouting, incoming)], source: "test")
+    }
+    let marks = FilterRule(matches: [.mark(1, mask: .max, isNegated: false)], action: .transparent(15001))
+    let sets = [
+        FilterRule(matches: [.user(1337...1337, isNegated: false)], action: .back),
+        FilterRule(matches: [.transport(6, isNegated: false)], action: .mark(1)),
+    ]
+    let both = found([marks], sets)
+    #expect(both.outbound == [15001])
+    #expect(both.inbound == [])
+    #expect(both.leftOut.users == [1337])
+    // Of another mark, and without one.
+    let other = found([marks], [FilterRule(matches: [], action: .mark(2))])
+    #expect(other.outbound == [])
+    #expect(other.inbound == [15001])
+    let all = found([FilterRule(matches: [], action: .transparent(15006))], sets)
+    #expect(all.outbound == [15006])
+    #expect(all.inbound == [15006])
+    #expect(found([], sets).isEmpty, "a mark alone leads nowhere")
 }

@@ -14,7 +14,7 @@ private let onHost = PodContainer(
     String(repeating: "0a0b", count: 16), uid: "9fa459ea-ee8a-3ca4-894e-db77e160355f", "kube", "agent-0", "agent")
 
 /// Cgroups with processes in them, and the files that name them.
-private struct MeshNode: ~Copyable {
+struct MeshNode: ~Copyable {
     let root: String
     let program: String
     // Destroyed in this order.
@@ -48,7 +48,7 @@ private struct MeshNode: ~Copyable {
 }
 
 extension Context {
-    fileprivate func startMesh(_ words: [String]) throws -> Child {
+    func startMesh(_ words: [String]) throws -> Child {
         let child = try Child(workload("mesh") + words)
         children.append(child)
         guard child.wait(milliseconds: allow(milliseconds: 5000), until: { $0.outputText.contains("ready ") }) else {
@@ -65,12 +65,12 @@ extension Context {
     }
 
     /// Ends all processes, so that their cgroups can be removed.
-    fileprivate func endChildren() {
+    func endChildren() {
         for child in children { child.kill(SIGKILL) }
         for child in children { child.wait(milliseconds: 1000) }
     }
 
-    fileprivate func stopComparison(
+    func stopComparison(
         _ child: Child, status: Child.ExitStatus = .code(0), isJSON: Bool = true
     ) throws -> (run: Run, json: JSON) {
         child.kill(SIGINT)
@@ -81,7 +81,7 @@ extension Context {
     }
 }
 
-private func workload(named name: String, in json: JSON) -> JSON? {
+func workload(named name: String, in json: JSON) -> JSON? {
     json["workloads"]?.array?.first { $0["name"] == .string(name) }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Events
-internal import Rendering
+package import Events
 
 /// A rule of a packet filter, as far as it tells what goes to a proxy and what does not.
 struct FilterRule: Equatable {
@@ -11,6 +10,8 @@ struct FilterRule: Equatable {
         case destination(IPPrefix, isNegated: Bool)
         case user(ClosedRange<UInt32>, isNegated: Bool)
         case group(ClosedRange<UInt32>, isNegated: Bool)
+        /// Of a packet, as another rule has set it; in the bits of `mask`.
+        case mark(UInt32, mask: UInt32, isNegated: Bool)
         /// Of an interface: in or out.
         case interface(String, isNegated: Bool)
         /// Something else.
@@ -25,6 +26,8 @@ struct FilterRule: Equatable {
             }
         }
 
+        var isMark: Bool { if case .mark = self { true } else { false } }
+
         private static func isLoopback(_ prefix: IPPrefix) -> Bool {
             let first = prefix.first
             return first.count == 4 ? first[0] == 127 : (0..<15).allSatisfy { first[$0] == 0 } && first[15] == 1
@@ -34,6 +37,10 @@ struct FilterRule: Equatable {
     enum Action: Equatable {
         /// To a port of this namespace.
         case redirect(UInt16)
+        /// To a proxy that listens on this port, for whatever address the packet is.
+        case transparent(UInt16)
+        /// So that routes by policy lead it to where it is transparent.
+        case mark(UInt32)
         /// Out of the chains of this table: the packet goes on as it is.
         case accept
         /// Back to the chain that led here.
@@ -77,13 +84,17 @@ package struct RedirectRules: Sendable, Equatable {
     package init() {}
 
     package struct Exceptions: Sendable, Equatable {
-        /// "22", "8000-8100".
-        package var ports: [String] = []
-        package var ranges: [String] = []
+        package var ports: [ClosedRange<UInt16>] = []
+        package var ranges: [IPPrefix] = []
         package var users: [UInt32] = []
         package var groups: [UInt32] = []
 
         package init() {}
+
+        /// "22", "8000-8100".
+        package var portTexts: [String] {
+            ports.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+        }
     }
 
     package var isEmpty: Bool { outbound.isEmpty && inbound.isEmpty }
@@ -96,11 +107,15 @@ extension RedirectRules {
 
     init(chains: [FilterChain], source: String) {
         self.init()
-        for chain in chains {
-            guard let hook = chain.hook else { continue }
-            var isTaken = false
-            walk(chain, chains, hook, under: [], depth: 0, &isTaken)
+        // A transparent proxy is led to where packets come in; those that leave get there by a mark that they are given.
+        var transparent: [Transparent] = []
+        for hook in [FilterChain.Hook.prerouting, .output] {
+            for chain in chains where chain.hook == hook {
+                var isTaken = false
+                walk(chain, chains, hook, under: [], depth: 0, &isTaken, &transparent)
+            }
         }
+        inbound += transparent.filter { !$0.isForMarked || !outbound.contains($0.port) }.map(\.port)
         outbound = Set(outbound).sorted()
         inbound = Set(inbound).sorted()
         onlyPorts = onlyPorts.map { Set($0).sorted() }
@@ -110,10 +125,25 @@ extension RedirectRules {
         if !inbound.isEmpty { evidence.append(Evidence(source, "what comes in goes to port \(list(inbound))")) }
     }
 
+    /// A rule that leads to a transparent proxy, and for which marks it does.
+    private struct Transparent {
+        let port: UInt16
+        let marks: [FilterRule.Match]
+
+        var isForMarked: Bool { !marks.isEmpty }
+
+        func takes(_ mark: UInt32) -> Bool {
+            marks.allSatisfy { match in
+                guard case .mark(let value, let mask, let isNegated) = match else { return true }
+                return (mark & mask == value & mask) != isNegated
+            }
+        }
+    }
+
     /// Follows packets through a chain, as far as the conditions `under` which they got there hold.
     private mutating func walk(
         _ chain: FilterChain, _ chains: [FilterChain], _ hook: FilterChain.Hook, under: [FilterRule.Match],
-        depth: Int, _ isTaken: inout Bool
+        depth: Int, _ isTaken: inout Bool, _ transparent: inout [Transparent]
     ) {
         guard depth <= Self.deepest else { return }
         // Only where something behind it is led to a proxy does what goes on as it is get round one.
@@ -124,14 +154,26 @@ extension RedirectRules {
             case .redirect(let port):
                 isTaken = true
                 take(port, matches, hook)
+            case .transparent(let port) where hook == .prerouting:
+                isTaken = true
+                if !matches.contains(.transport(17, isNegated: false)) {
+                    transparent.append(Transparent(port: port, marks: matches.filter(\.isMark)))
+                } else if !matches.contains(where: \.isMark) {
+                    redirectsDatagrams = true
+                }
+            case .mark(let mark) where hook == .output:
+                for one in transparent where one.takes(mark) {
+                    isTaken = true
+                    take(one.port, matches, hook)
+                }
             case .jump(let name):
                 guard let next = chains.first(where: { $0.table == chain.table && $0.name == name }) else { continue }
                 var inner = false
-                walk(next, chains, hook, under: matches, depth: depth + 1, &inner)
+                walk(next, chains, hook, under: matches, depth: depth + 1, &inner, &transparent)
                 isTaken = isTaken || inner
             case .accept, .back:
                 if hook == .output { pending.add(rule.matches) }
-            case .other: break
+            case .transparent, .mark, .other: break
             }
         }
         if isTaken { leftOut.add(pending) }
@@ -193,10 +235,8 @@ extension RedirectRules.Exceptions {
         for match in matches {
             switch match {
             case .ports(let ranges, isNegated: false):
-                found.ports += ranges.map {
-                    $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
-                }
-            case .destination(let prefix, isNegated: false): found.ranges.append(prefixText(prefix))
+                found.ports += ranges
+            case .destination(let prefix, isNegated: false): found.ranges.append(prefix)
             case .user(let users, isNegated: false): found.users.append(users.lowerBound)
             case .group(let groups, isNegated: false): found.groups.append(groups.lowerBound)
             default: break

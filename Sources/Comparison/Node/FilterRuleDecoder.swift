@@ -14,6 +14,9 @@ struct FilterRuleDecoder {
     /// What a register has.
     private enum Content {
         case transport, port, user, group, interface
+        case mark(mask: UInt32)
+        /// With these bits set, whatever it was.
+        case marked(UInt32)
         case address(mask: Int?, length: Int)
         case value([UInt8])
         case unknown
@@ -38,9 +41,14 @@ struct FilterRuleDecoder {
     private mutating func decode(_ name: String, _ data: NetlinkAttributes, _ rule: inout FilterRule) {
         switch name {
         case "meta":
-            guard let register = data.number(1), let key = data.number(2) else { return }
+            guard let key = data.number(2) else { return }
+            if let source = data.number(3) {
+                if key == 3 { setMark(source, &rule) }
+                return
+            }
+            guard let register = data.number(1) else { return }
             let contents: [UInt32: Content] = [
-                16: .transport, 10: .user, 11: .group, 6: .interface, 7: .interface,
+                16: .transport, 3: .mark(mask: .max), 10: .user, 11: .group, 6: .interface, 7: .interface,
             ]
             registers[register] = contents[key] ?? .unknown
         case "payload":
@@ -55,11 +63,18 @@ struct FilterRuleDecoder {
             default: registers[register] = .unknown
             }
         case "bitwise":
-            guard let register = data.number(1), case .address(_, let length) = registers[register],
-                let mask = data.nested(4)?[1]
-            else { return }
-            let bits = mask.reduce(0) { $0 + $1.nonzeroBitCount }
-            registers[data.number(2) ?? register] = .address(mask: bits, length: length)
+            guard let register = data.number(1), let mask = data.nested(4)?[1] else { return }
+            switch registers[register] {
+            case .address(_, let length):
+                let bits = mask.reduce(0) { $0 + $1.nonzeroBitCount }
+                registers[data.number(2) ?? register] = .address(mask: bits, length: length)
+            case .mark:
+                guard let mask = NetlinkAttributes.native32(mask) else { return }
+                // Before a comparison the bits that count, before the mark is set those that stay; then the others.
+                let others = data.nested(5).flatMap { $0[1] }.flatMap { NetlinkAttributes.native32($0) } ?? 0
+                registers[data.number(2) ?? register] = others == 0 ? .mark(mask: mask) : .marked(others)
+            default: return
+            }
         case "cmp":
             guard let register = data.number(1), let value = data.nested(3)?[1] else { return }
             rule.matches.append(match(registers[register], data.number(2) ?? 0, Array(value)))
@@ -78,7 +93,9 @@ struct FilterRuleDecoder {
         case "immediate":
             guard let register = data.number(1), let value = data.nested(2) else { return }
             if let verdict = value.nested(2) {
-                rule.action = Self.action(verdict)
+                // "meta mark set 1 accept" is more than to accept.
+                let verdict = Self.action(verdict)
+                if verdict != .accept || rule.action == .other { rule.action = verdict }
             } else if let bytes = value[1] {
                 registers[register] = .value(Array(bytes))
             }
@@ -90,9 +107,19 @@ struct FilterRuleDecoder {
                 let port = port(data.number(5))
             else { return }
             rule.action = .redirect(port)
-        case "tproxy": rule.action = port(data.number(3)).map { .redirect($0) } ?? .other
+        case "tproxy": rule.action = port(data.number(3)).map { .transparent($0) } ?? .other
         case "match": rule.matches.append(contentsOf: Self.matches(data))
         case "target": rule.action = Self.target(data) ?? rule.action
+        default: break
+        }
+    }
+
+    private func setMark(_ register: UInt32, _ rule: inout FilterRule) {
+        // What leads to a proxy is known without its mark.
+        guard rule.action == .other else { return }
+        switch registers[register] {
+        case .value(let bytes): rule.action = Self.number(bytes).map { .mark($0) } ?? .other
+        case .marked(let bits): rule.action = .mark(bits)
         default: break
         }
     }
@@ -116,7 +143,8 @@ struct FilterRuleDecoder {
         case .address(let mask, let length):
             return Self.prefix(value, mask ?? length * 8, length).map { .destination($0, isNegated: isNegated) }
                 ?? .other
-        case .value, .unknown, nil: return .other
+        case .mark(let mask): return Self.number(value).map { .mark($0, mask: mask, isNegated: isNegated) } ?? .other
+        case .marked, .value, .unknown, nil: return .other
         }
     }
 
@@ -211,6 +239,10 @@ enum XTables {
                 }
             }
             return [.ports(ranges, isNegated: bytes[47] != 0)]
+        case "mark":
+            // struct xt_mark_mtinfo1: mark, mask, inversion.
+            guard let mark = native32(0), let mask = native32(4), bytes.count > 8 else { return [.other] }
+            return [.mark(mark, mask: mask, isNegated: bytes[8] != 0)]
         case "comment": return []
         default: return [.other]
         }
@@ -224,7 +256,10 @@ enum XTables {
             return NetlinkAttributes.big16(info.dropFirst(offset)).map { .redirect($0) }
         case "TPROXY":
             // struct xt_tproxy_target_info_v1: mark, mask, address of 16 bytes, port; before it an address of 4.
-            return NetlinkAttributes.big16(info.dropFirst(info.count >= 26 ? 24 : 12)).map { .redirect($0) }
+            return NetlinkAttributes.big16(info.dropFirst(info.count >= 26 ? 24 : 12)).map { .transparent($0) }
+        case "MARK":
+            // struct xt_mark_tginfo2: mark, mask.
+            return NetlinkAttributes.native32(info).map { .mark($0) }
         default: return nil
         }
     }

@@ -50,10 +50,10 @@ struct NetfilterDump: ~Copyable {
     /// All chains that packets may go through, with their rules; `nil`, with errno, where the kernel does not tell.
     func chains() -> [FilterChain]? {
         guard let heads = ask(Self.getChain), let rules = ask(Self.getRule) else { return nil }
-        var chains = heads.compactMap { Self.chain($0.attributes) }
+        var chains = heads.compactMap { Self.chain($0.family, $0.attributes) }
         for (family, rule) in rules {
             guard let table = rule.text(1), let name = rule.text(2),
-                let index = chains.firstIndex(where: { $0.table == table && $0.name == name })
+                let index = chains.firstIndex(where: { $0.table == Self.table(family, table) && $0.name == name })
             else { continue }
             let expressions = rule.list(4)
             var sets: [String: [SetElement]] = [:]
@@ -74,9 +74,12 @@ struct NetfilterDump: ~Copyable {
         expression.text(1) == "lookup" ? expression.nested(2)?.text(1) : nil
     }
 
-    private static func chain(_ attributes: NetlinkAttributes) -> FilterChain? {
+    /// Tables of two families may have the same name.
+    private static func table(_ family: UInt8, _ name: String) -> String { "\(name) of family \(family)" }
+
+    private static func chain(_ family: UInt8, _ attributes: NetlinkAttributes) -> FilterChain? {
         guard let table = attributes.text(1), let name = attributes.text(3) else { return nil }
-        var chain = FilterChain(table: table, name: name)
+        var chain = FilterChain(table: Self.table(family, table), name: name)
         // NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT
         switch attributes.nested(4)?.number(1) {
         case 0: chain.hook = .prerouting
@@ -135,19 +138,20 @@ struct NetfilterDump: ~Copyable {
 extension RedirectRules {
     /// Those of the network namespace that a process is in: of nftables, or of iptables-legacy.
     init(pid: UInt32) {
-        let names = ProcessSurvey.text("/proc/\(pid)/net/ip_tables_names")
-        if names?.split(separator: "\n").contains("nat") == true {
-            guard let table = LegacyTable(pid: pid) else {
-                self.init(unreadable: "iptables-legacy: \(unsafe String(cString: strerror(errno)))")
-                return
+        var legacy: [FilterChain] = []
+        for (file, layout) in [("ip_tables_names", LegacyTable.Layout.ipv4), ("ip6_tables_names", .ipv6)] {
+            let names = ProcessSurvey.text("/proc/\(pid)/net/\(file)")?.split(separator: "\n") ?? []
+            // Where addresses are changed, and where packets are marked for a transparent proxy.
+            for name in ["nat", "mangle"] where names.contains(Substring(name)) {
+                guard let table = LegacyTable(name, layout, pid: pid) else {
+                    self.init(unreadable: "iptables-legacy: \(unsafe String(cString: strerror(errno)))")
+                    return
+                }
+                legacy += table.chains()
             }
-            self.init(chains: table.chains(), source: "iptables-legacy in the network namespace of pid \(pid)")
-            if !isEmpty { return }
         }
-        guard NetfilterDump.isLoaded else {
-            self.init()
-            return
-        }
+        self.init(chains: legacy, source: "iptables-legacy in the network namespace of pid \(pid)")
+        guard isEmpty, NetfilterDump.isLoaded else { return }
         guard let chains = NetfilterDump.opened(pid: pid)?.chains() else {
             self.init(unreadable: "nftables: \(unsafe String(cString: strerror(errno)))")
             return

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Rendering
+
 extension NodeSurvey {
     // Bits of capabilities(7).
     private static let networkAdministrator = 12
@@ -72,7 +74,7 @@ extension NodeSurvey {
             ]
         }
         var ways: [WayRound] = []
-        var ports = rules.leftOut.ports
+        var ports = rules.leftOut.portTexts
         if let only = rules.onlyPorts {
             ports = ["all but " + only.map(String.init).joined(separator: ", ")]
         }
@@ -83,7 +85,8 @@ extension NodeSurvey {
         if !rules.leftOut.ranges.isEmpty {
             ways.append(
                 WayRound(
-                    .excludedRanges, rules.leftOut.ranges.joined(separator: ", "), rules.evidence))
+                    .excludedRanges, rules.leftOut.ranges.map { prefixText($0) }.joined(separator: ", "), rules.evidence
+                ))
         }
         let users =
             rules.leftOut.users.map { "uid \($0)" } + rules.leftOut.groups.map { "gid \($0)" }
