@@ -42,6 +42,7 @@ let package = Package(
         .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: c),
         .target(name: "CLaboratory", dependencies: ["CLinux"], cSettings: c),
+        .target(name: "CProbing", dependencies: ["CLinux"], cSettings: c),
         .target(name: "CWire", cSettings: c),
         .target(name: "CObjects", cSettings: c),
         .target(name: "BPFRuntime", dependencies: ["CLibbpf", "CLinux", "CObjects", "CZstd"], swiftSettings: swift),
@@ -51,7 +52,7 @@ let package = Package(
         .target(name: "Policy", dependencies: ["Events", "CWire"], swiftSettings: swift),
         .target(name: "Rendering", dependencies: ["CWire", "Events", "Enrichment"], swiftSettings: swift),
         .target(
-            name: "Comparison", dependencies: ["CLinux", "CWire", "Enrichment", "Events", "Rendering"],
+            name: "Comparison", dependencies: ["CLinux", "CProbing", "CWire", "Enrichment", "Events", "Rendering"],
             swiftSettings: swift
         ),
         .target(name: "ComparisonPage", dependencies: ["Comparison", "Rendering"], swiftSettings: swift),

@@ -24,6 +24,8 @@ package struct ComparedWorkload: Sendable, Equatable {
     package var activity = Activity()
     /// What is open now to get round a sidecar.
     package var ways: [WayRound] = []
+    /// What became of a try from inside; `nil` where none was asked for.
+    package var probe: WorkloadProbe?
 
     package init(_ kind: Kind, name: String) {
         self.kind = kind
@@ -149,10 +151,53 @@ package struct WayRound: Sendable, Equatable {
     /// What exactly is open, such as which ports. May have text from outside.
     package let text: String
     package let evidence: [Evidence]
+    /// What became of trying it; `nil` where that was not asked for.
+    package var trial: WayTrial?
 
     package init(_ kind: Kind, _ text: String, _ evidence: [Evidence] = []) {
         self.kind = kind
         self.text = text
         self.evidence = evidence
+    }
+}
+
+/// A harmless try of a way round, from inside a workload's network namespace. Not from outside.
+package enum WayTrial: Sendable, Equatable {
+    /// It got past the proxy: what was sent from where, and as what it came.
+    case proved(String)
+    case failed(String)
+    /// Why not.
+    case notTried(String)
+
+    package var verdict: String {
+        switch self {
+        case .proved: "proved"
+        case .failed: "tried, did not get through"
+        case .notTried: "not tried"
+        }
+    }
+
+    package var text: String {
+        switch self {
+        case .proved(let text), .failed(let text), .notTried(let text): text
+        }
+    }
+
+    package var isProved: Bool { if case .proved = self { true } else { false } }
+}
+
+/// What was tried from inside a workload beside its ways round.
+package struct WorkloadProbe: Sendable, Equatable {
+    /// What became of a connection as any application makes it, from its user to a port that no rule leaves out; not from
+    /// outside.
+    package var ordinary: String
+    /// Nanoseconds of each request through the proxy and past it, in ascending order, a new connection in each.
+    package var proxied: [UInt64] = []
+    package var direct: [UInt64] = []
+    /// Why there are none of these; `nil` where there are.
+    package var unmeasured: String?
+
+    package init(ordinary: String) {
+        self.ordinary = ordinary
     }
 }

@@ -28,6 +28,13 @@ package struct Comparison: Sendable {
         [visibilityRow, bypassabilityRow, performanceRow, reliabilityRow]
     }
 
+    /// That which so large a part of the values, in ascending order, does not exceed; `nil` where there are none.
+    static func percentile(_ part: Double, of values: [UInt64]) -> UInt64? {
+        guard !values.isEmpty else { return nil }
+        let rank = Int((part * Double(values.count)).rounded(.up))
+        return values[min(max(rank, 1), values.count) - 1]
+    }
+
     package var pods: [ComparedWorkload] { workloads.filter { $0.kind == .pod } }
     package var containers: [ComparedWorkload] { workloads.filter { $0.kind == .container } }
     /// Pods and bare containers: what could have a sidecar.

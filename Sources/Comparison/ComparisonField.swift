@@ -11,6 +11,14 @@ package enum ComparisonField: String, CaseIterable, Sendable {
     case sidecarMemory = "sidecar.memory"
     case sidecarThreads = "sidecar.threads"
     case sidecarThrottled = "sidecar.throttled"
+    case sidecarRequestCPU = "sidecar.request.cpu"
+    case sidecarRequestMemory = "sidecar.request.memory"
+    case sidecarLimitCPU = "sidecar.limit.cpu"
+    case sidecarLimitMemory = "sidecar.limit.memory"
+    case sidecarLatencyMedian = "sidecar.latency.p50"
+    case sidecarLatencyHigh = "sidecar.latency.p99"
+    case directLatencyMedian = "direct.latency.p50"
+    case directLatencyHigh = "direct.latency.p99"
     case sidecarRestarts = "sidecar.restarts"
     case sidecarOOMKills = "sidecar.oom_kills"
     case sidecarAbsent = "sidecar.absent"
@@ -18,6 +26,7 @@ package enum ComparisonField: String, CaseIterable, Sendable {
     case workloadsWithoutSidecar = "workloads.without_sidecar"
     case bypassOpen = "bypass.open"
     case bypassWorkloads = "bypass.workloads"
+    case bypassProved = "bypass.proved"
     case eventsSeen = "events.seen"
     case eventsLost = "events.lost"
     case probesMissing = "probes.missing"
@@ -44,12 +53,14 @@ package enum ComparisonField: String, CaseIterable, Sendable {
         case .sidecarCoverage, .sidecarConnectionsCoverage, .sidecarBytesCoverage, .sidecarEventsCoverage,
             .ebpfCoverage:
             .share
-        case .sidecarCPU, .ebpfCPU: .processors
-        case .sidecarMemory, .ebpfMemory: .bytes
+        case .sidecarCPU, .sidecarRequestCPU, .sidecarLimitCPU, .ebpfCPU: .processors
+        case .sidecarMemory, .sidecarRequestMemory, .sidecarLimitMemory, .ebpfMemory: .bytes
         case .sidecarThrottled, .sidecarAbsent: .seconds
-        case .ebpfRunTime: .nanoseconds
+        case .ebpfRunTime, .sidecarLatencyMedian, .sidecarLatencyHigh, .directLatencyMedian, .directLatencyHigh:
+            .nanoseconds
         case .sidecarCount, .sidecarThreads, .sidecarRestarts, .sidecarOOMKills, .workloadsTotal,
-            .workloadsWithoutSidecar, .bypassOpen, .bypassWorkloads, .eventsSeen, .eventsLost, .probesMissing:
+            .workloadsWithoutSidecar, .bypassOpen, .bypassWorkloads, .bypassProved, .eventsSeen, .eventsLost,
+            .probesMissing:
             .count
         }
     }
@@ -65,6 +76,14 @@ package enum ComparisonField: String, CaseIterable, Sendable {
         case .sidecarMemory: "bytes of memory of all sidecars"
         case .sidecarThreads: "threads of all sidecars"
         case .sidecarThrottled: "seconds for which limits of CPU stopped sidecars"
+        case .sidecarRequestCPU: "CPUs that were requested for sidecars, of those where that is known"
+        case .sidecarRequestMemory: "bytes of memory that were requested for them"
+        case .sidecarLimitCPU: "CPUs that sidecars may use, of those that have a limit"
+        case .sidecarLimitMemory: "bytes of memory that they may use"
+        case .sidecarLatencyMedian: "nanoseconds of half of the requests through a sidecar, with --probe"
+        case .sidecarLatencyHigh: "nanoseconds of 99 % of them"
+        case .directLatencyMedian: "nanoseconds of half of the requests past it, with --probe"
+        case .directLatencyHigh: "nanoseconds of 99 % of them"
         case .sidecarRestarts: "sidecars that were started again in the window"
         case .sidecarOOMKills: "kills of sidecars for want of memory in the window"
         case .sidecarAbsent: "seconds without a sidecar that its pod had, of all pods"
@@ -72,6 +91,7 @@ package enum ComparisonField: String, CaseIterable, Sendable {
         case .workloadsWithoutSidecar: "those of them without a sidecar"
         case .bypassOpen: "ways round a sidecar that are open, of all workloads"
         case .bypassWorkloads: "workloads with such a way"
+        case .bypassProved: "ways that a try of --probe got through"
         case .eventsSeen: "events that were seen by eBPF"
         case .eventsLost: "events that were lost"
         case .probesMissing: "probes that this host does not allow"
@@ -108,6 +128,14 @@ extension Comparison {
         case .sidecarMemory: sum(\.use.memory)
         case .sidecarThreads: sidecars.isEmpty ? nil : count(sidecars.reduce(0) { $0 + $1.threads })
         case .sidecarThrottled: sum(\.use.throttled).map { $0 / 1e9 }
+        case .sidecarRequestCPU: sum(\.use.requestCPU?.lowerBound).map { $0 / 1000 }
+        case .sidecarRequestMemory: sum(\.use.requestMemory)
+        case .sidecarLimitCPU: sum(\.use.limitCPU).map { $0 / 1000 }
+        case .sidecarLimitMemory: sum(\.use.limitMemory)
+        case .sidecarLatencyMedian: latency(\.proxied, 0.5)
+        case .sidecarLatencyHigh: latency(\.proxied, 0.99)
+        case .directLatencyMedian: latency(\.direct, 0.5)
+        case .directLatencyHigh: latency(\.direct, 0.99)
         case .sidecarRestarts: sum(\.life.restarts)
         case .sidecarOOMKills: sum(\.life.oomKills)
         case .sidecarAbsent: sum(\.life.absent).map { $0 / 1e9 }
@@ -115,6 +143,8 @@ extension Comparison {
         case .workloadsWithoutSidecar: count(guests.count { !$0.hasSidecar })
         case .bypassOpen: count(guests.reduce(0) { $0 + $1.ways.count })
         case .bypassWorkloads: count(guests.count { !$0.ways.isEmpty })
+        case .bypassProved:
+            isProbed ? count(guests.reduce(0) { $0 + $1.ways.count { $0.trial?.isProved == true } }) : nil
         case .eventsSeen: Double(ebpf.seen)
         case .eventsLost: Double(ebpf.lostTotal)
         case .probesMissing: count(ebpf.missing.count)
@@ -125,6 +155,14 @@ extension Comparison {
         case .ebpfRunTime: ebpf.runs == 0 ? nil : Double(ebpf.nanoseconds) / Double(ebpf.runs)
         }
     }
+
+    /// Of the requests of all workloads together.
+    private func latency(_ requests: (WorkloadProbe) -> [UInt64], _ part: Double) -> Double? {
+        Self.percentile(part, of: guests.flatMap { $0.probe.map(requests) ?? [] }.sorted()).map { Double($0) }
+    }
+
+    /// Whether ways round were tried.
+    package var isProbed: Bool { guests.contains { $0.ways.contains { $0.trial != nil } } }
 
     /// Of all workloads.
     package var activity: Activity { workloads.reduce(into: Activity()) { $0.add($1.activity) } }

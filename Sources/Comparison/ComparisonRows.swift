@@ -60,13 +60,17 @@ extension Comparison {
         } else if sidecars.isEmpty {
             sidecar = without(Self.none, [.bypassOpen, .bypassWorkloads])
         } else {
-            sidecar.figures = figures([.bypassOpen, .bypassWorkloads])
+            sidecar.figures = figures([.bypassOpen, .bypassWorkloads, .bypassProved])
             sidecar.lines.append("\(open.count) of \(guests.count) have a way round open")
+            if let proved = value(of: .bypassProved) {
+                let ways = guests.reduce(0) { $0 + $1.ways.count }
+                sidecar.lines.append("\(Int(proved)) of \(ways) ways proved by a try")
+            }
             for kind in WayRound.Kind.allCases {
                 let count = guests.count { $0.ways.contains { $0.kind == kind } }
                 if count > 0 { sidecar.lines.append("\(kind.title): \(count)") }
             }
-            sidecar.evidence = guests.flatMap { $0.ways.flatMap(\.evidence) }
+            sidecar.evidence = guests.flatMap { $0.ways.flatMap(\.evidence) + Self.trials(of: $0) }
         }
         var ebpf = ComparisonCell()
         ebpf.lines.append("seen whatever the user, port, protocol or network")
@@ -88,7 +92,12 @@ extension Comparison {
         if sidecars.isEmpty {
             sidecar = without(Self.none, [])
         } else {
-            sidecar.figures = figures([.sidecarCPU, .sidecarMemory, .sidecarThreads, .sidecarThrottled])
+            sidecar.figures = figures([
+                .sidecarCPU, .sidecarMemory, .sidecarThreads, .sidecarThrottled, .sidecarRequestCPU,
+                .sidecarRequestMemory,
+                .sidecarLimitCPU, .sidecarLimitMemory, .sidecarLatencyMedian, .sidecarLatencyHigh, .directLatencyMedian,
+                .directLatencyHigh,
+            ])
             let count = Double(sidecars.count)
             if let cpu = value(of: .sidecarCPU) {
                 sidecar.lines.append("\(Self.processors(cpu)), \(Self.processors(cpu / count)) each")
@@ -101,7 +110,14 @@ extension Comparison {
             if let throttled = value(of: .sidecarThrottled), throttled > 0 {
                 sidecar.lines.append("stopped by its CPU limit for \(durationText(UInt64(throttled * 1e9)))")
             }
+            sidecar.lines.append(
+                bounds("requests", \.requestCPU?.lowerBound, \.requestMemory, .requestCPU, .requestMemory))
+            sidecar.lines.append(bounds("limits", \.limitCPU, \.limitMemory, .limitCPU, .limitMemory))
             sidecar.evidence = sidecars.flatMap(\.use.evidence)
+            if isProbed {
+                sidecar.lines += latencyLines
+                sidecar.evidence += guests.compactMap(Self.latencyEvidence)
+            }
         }
         sidecar.limits = ["each request passes a proxy twice: once on either side"]
         var ours = ComparisonCell()
@@ -155,6 +171,53 @@ extension Comparison {
     }
 
     // MARK: Parts
+
+    /// "requests: 0.3 CPU of 3, memory not measurable here".
+    private func bounds(
+        _ name: String, _ cpu: (ResourceUse) -> UInt64?, _ memory: (ResourceUse) -> UInt64?,
+        _ cpuBound: ResourceUse.Bound, _ memoryBound: ResourceUse.Bound
+    ) -> String {
+        func part(_ value: (ResourceUse) -> UInt64?, _ bound: ResourceUse.Bound, _ text: (UInt64) -> String) -> String {
+            let known = sidecars.filter { !$0.use.unmeasured.contains(bound) }
+            guard !known.isEmpty else { return "not measurable here" }
+            let values = known.compactMap { value($0.use) }
+            guard !values.isEmpty else { return "none" }
+            let sum = text(values.reduce(0, &+))
+            return values.count == sidecars.count ? sum : "\(sum) of \(values.count)"
+        }
+        let processors = part(cpu, cpuBound) { "\(grouped($0)) m" }
+        let bytes = part(memory, memoryBound) { byteText($0) }
+        return "\(name): CPU \(processors), memory \(bytes)"
+    }
+
+    /// What tries of ways round brought, of one workload.
+    private static func trials(of workload: ComparedWorkload) -> [Evidence] {
+        workload.ways.compactMap { way in
+            way.trial.map { Evidence("--probe, \(workload.name)", "\(way.kind.title): \($0.verdict): \($0.text)") }
+        } + (workload.probe.map { [Evidence("--probe, \(workload.name)", "as any application: \($0.ordinary)")] } ?? [])
+    }
+
+    private var latencyLines: [String] {
+        guard let median = value(of: .sidecarLatencyMedian), let high = value(of: .sidecarLatencyHigh),
+            let directMedian = value(of: .directLatencyMedian), let directHigh = value(of: .directLatencyHigh)
+        else {
+            let reasons = guests.filter(\.hasSidecar).compactMap { $0.probe?.unmeasured }
+            return ["latency not measurable here: \(reasons.first ?? "nothing could be tried")"]
+        }
+        func time(_ value: Double) -> String { durationText(UInt64(value)) }
+        return [
+            "a request through it: p50 \(time(median)), p99 \(time(high))",
+            "past it: p50 \(time(directMedian)), p99 \(time(directHigh))",
+        ]
+    }
+
+    private static func latencyEvidence(_ workload: ComparedWorkload) -> Evidence? {
+        guard workload.hasSidecar, let probe = workload.probe else { return nil }
+        return Evidence(
+            "--probe, \(workload.name)",
+            probe.unmeasured.map { "latency not measurable here: \($0)" }
+                ?? "\(probe.proxied.count) requests through the proxy, \(probe.direct.count) past it, in turns")
+    }
 
     private func without(_ reason: String, _ fields: [ComparisonField]) -> ComparisonCell {
         var cell = ComparisonCell(notMeasurable: reason)

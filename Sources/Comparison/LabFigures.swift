@@ -40,9 +40,7 @@ package struct LabFigures: Sendable {
 
         /// The latency that so large a part of the requests did not exceed; `nil` where there were none.
         package func percentile(_ part: Double) -> UInt64? {
-            guard !latencies.isEmpty else { return nil }
-            let rank = Int((part * Double(latencies.count)).rounded(.up))
-            return latencies[min(max(rank, 1), latencies.count) - 1]
+            Comparison.percentile(part, of: latencies)
         }
     }
 

@@ -51,9 +51,25 @@ package struct ResourceUse: Sendable, Equatable {
     /// The limits: thousandths of a CPU, and bytes. `nil` where there is none.
     package var limitCPU: UInt64?
     package var limitMemory: UInt64?
+    /// What was requested: thousandths of a CPU, as exactly as the node tells, and bytes.
+    package var requestCPU: ClosedRange<UInt64>?
+    package var requestMemory: UInt64?
+    package var requestEvidence: [Evidence] = []
+    /// What this node does not tell; a limit that is not among these and is `nil` is none.
+    package var unmeasured: [Bound] = []
     package var evidence: [Evidence] = []
 
     package init() {}
+
+    /// Of one CPU.
+    package var share: Double? { cpu.flatMap { span == 0 ? nil : Double($0) / Double(span) } }
+
+    package enum Bound: String, Sendable {
+        case requestCPU = "request_cpu"
+        case requestMemory = "request_memory"
+        case limitCPU = "limit_cpu"
+        case limitMemory = "limit_memory"
+    }
 }
 
 /// What became of a sidecar in the window.

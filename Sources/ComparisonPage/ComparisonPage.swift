@@ -29,6 +29,7 @@ package struct ComparisonPage {
             \(raw: CoverageChart(comparison).html)
             <h2>Cost</h2>
             \(raw: CostChart(comparison).html)
+            \(raw: sidecars)
             \(raw: laboratory)
             \(raw: unseen)
             \(raw: ways)
@@ -91,6 +92,26 @@ package struct ComparisonPage {
             """
     }
 
+    private var sidecars: HTML {
+        let all = comparison.workloads.flatMap { workload in workload.sidecars.map { (workload.name, $0) } }
+        guard !all.isEmpty else { return "" }
+        let columns = [
+            "sidecar of", "program", "CPU", "memory", "threads", "CPU request", "CPU limit", "memory request",
+            "memory limit",
+        ]
+        return """
+            <h2>Sidecars</h2>
+            \(raw: Self.table(columns, all) { name, sidecar in
+                let use = sidecar.use
+                return [
+                    name, sidecar.process, use.share.map { percentText($0) } ?? "", use.memory.map { byteText($0) } ?? "",
+                    "\(sidecar.threads)", use.boundText(.requestCPU), use.boundText(.limitCPU),
+                    use.boundText(.requestMemory), use.boundText(.limitMemory),
+                ]
+            })
+            """
+    }
+
     private static let tableMost = 200
 
     private var unseen: HTML {
@@ -111,7 +132,9 @@ package struct ComparisonPage {
         guard !open.isEmpty else { return "" }
         return """
             <h2>Ways round a sidecar that are open</h2>
-            \(raw: Self.table(["workload", "way", "what is open"], open) { [$0.0, $0.1.kind.title, $0.1.text] })
+            \(raw: Self.table(["workload", "way", "what is open", "by a try"], open) { name, way in
+                [name, way.kind.title, way.text, way.trial.map { "\($0.verdict): \($0.text)" } ?? ""]
+            })
             """
     }
 

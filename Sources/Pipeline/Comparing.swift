@@ -14,6 +14,8 @@ package struct ComparisonOptions: Sendable {
     package var sidecars: [String] = []
     /// Each of these that holds is a finding.
     package var conditions: [FigureCondition] = []
+    /// Whether ways round are tried when the window is over.
+    package var tries = false
 
     package init() {}
 }
@@ -85,7 +87,12 @@ struct Comparing: ~Copyable {
     mutating func finish(_ ledger: consuming ActivityLedger, _ footer: Footer) -> Comparison {
         let now = Host.boottime()
         let ownCPU = Footer.ownCPU()
-        let survey = NodeSurvey(matcher, lookups, now: now)
+        var survey = NodeSurvey(matcher, lookups, now: now)
+        // What is tried is no part of the window.
+        if options.tries {
+            if !quiet { note("trying the ways round from inside the pods, for 20 s at most") }
+            survey.tryWays(now: Host.boottime)
+        }
         let (workloads, unseen) = ledger.finish(survey, time: now)
         let node = NodeFacts(
             name: host.name, kernel: kernelRelease(), processors: sysconf(Int32(_SC_NPROCESSORS_ONLN)),

@@ -16,7 +16,7 @@ struct CompareSidecarCommand: ParsableCommand {
         discussion: """
             Watches programs, files and connections of all pods, containers and the host for a while, by the probes of \
             the other commands, and tells what of it passed a sidecar, which ways round the sidecars are open, and what \
-            either side cost, lost and missed. It only looks: nothing on the node is changed.
+            either side cost, lost and missed. It only looks, unless --probe is given: nothing on the node is changed.
             """
     )
 
@@ -31,6 +31,13 @@ struct CompareSidecarCommand: ParsableCommand {
             at the end.
             """)
     var lab = false
+
+    @Flag(
+        help: """
+            Try each way round from inside the pods, by a request, a datagram or an echo to a listener of our own on this \
+            node, and measure latency through the proxy and past it.
+            """)
+    var probe = false
 
     @Option(help: ArgumentHelp("How many pods --lab makes, 1 to 100. Default: 10.", valueName: "number"))
     var pods: Int?
@@ -111,6 +118,9 @@ struct CompareSidecarCommand: ParsableCommand {
         if lab, workloads.root != nil {
             throw Failure(.usage, "--root: a laboratory has no node but its own", help: "leave out one of them")
         }
+        if lab, probe {
+            throw Failure(.usage, "--probe: a laboratory tries all by itself", help: "leave out one of them")
+        }
         if !lab, pods != nil || proxy != nil {
             throw Failure(
                 .usage, "\(pods != nil ? "--pods" : "--proxy") is of a laboratory", help: "add --lab, or leave it out")
@@ -122,6 +132,7 @@ struct CompareSidecarCommand: ParsableCommand {
         var options = TraceOptions(.compareSidecar)
         var comparison = ComparisonOptions()
         comparison.sidecars = sidecarMatch
+        comparison.tries = probe
         comparison.conditions = try failOn.map { try condition($0) }
         options.comparison = comparison
         options.comparisonFile = outputFile

@@ -103,3 +103,48 @@ private func recognised(_ members: [NodeSurvey.Member], hostNetwork: UInt64 = 1)
     ]
     #expect(recognised(onHost) == [])
 }
+
+// MARK: Requests
+
+private func requests(_ path: String, _ fill: (inout ResourceReader.Reading) -> Void, shares: UInt64? = nil)
+    -> ResourceRequests
+{
+    var reading = ResourceReader.Reading()
+    fill(&reading)
+    return ResourceRequests(reading, paths: ["/", path], shares: shares)
+}
+
+@Test func requestsAreWhatTheNodeTellsOfThem() {
+    let burstable = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/cri-containerd-2.scope"
+    // By what the runtime was told, rather than by what became of it.
+    #expect(requests(burstable, { $0.weight = 4 }, shares: 102).cpu == 100...100)
+    #expect(requests(burstable, { $0.shares = 2 }).cpu == 0...0)
+    #expect(requests(burstable, { $0.shares = 256 }).cpu == 250...250)
+    let weight = requests(burstable) { $0.weight = 4 }
+    #expect(weight.cpu?.contains(100) == true && weight.cpu!.count < 30, "\(weight)")
+    #expect(weight.memory == nil)
+    #expect(requests(burstable) { $0.protectedMemory = 1 << 27 }.memory == 1 << 27)
+    #expect(requests(burstable) { _ in }.cpu == nil)
+    let none = requests("/kubepods/besteffort/pod1/2") { $0.weight = 1 }
+    #expect(none.cpu == 0...0 && none.memory == 0)
+    let guaranteed = requests("/kubepods.slice/kubepods-pod1.slice/cri-containerd-2.scope") {
+        $0.limitCPU = 500
+        $0.limitMemory = 1 << 28
+        $0.weight = 20
+    }
+    #expect(guaranteed.cpu == 500...500 && guaranteed.memory == 1 << 28)
+    // A container of Docker has weights that nobody requested.
+    #expect(requests("/docker/1", { $0.weight = 100 }, shares: 1024) == requests("/", { _ in }))
+}
+
+@Test func theWeightIsThatOfAllRequestsThatBecomeIt() {
+    for thousandths: UInt64 in [10, 50, 100, 250, 1000, 2000, 16_000] {
+        let shares = max(thousandths * 1024 / 1000, 2)
+        let weight = 1 + (shares - 2) * 9999 / 262142
+        #expect(ResourceRequests.cpu(weight: weight).contains(thousandths), "\(thousandths)")
+        #expect(ResourceRequests.cpu(shares: shares...shares) == thousandths...thousandths)
+    }
+    #expect(ResourceRequests.cpu(weight: 1).lowerBound == 0)
+    #expect(ResourceRequests.cpu(weight: 10_000).upperBound <= 256_001)
+    #expect(ResourceRequests.cpu(weight: .max) == ResourceRequests.cpu(weight: 10_000))
+}

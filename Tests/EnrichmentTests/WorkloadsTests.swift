@@ -368,6 +368,7 @@ struct WorkloadsTests {
         names.node = Bytes("n")
         names.isSandbox = true
         #expect(WorkloadNames(names.bytes) == names)
+        names.cpuShares = 102
         names.addLabel("app", Array("web".utf8))
         names.addLabel("empty", [])
         for number in 0..<100 { names.addLabel("n\(number)", [UInt8(ascii: "x")]) }

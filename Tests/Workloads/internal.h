@@ -39,7 +39,7 @@ workload run_exit, run_program, run_sleep, run_each, run_exec, run_arguments, ru
     run_file_names, run_file_writes, run_exec_map, run_file_changes, run_file_changes_32, run_file_mounts,
     run_file_routes, run_ring_changes,
     run_policy, run_policy_server, run_policy_lasting, run_policy_names, run_guard, run_guard_step, run_guard_lasting,
-    run_mesh, run_miner, run_miner_memfd, run_pool, run_remote_shell;
+    run_mesh, run_probed, run_miner, run_miner_memfd, run_pool, run_remote_shell;
 
 // A workload that could not do what its test counts on must not look like one that did.
 [[noreturn]] void die(const char *what);

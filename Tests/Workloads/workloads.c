@@ -110,6 +110,7 @@ static const struct {
     {"guard-step", run_guard_step},
     {"guard-lasting", run_guard_lasting},
     {"mesh", run_mesh},
+    {"probed", run_probed},
     {"miner", run_miner},
     {"miner-memfd", run_miner_memfd},
     {"pool", run_pool},

@@ -32,6 +32,8 @@ package struct NodeSurvey {
     /// When it was, CLOCK_BOOTTIME.
     package let time: UInt64
     let hostNetwork: UInt64
+    /// From where each workload's applications send.
+    private(set) var senders: [WorkloadKey: SurveyedProcess] = [:]
     private let spaces: [UInt64: Space]
     /// Of containers that are nothing but the sidecar of another.
     private(set) var ownKeys: Set<WorkloadKey> = []
@@ -65,6 +67,7 @@ package struct NodeSurvey {
         }
         for key in workloads.keys where key != .host {
             let own = members.filter { $0.key == key }
+            senders[key] = (own.first { $0.answer == nil && !$0.isSandbox } ?? own.first)?.process
             if !workloads[key]!.hasSidecar { workloads[key]!.evidence = Self.noneEvidence(workloads[key]!) }
             workloads[key]!.ways = Self.waysRound(
                 workloads[key]!, own, spaces, userNamespace: userNamespace, hostNetwork: hostNetwork)
@@ -95,6 +98,11 @@ package struct NodeSurvey {
     /// Whether something listened on a TCP port of a network namespace; `nil` where that is not known.
     func listens(on port: UInt16, in namespace: UInt64) -> Bool? {
         spaces[namespace].map { $0.listening.sockets.contains { $0.port == port } }
+    }
+
+    /// What of a workload's network namespace is led to a proxy; nothing where it is on the host's.
+    func rules(of sender: SurveyedProcess) -> RedirectRules {
+        spaces[sender.networkNamespace]?.rules ?? RedirectRules()
     }
 
     // MARK: Sidecars
@@ -216,6 +224,9 @@ package struct NodeSurvey {
             let reading = reading(of: group, members)
             readings[first.process.pid] = reading
             sidecar.use = ResourceUse(reading)
+            sidecar.use.take(
+                ResourceRequests(
+                    reading, paths: first.process.cgroups.map(\.path), shares: first.workload?.names.cpuShares))
             workloads[key]!.sidecars.append(sidecar)
             workloads[key]!.evidence += sidecar.evidence
             sidecarPIDs.formUnion(sidecar.pids)
@@ -257,6 +268,16 @@ extension ResourceUse {
         peakMemory = reading.peakMemory
         limitCPU = reading.limitCPU
         limitMemory = reading.limitMemory
+        if !reading.hasOwnCPU { unmeasured.append(.limitCPU) }
+        if !reading.hasOwnMemory { unmeasured.append(.limitMemory) }
+    }
+
+    mutating func take(_ requests: ResourceRequests) {
+        requestCPU = requests.cpu
+        requestMemory = requests.memory
+        requestEvidence = requests.evidence
+        if requestCPU == nil { unmeasured.append(.requestCPU) }
+        if requestMemory == nil { unmeasured.append(.requestMemory) }
     }
 
     /// What was used between two readings. Of a sidecar that began in between `first` is `nil`.
@@ -275,6 +296,6 @@ extension ResourceUse {
         if let cpu { facts.append("\(cpu) ns of CPU in \(span) ns") }
         if let memory { facts.append("\(memory) bytes") }
         if let throttledPeriods { facts.append("throttled in \(throttledPeriods) periods") }
-        evidence = [Evidence(source, facts.joined(separator: ", "))]
+        evidence = [Evidence(source, facts.joined(separator: ", "))] + requestEvidence
     }
 }

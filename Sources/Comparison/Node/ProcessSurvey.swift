@@ -15,6 +15,7 @@ struct SurveyedProcess: Sendable, Equatable {
     var arguments: [String] = []
     /// The user that it acts as.
     var user: UInt32 = 0
+    var group: UInt32 = 0
     /// CAP_NET_ADMIN is bit 12.
     var capabilities: UInt64 = 0
     var threads = 0
@@ -91,6 +92,7 @@ enum ProcessSurvey {
             let fields = line.split(whereSeparator: { $0 == "\t" || $0 == " " })
             switch fields.first {
             case "Uid:" where fields.count > 2: process.user = UInt32(fields[2]) ?? 0
+            case "Gid:" where fields.count > 2: process.group = UInt32(fields[2]) ?? 0
             case "CapEff:" where fields.count > 1: process.capabilities = UInt64(fields[1], radix: 16) ?? 0
             default: break
             }

@@ -35,6 +35,14 @@ struct ResourceReader: Sendable {
         var oomKills: UInt64?
         var limitCPU: UInt64?
         var limitMemory: UInt64?
+        /// Of v1, and of v2.
+        var shares: UInt64?
+        var weight: UInt64?
+        /// Bytes that are not taken from it, or only when there is nothing else.
+        var protectedMemory: UInt64?
+        /// Whether it was its own cgroup that told, so that there is no limit where none is here.
+        var hasOwnCPU = false
+        var hasOwnMemory = false
         /// The files that it is from.
         var files: [String] = []
     }
@@ -71,6 +79,9 @@ struct ResourceReader: Sendable {
         if isV2 {
             guard let stat = fields("\(directory)/cpu.stat"), let usage = stat["usage_usec"] else { return }
             reading.cpu = usage &* 1000
+            // Without the controller there is no limit to read.
+            reading.weight = number("\(directory)/cpu.weight")
+            reading.hasOwnCPU = reading.weight != nil
             reading.throttledPeriods = stat["nr_throttled"]
             reading.throttled = stat["throttled_usec"].map { $0 &* 1000 }
             reading.files.append("\(directory)/cpu.stat")
@@ -86,6 +97,8 @@ struct ResourceReader: Sendable {
         guard let cpu = place("cpu", of: process), let stat = fields("\(cpu.directory)/cpu.stat") else { return }
         reading.throttledPeriods = stat["nr_throttled"]
         reading.throttled = stat["throttled_time"]
+        reading.shares = number("\(cpu.directory)/cpu.shares")
+        reading.hasOwnCPU = reading.shares != nil
         reading.files.append("\(cpu.directory)/cpu.stat")
         if let quota = number("\(cpu.directory)/cpu.cfs_quota_us"),
             let period = number("\(cpu.directory)/cpu.cfs_period_us"), period > 0
@@ -98,12 +111,17 @@ struct ResourceReader: Sendable {
         let current = isV2 ? "memory.current" : "memory.usage_in_bytes"
         guard let memory = number("\(directory)/\(current)") else { return }
         reading.memory = memory
+        reading.hasOwnMemory = true
         reading.files.append("\(directory)/\(current)")
         reading.peakMemory = number("\(directory)/\(isV2 ? "memory.peak" : "memory.max_usage_in_bytes")")
         let events = isV2 ? "memory.events" : "memory.oom_control"
         reading.oomKills = fields("\(directory)/\(events)")?["oom_kill"]
         if reading.oomKills != nil { reading.files.append("\(directory)/\(events)") }
         let limit = number("\(directory)/\(isV2 ? "memory.max" : "memory.limit_in_bytes")")
+        if isV2 {
+            reading.protectedMemory = max(
+                number("\(directory)/memory.min") ?? 0, number("\(directory)/memory.low") ?? 0)
+        }
         // Without a limit v1 has the largest number of pages.
         reading.limitMemory = limit.flatMap { $0 < 1 << 60 ? $0 : nil }
     }

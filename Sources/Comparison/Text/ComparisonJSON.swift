@@ -66,9 +66,32 @@ extension ComparedWorkload {
             ("network_namespaces", .array(networkNamespaces.map { .number($0) })),
             ("host_network", .bool(isOnHostNetwork)), ("processes", .number(UInt64(processes))),
             ("sidecars", .array(sidecars.map(\.json))), ("activity", activity.json),
-            ("ways_round", .array(ways.map(\.json))), ("evidence", .array(evidence.map(\.json))),
+            ("ways_round", .array(ways.map(\.json))), ("probe", probe?.json),
+            ("evidence", .array(evidence.map(\.json))),
         ])
     }
+}
+
+extension WorkloadProbe {
+    var json: JSONDocument {
+        func latency(_ values: [UInt64]) -> JSONDocument? {
+            values.isEmpty
+                ? nil
+                : .object([
+                    ("requests", .number(UInt64(values.count))),
+                    ("p50_ns", Comparison.percentile(0.5, of: values).map { .number($0) }),
+                    ("p99_ns", Comparison.percentile(0.99, of: values).map { .number($0) }),
+                ])
+        }
+        return .object([
+            ("ordinary", .string(ordinary)), ("through_proxy", latency(proxied)), ("direct", latency(direct)),
+            ("latency_not_measurable", unmeasured.map { .string($0) }),
+        ])
+    }
+}
+
+extension WayTrial {
+    var json: JSONDocument { .object([("verdict", .string(verdict)), ("text", .string(text))]) }
 }
 
 extension Activity {
@@ -86,7 +109,8 @@ extension Activity {
 extension WayRound {
     var json: JSONDocument {
         .object([
-            ("kind", .string(kind.rawValue)), ("text", .string(text)), ("evidence", .array(evidence.map(\.json))),
+            ("kind", .string(kind.rawValue)), ("text", .string(text)), ("trial", trial?.json),
+            ("evidence", .array(evidence.map(\.json))),
         ])
     }
 }
@@ -119,7 +143,10 @@ extension ResourceUse {
             ("cpu_ns", number(cpu)), ("span_ns", .number(span)), ("memory", number(memory)),
             ("peak_memory", number(peakMemory)), ("throttled_periods", number(throttledPeriods)),
             ("throttled_ns", number(throttled)), ("limit_cpu_m", number(limitCPU)),
-            ("limit_memory", number(limitMemory)), ("evidence", .array(evidence.map(\.json))),
+            ("limit_memory", number(limitMemory)), ("request_cpu_m", number(requestCPU?.lowerBound)),
+            ("request_cpu_most_m", number(requestCPU?.upperBound)), ("request_memory", number(requestMemory)),
+            ("not_measurable", .array(unmeasured.map { .string($0.rawValue) })),
+            ("evidence", .array(evidence.map(\.json))),
         ])
     }
 }

@@ -25,6 +25,11 @@ extension Comparison {
         text += "| workload | sidecar | connections | passed | bytes | execs | files | UDP | ways round |\n"
         text += "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n"
         for workload in workloads { text += Self.row(of: workload) }
+        if !sidecars.isEmpty {
+            text += "\n### Sidecars\n\n| of | CPU | memory | threads | CPU request | limit | memory request | limit |\n"
+            text += "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+            for workload in workloads { for sidecar in workload.sidecars { text += Self.row(of: sidecar, workload) } }
+        }
         if !unseen.isEmpty {
             text += "\n### What no sidecar saw\n\n| times | workload | process | what | why |\n"
             text += "| ---: | --- | --- | --- | --- |\n"
@@ -58,6 +63,16 @@ extension Comparison {
         return text
     }
 
+    private static func row(of sidecar: Sidecar, _ workload: ComparedWorkload) -> String {
+        let use = sidecar.use
+        let cells = [
+            plain("\(workload.name): \(sidecar.process)"), use.share.map { percentText($0) } ?? "",
+            use.memory.map { byteText($0) } ?? "", "\(sidecar.threads)", use.boundText(.requestCPU),
+            use.boundText(.limitCPU), use.boundText(.requestMemory), use.boundText(.limitMemory),
+        ]
+        return "| \(cells.joined(separator: " | ")) |\n"
+    }
+
     private static func row(of workload: ComparedWorkload) -> String {
         let activity = workload.activity
         let connections = activity.allConnections
@@ -68,7 +83,8 @@ extension Comparison {
             grouped(connections.total), connections.share.map { percentText($0) } ?? "", byteText(activity.bytes.total),
             grouped(activity[.executions].total), grouped(activity[.opens].total &+ activity[.changes].total),
             grouped(activity[.datagrams].total),
-            workload.ways.map { plain("\($0.kind.title): \($0.text)") }.joined(separator: "<br>"),
+            workload.ways.map { plain("\($0.kind.title): \($0.text)\($0.trial.map { " (\($0.verdict))" } ?? "")") }
+                .joined(separator: "<br>"),
         ]
         return "| \(cells.joined(separator: " | ")) |\n"
     }

@@ -99,9 +99,7 @@ package struct ComparisonText {
         head(Self.fit("SIDECARS OF", width) + " PROCESS         CPU     MEMORY THREADS RESTARTS ABSENT")
         for workload in comparison.workloads {
             for sidecar in workload.sidecars {
-                let cpu = sidecar.use.cpu.flatMap { cpu in
-                    sidecar.use.span == 0 ? nil : percentText(Double(cpu) / Double(sidecar.use.span))
-                }
+                let cpu = sidecar.use.share.map { percentText($0) }
                 line(
                     [
                         Self.fit(printable(workload.name), width, keepsEnd: true),
@@ -110,6 +108,24 @@ package struct ComparisonText {
                         Self.right("\(sidecar.threads)", 7), Self.right("\(sidecar.life.restarts)", 8),
                         Self.right(sidecar.life.absent == 0 ? "-" : Self.seconds(sidecar.life.absent), 6),
                     ].joined(separator: " "))
+            }
+        }
+        line()
+        writeBounds(comparison)
+    }
+
+    private mutating func writeBounds(_ comparison: Comparison) {
+        let width = columns - 52
+        head(Self.fit("OF KUBERNETES", width) + "  CPU REQUEST   LIMIT   MEMORY REQUEST   LIMIT")
+        for workload in comparison.workloads {
+            for sidecar in workload.sidecars {
+                let use = sidecar.use
+                line(
+                    Self.fit(printable(workload.name), width, keepsEnd: true)
+                        + [
+                            Self.right(use.boundText(.requestCPU), 13), Self.right(use.boundText(.limitCPU), 8),
+                            Self.right(use.boundText(.requestMemory), 17), Self.right(use.boundText(.limitMemory), 8),
+                        ].joined())
             }
         }
         line()
@@ -124,6 +140,10 @@ package struct ComparisonText {
                 let lines = Self.wrap(printable(way.text), columns - 27)
                 for (index, text) in lines.enumerated() {
                     line("  " + Self.fit(index == 0 ? way.kind.title : "", 24) + " " + text)
+                }
+                guard let trial = way.trial else { continue }
+                for text in Self.wrap("\(trial.verdict): \(trial.text)", columns - 29) {
+                    line(String(repeating: " ", count: 29) + text)
                 }
             }
         }
@@ -261,6 +281,21 @@ extension Activity.Kind {
         case .received: "bytes received"
         case .datagrams: "UDP to"
         case .questions: "DNS"
+        }
+    }
+}
+
+extension ResourceUse {
+    /// "100 m" or "79-104 m", "128M"; "none", and "?" for what this node does not tell.
+    package func boundText(_ bound: Bound) -> String {
+        if unmeasured.contains(bound) { return "?" }
+        switch bound {
+        case .requestCPU:
+            guard let cpu = requestCPU, cpu.upperBound > 0 else { return "none" }
+            return cpu.count == 1 ? "\(cpu.lowerBound) m" : "\(cpu.lowerBound)-\(cpu.upperBound) m"
+        case .requestMemory: return requestMemory.flatMap { $0 > 0 ? byteText($0) : nil } ?? "none"
+        case .limitCPU: return limitCPU.map { "\($0) m" } ?? "none"
+        case .limitMemory: return limitMemory.map { byteText($0) } ?? "none"
         }
     }
 }

@@ -46,11 +46,13 @@ package struct WorkloadNames: Equatable {
     package var isSandbox = false
     /// Whether it was the runtime's own file that said so, so that there is nothing to wait for.
     package var isComplete = false
+    /// The shares of CPU that the runtime was told to give it, which Kubernetes makes of a request.
+    package var cpuShares: UInt64?
 
     package init() {}
 
     package static func == (a: WorkloadNames, b: WorkloadNames) -> Bool {
-        a.isSandbox == b.isSandbox && a.isComplete == b.isComplete
+        a.isSandbox == b.isSandbox && a.isComplete == b.isComplete && a.cpuShares == b.cpuShares
             && a.labels.count == b.labels.count
             && zip(a.texts + a.labels, b.texts + b.labels).allSatisfy {
                 $0.map { Array($0.slice) } == $1.map { Array($0.slice) }
@@ -71,6 +73,7 @@ package struct WorkloadNames: Equatable {
         if labels.isEmpty { labels = other.labels }
         isSandbox = isSandbox || other.isSandbox
         isComplete = isComplete || other.isComplete
+        cpuShares = cpuShares ?? other.cpuShares
     }
 
     /// More than these and longer ones are not kept: each event of the container has them.
@@ -86,10 +89,11 @@ package struct WorkloadNames: Equatable {
         labels.append(Bytes(label))
     }
 
-    /// Strings that each end with NUL, first those of a fixed order, then labels, as a recording has them.
+    /// Strings that each end with NUL, first those of a fixed order, then labels, then shares of CPU, as a recording has them.
     var bytes: Bytes {
-        var bytes: [UInt8] = [(isSandbox ? 1 : 0) | (isComplete ? 2 : 0)]
-        for text in texts + labels {
+        let shares = cpuShares.map { Bytes(String($0)) }
+        var bytes: [UInt8] = [(isSandbox ? 1 : 0) | (isComplete ? 2 : 0) | (shares == nil ? 0 : 4)]
+        for text in texts + labels + (shares.map { [$0] } ?? []) {
             if let text { bytes.append(contentsOf: text.slice) }
             bytes.append(0)
         }
@@ -107,6 +111,7 @@ package struct WorkloadNames: Equatable {
         (runtime, container, image, pod) = (texts[0], texts[1], texts[2], texts[3])
         (podUID, namespace, node) = (texts[4], texts[5], texts[6])
         labels = texts[7...].compactMap { $0 }
+        if flags & 4 != 0 { cpuShares = labels.popLast().flatMap { UInt64($0.string) } }
     }
 }
 

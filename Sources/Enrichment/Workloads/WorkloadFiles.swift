@@ -112,8 +112,11 @@ struct WorkloadFiles: ~Copyable {
         names.runtime = Bytes(runtime.rawValue)
         var imageName: Bytes?
         var isPodman = runtime == .podman
-        let isWhole = JSONReader.forEachString(in: bytes) { path, value in
-            guard path.count == 2, path[0] == "annotations" else { return }
+        let isWhole = JSONReader.forEachScalar(in: bytes) { path, value in
+            if case .number(let digits) = value, path == ["linux", "resources", "cpu", "shares"] {
+                names.cpuShares = UInt64(String(decoding: digits, as: UTF8.self))
+            }
+            guard case .string(let value) = value, path.count == 2, path[0] == "annotations" else { return }
             switch path[1] {
             case "io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType":
                 names.isSandbox = value.elementsEqual("sandbox".utf8)

@@ -66,9 +66,10 @@ package struct LabRun {
         figures = LabFigures(proxy: needs.proxy.version, pace: Laboratory.pace)
         if !options.quiet {
             let seconds = Double(steps.count) * (2 * Self.paced + 1) + Self.paced + 3 * Self.burst + Self.scene + 4
+            let making = 0.4 * Double(lab.pods)
             let pods = lab.pods == 1 ? "1 pod" : "\(lab.pods) pods"
             note(
-                "laboratory: \(pods), \(escaped(Array(needs.proxy.version.utf8))); about \(Int(seconds)) s; Ctrl-C ends it"
+                "laboratory: \(pods), \(escaped(Array(needs.proxy.version.utf8))); about \(Int(seconds + making)) s; Ctrl-C ends it"
             )
         }
         do throws(LabFailure) {
