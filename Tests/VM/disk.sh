@@ -7,6 +7,7 @@ disk_wanted=(
     base-files bash coreutils dash grep mount passwd procps sed util-linux
     systemd dbus-daemon busybox-static
     apt diffutils dpkg libc-bin tar
+    haproxy nftables
 )
 containers_wanted=(containerd conmon crun docker-cli docker.io netavark podman runc uidmap)
 builds_wanted=(curl dpkg-dev findutils gcc gzip libc6-dev make mawk nginx-light)

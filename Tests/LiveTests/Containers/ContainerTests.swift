@@ -82,7 +82,7 @@ let containerTests =
             _ = try t.shared.runtimes.containerd(t)
             try cri.remove(pod)
         },
-    ] + engineTests + [aptTest]
+    ] + meshPodTests + engineTests + [aptTest]
 
 /// $1 is the pod's uid.
 private let burst = """

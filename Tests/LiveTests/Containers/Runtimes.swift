@@ -20,6 +20,9 @@ final class Runtimes {
         version = 2
         [plugins."io.containerd.grpc.v1.cri"]
           sandbox_image = "example.test/pause:3"
+        [plugins."io.containerd.grpc.v1.cri".cni]
+          bin_dir = "\(PodNetwork.programs)"
+          conf_dir = "\(PodNetwork.configuration)"
         [plugins."io.containerd.grpc.v1.cri".containerd]
           default_runtime_name = "cgroupfs"
         [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cgroupfs]
@@ -39,6 +42,7 @@ final class Runtimes {
     func containerd(_ t: Context) throws -> CRI {
         let cri = CRI(socket: Self.containerdSocket, seconds: t.allow(milliseconds: 10_000) / 1000)
         guard containerdProcess == nil else { return cri }
+        try PodNetwork.write()
         try write(Self.containerdConfiguration, to: "/run/containerd.toml")
         containerdProcess = try daemon("containerd", "--config", "/run/containerd.toml")
         try t.wait(for: Self.containerdSocket)
