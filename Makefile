@@ -97,7 +97,8 @@ live-tests: setup bpf
 	$(SWIFT) build $(RELEASE) $(QUIET)
 
 test-live: live-tests
-	-@.ci/setup strace nft=nftables iptables dnsmasq=dnsmasq-base haproxy nginx # without them tests are skipped
+	-@.ci/setup strace nft=nftables iptables dnsmasq=dnsmasq-base haproxy nginx chromium \
+	  '/usr/share/fonts/*/*/*.ttf=fonts-dejavu-core' # without them tests are skipped
 	$(SUDO) .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE)
 
 # Every test on one of the kernels, and with ALL=1 on each of them.

@@ -159,6 +159,7 @@ extension Context {
         equal(bypass?["reason"], "as the proxy's user", "why the bypass was not seen")
         equal(bypass?["workload"], "lab/pod-1", "where the bypass was")
         let html = contents(of: page) ?? ""
+        shared.page = html
         equal(html.split(separator: "<svg ").count - 1, 4, "charts")
         expect(html.hasSuffix("</html>\n"), "the page is not whole")
     }

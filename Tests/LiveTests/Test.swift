@@ -31,7 +31,7 @@ let allTests: [Test] = [
     policyTests, policyTextTests, namePolicyTests, actorTests, guardTests, wholeHostTests, treeTests, learnTests,
     detectTests, errorTests,
     nameTests, resolverTests,
-    compareTests, compareEndTests, probeTests, redirectionTests, labTests, refusalTests, fieldTests,
+    compareTests, compareEndTests, probeTests, redirectionTests, labTests, browserTests, refusalTests, fieldTests,
     filterTests,
     textTests, summaryTests, reportTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }

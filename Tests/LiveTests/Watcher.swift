@@ -62,6 +62,8 @@ final class Watcher {
 final class Shared {
     private var watcher: Watcher?
     let runtimes = Runtimes()
+    /// Of the last laboratory.
+    var page: String?
 
     func watcher(_ t: Context) throws -> Watcher {
         if let watcher { return watcher }
