@@ -235,7 +235,7 @@ extension Comparison {
     static func count(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
 
     static func processors(_ value: Double) -> String {
-        let text = value < 0.01 ? decimalText(value * 1000, 2) + " m" : decimalText(value, 3) + " "
+        let text = value < 0.01 ? decimalText(value * 1000, 2) + " m " : decimalText(value, 3) + " "
         return text + "CPU"
     }
 }

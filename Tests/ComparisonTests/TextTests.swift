@@ -67,3 +67,51 @@ private func hostileComparison() -> Comparison {
     #expect(!line.contains("\"sidecar.oom_kills\":"))
     #expect(line.contains("\\u001b[31m"))
 }
+
+@Test func triesAreToldWithTheirWaysAndLatencies() {
+    var comparison = exampleComparison()
+    let place = comparison.workloads.firstIndex { $0.hasSidecar }!
+    comparison.workloads[place].ways = [
+        WayRound(.excludedPorts, "22"), WayRound(.datagrams, "not led to the proxy"),
+        WayRound(.networkAdministrator, "may"),
+    ]
+    #expect(comparison.value(of: .bypassProved) == nil, "nothing was tried")
+    comparison.workloads[place].ways[0].trial = .proved("it came")
+    comparison.workloads[place].ways[1].trial = .failed("it did not")
+    comparison.workloads[place].ways[2].trial = .notTried("no")
+    var probe = WorkloadProbe(ordinary: "was handed on")
+    probe.proxied = Array(1...100).map { $0 * 1_000_000 }
+    probe.direct = Array(1...100).map { $0 * 10_000 }
+    comparison.workloads[place].probe = probe
+    #expect(comparison.value(of: .bypassProved) == 1)
+    #expect(comparison.value(of: .sidecarLatencyMedian) == 50_000_000)
+    #expect(comparison.value(of: .directLatencyHigh) == 990_000)
+    let text = ComparisonText.text(of: comparison, columns: 80, colors: false)
+    for word in ["proved: it came", "tried, did not get through: it did not", "not tried: no", "proved by a try"] {
+        #expect(text.contains(word), "\(word)")
+    }
+    #expect(comparison.markdown().contains("ports left out: 22 (proved)"))
+    let line = comparison.json().line
+    #expect(line.contains(#""trial":{"verdict":"proved","text":"it came"}"#))
+    #expect(line.contains(#""through_proxy":{"requests":100,"p50_ns":50000000,"p99_ns":99000000}"#))
+    comparison.workloads[place].probe?.proxied = []
+    comparison.workloads[place].probe?.direct = []
+    comparison.workloads[place].probe?.unmeasured = "no way past it"
+    #expect(
+        comparison.performanceRow.sidecar.lines.contains("latency not measurable here: no way past it"),
+        "\(comparison.performanceRow.sidecar.lines)")
+}
+
+@Test func boundsAreNumbersNoneOrUnknown() {
+    var use = ResourceUse()
+    #expect(use.boundText(.limitCPU) == "none")
+    use.unmeasured = [.limitCPU, .requestMemory]
+    #expect(use.boundText(.limitCPU) == "?")
+    #expect(use.boundText(.requestMemory) == "?")
+    use.requestCPU = 79...104
+    #expect(use.boundText(.requestCPU) == "79-104 m")
+    use.requestCPU = 0...0
+    #expect(use.boundText(.requestCPU) == "none")
+    use.limitMemory = 128 << 20
+    #expect(use.boundText(.limitMemory) == "134M")
+}

@@ -61,7 +61,8 @@ struct WayProbe: ~Copyable {
         }
         guard let address else { return .notTried(unreached) }
         switch way.kind {
-        case .excludedPorts where rules.onlyPorts == nil:
+        case .excludedPorts where rules.onlyPorts != nil: return request(to: address, ports: [0], application)
+        case .excludedPorts:
             let ports = rules.leftOut.ports.flatMap { $0.prefix(Self.tries) }.prefix(Self.tries)
             return request(to: address, ports: Array(ports), application)
         case .excludedRanges:
