@@ -33,21 +33,22 @@ struct WayProbe: ~Copyable {
 
     /// `nil`, with errno, where the namespace can't be entered.
     init?(_ process: SurveyedProcess, _ rules: RedirectRules, hasSidecar: Bool) {
-        space = unsafe open("/proc/\(process.pid)/ns/net", O_RDONLY | O_CLOEXEC)
+        let space = unsafe open("/proc/\(process.pid)/ns/net", O_RDONLY | O_CLOEXEC)
+        guard space >= 0 else { return nil }
+        self.space = space
         self.rules = rules
         self.hasSidecar = hasSidecar
         application = Sender(user: process.user, group: process.group)
         let ranges = rules.leftOut.ranges
         let isOwn = ProcessSurvey.namespace("/proc/self/ns/net") == process.networkNamespace
         let place = probe_place(space: space, user: process.user, group: process.group)
-        let reached = space < 0 ? [] : Self.nodeAddresses.filter { Self.isReached($0, from: place, isOwn: isOwn) }
+        let reached = Self.nodeAddresses.filter { Self.isReached($0, from: place, isOwn: isOwn) }
         address = reached.first { candidate in !ranges.contains { $0.contains(Self.address(candidate)) } }
         leftOut = reached.first { candidate in ranges.contains { $0.contains(Self.address(candidate)) } }
-        if space < 0 { return nil }
     }
 
     deinit {
-        if space >= 0 { close(space) }
+        close(space)
     }
 
     // MARK: Ways
