@@ -47,7 +47,9 @@ extension Detector {
         .init(
             40, "address of a pool in its arguments",
             .started { facts in
-                facts.arguments.first { argument in schemes.contains { argument.contains($0) } }.map { _ in "stratum" }
+                facts.arguments.first { argument in
+                    argument.hasByte(":") && schemes.contains { argument.contains($0) }
+                }.map { _ in "stratum" }
             }),
         .init(
             40, "wallet in its arguments",
@@ -76,8 +78,8 @@ extension Detector {
         .init(
             30, "name of a pool in its arguments",
             .started { facts in
-                facts.arguments.dropFirst().lazy.flatMap { $0.split { !isHostCharacter($0) } }.map(String.init)
-                    .first { isPool($0) }
+                facts.arguments.dropFirst().lazy.filter { $0.hasByte(".") }
+                    .flatMap { $0.utf8.split { !isHostCharacter($0) } }.compactMap { String($0) }.first { isPool($0) }
             }),
     ]
 
@@ -122,14 +124,30 @@ extension Detector {
 
     /// What stands in an argument and looks like a wallet of Monero: 95 characters, and no more.
     private static func wallet(in argument: String) -> String? {
-        argument.split { !base58.contains($0) && $0 != "0" }.first { word in
-            word.utf8.count == 95 && word.first == "4" && "0123456789AB".contains(word.dropFirst().first ?? "-")
-                && !word.dropFirst(2).contains("0")
-        }.map(String.init)
+        // Compilers are given kilobytes of arguments: nothing is looked at twice, and nothing as characters.
+        guard argument.utf8.count >= 95 else { return nil }
+        return argument.utf8.split { !isBase58($0) && $0 != UInt8(ascii: "0") }.first { word in
+            guard word.count == 95, word.first == UInt8(ascii: "4") else { return false }
+            let second = word.dropFirst()
+            let network = second.first ?? 0
+            return (isDigit(network) || network == UInt8(ascii: "A") || network == UInt8(ascii: "B"))
+                && second.dropFirst().allSatisfy(isBase58)
+        }.flatMap { String($0) }
     }
 
-    private static func isHostCharacter(_ character: Character) -> Bool {
-        character.isASCII && (character.isLetter || character.isNumber || character == "." || character == "-")
+    private static func isDigit(_ byte: UInt8) -> Bool { UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20 }
+
+    private static func isBase58(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0"), UInt8(ascii: "I"), UInt8(ascii: "O"), UInt8(ascii: "l"): false
+        default: isDigit(byte) || isLetter(byte)
+        }
+    }
+
+    private static func isHostCharacter(_ byte: UInt8) -> Bool {
+        isDigit(byte) || isLetter(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
     }
 
     /// Exactly, or any depth below.
@@ -152,4 +170,8 @@ extension Detector {
         "minergate.com", "moneropool.com", "xmrpool.eu", "xmrpool.net", "donate.v2.xmrig.com", "pool.braiins.com",
         "stratum.braiins.com", "stratum.nicehash.com", "auto.nicehash.com",
     ]
+}
+
+extension String {
+    fileprivate func hasByte(_ byte: Unicode.Scalar) -> Bool { utf8.contains(UInt8(ascii: byte)) }
 }
