@@ -112,8 +112,12 @@ let wholeHostTests = [
         t.equal(try t.attempt([attempts[0]], within: within), [1], "who is called so")
         let copy = "\(t.scratch)/called"
         try copyFile("/proc/self/exe", to: copy)
-        t.equal(try t.attempt(["as \(copy) \(attempts[0])"], within: within), [111], "who is not")
-        _ = try t.end(child, ["--rule:1"])
+        t.equal(try t.attempt(["as \(copy) \(attempts[0])"], within: within), [1], "who was")
+        let enter = ["/bin/sh", "-c", "echo $$ >\(cgroup.path)/cgroup.procs; exec \"$@\"", "sh"]
+        let other = try Child(enter + [copy, "workload", "guard", attempts[0]])
+        other.wait(milliseconds: t.allow(milliseconds: 5000))
+        t.equal(other.outputText, "\(attempts[0]): 111\n", "who is not")
+        _ = try t.end(child, ["--rule:1", "--rule:1"])
     },
 
     Test("whole host: scopes of a policy by container, pod and namespace, of what is there and what starts later") {
@@ -324,7 +328,7 @@ let wholeHostTests = [
             return String(decoding: tampering.output, as: UTF8.self)
         }
         let names = ["connect_targets", "listen_targets", "actor_cgroups", "spared"]
-        t.equal(try tamper(workload("tamper-maps") + names), "changed 0, refused 4\n", "what of the rules is changed")
+        t.equal(try tamper(workload("tamper-maps") + names), "changed 0, refused 6\n", "what of the rules is changed")
         t.equal(try t.attempt(attempts, within: within), [1], "then")
         t.equal(try tamper(workload("tamper-links", cgroup.path)), "taken 7\n", "what is taken away")
         t.equal(try t.attempt(attempts, within: within), [111], "without programs")

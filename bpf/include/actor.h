@@ -146,7 +146,8 @@ static __always_inline __u64 conditions_on_marks(struct task_struct *task, __u64
     holds |= (__u64)(marks >> WIRE_TASK_TREES) << actors.first_tree & actors.trees;
     if (marks & WIRE_TASK_HELD)
         return holds | WIRE_ACTOR_HELD;
-    if (!actors.kept || !is_surely_for(holds))
+    // Who is on its way out would leave its mark to the next process of that number.
+    if (!actors.kept || !is_surely_for(holds) || BPF_CORE_READ(task, flags) & PF_EXITING)
         return holds;
     scope_set_marks(pid, marks | WIRE_TASK_HELD);
     return holds | WIRE_ACTOR_HELD;

@@ -7,6 +7,7 @@
 
 #include <linux/types.h>
 
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 0x00000004 // linux/sched/signal.h, the same in 5.10 to 7.x
 #define SIGNAL_UNKILLABLE 0x00000040 // set for the init process of every pid namespace
