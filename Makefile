@@ -69,9 +69,10 @@ $(GENERATED)/%.bpf.o: bpf/%.bpf.c Makefile
 $(GENERATED)/%.bpf.zst: $(GENERATED)/%.bpf.o
 	zstd -q -f -19 $< -o $@
 
-# What ebpfguard help shows: each page behind a form feed and its name, without overstrikes.
+# What ebpfguard help shows: each page behind a form feed and its name, without overstrikes. Mandoc has no ASCII for "…".
+RENDER := mandoc -T ascii -O width=78 | sed 's/.\x08//g'
 $(GENERATED)/pages: $(wildcard man/*) Makefile
-	for page in man/*; do printf '\f%s\n' "$${page#man/}"; mandoc -T ascii -O width=78 "$$page" | sed 's/.\x08//g'; done >$@
+	for page in man/*; do printf '\f%s\n' "$${page#man/}"; sed 's/\\\[u2026\]/.../g' "$$page" | $(RENDER); done >$@
 
 $(GENERATED)/pages.zst: $(GENERATED)/pages
 	zstd -q -f -19 $< -o $@

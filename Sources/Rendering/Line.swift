@@ -29,11 +29,13 @@ struct Line: ~Copyable {
         if let columns, let fitting = cut(at: columns) {
             var end = OutputBuffer(capacity: 64)
             var fitting = fitting
+            var isPadding = false
             if let kept, let width = width(of: kept, atMost: columns - Int(Double(columns) * front)),
                 let shorter = cut(at: columns - width)
             {
                 if shorter < kept.lowerBound {
                     fitting = shorter
+                    isPadding = isBlank(shorter..<kept.lowerBound)
                     end.append(buffer.bytes.extracting(kept))
                 } else {
                     // Only what stands behind it is too long.
@@ -41,12 +43,18 @@ struct Line: ~Copyable {
                 }
             }
             buffer.truncate(to: fitting)
-            buffer.append("…")
+            // Where only spaces are left out, nothing is missing.
+            buffer.append(isPadding ? " " : "…")
             if colors { buffer.append(Style.reset) }
             buffer.append(end.bytes)
         }
         buffer.append(UInt8(ascii: "\n"))
         return buffer
+    }
+
+    private func isBlank(_ part: Range<Int>) -> Bool {
+        let bytes = buffer.bytes
+        return part.allSatisfy { bytes[$0] == UInt8(ascii: " ") }
     }
 
     /// Columns of a part; nil when they are more than `limit`.

@@ -36,7 +36,8 @@ extension TextRenderer {
         }
         if let rule { append(rule, to: &line) }
         line.kept = start..<line.buffer.count
-        line.front = 0.3
+        // Room for who it was, also on a narrow terminal.
+        line.front = 0.45
         guard options.wide, let process = event.process else { return }
         appendContext(event, process, to: &line)
     }
@@ -61,7 +62,8 @@ extension TextRenderer {
         }
         if let rule { append(rule, to: &line) }
         line.kept = start..<line.buffer.count
-        line.front = 0.3
+        // Room for who it was, also on a narrow terminal.
+        line.front = 0.45
         guard options.wide, let process = event.process else { return }
         appendContext(event, process, to: &line)
     }

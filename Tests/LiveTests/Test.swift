@@ -33,7 +33,7 @@ let allTests: [Test] = [
     nameTests, resolverTests,
     compareTests, compareEndTests, probeTests, redirectionTests, labTests, browserTests, refusalTests, fieldTests,
     filterTests,
-    textTests, summaryTests, reportTests, latencyTests, stormTests, recordingTests,
+    textTests, summaryTests, reportTests, manualTests, latencyTests, stormTests, recordingTests,
 ].flatMap { $0 }
 
 /// A machine with more software than a kernel needs.
