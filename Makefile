@@ -39,7 +39,7 @@ SHELL := /bin/bash
 EXECUTABLE := .build/release/ebpfguard
 
 .DELETE_ON_ERROR:
-.PHONY: all run test test-unit test-fuzz test-live test-guests check bench fuzz compare-files install dist clean bpf setup live-tests
+.PHONY: all run test test-unit test-fuzz test-live test-reports test-install test-guests check bench fuzz compare-files install dist clean bpf setup live-tests
 
 all: setup bpf
 	$(SWIFT) build $(RELEASE) --product ebpfguard $(QUIET)
@@ -82,7 +82,7 @@ $(GENERATED)/pages.zst: $(GENERATED)/pages
 
 # ---- tests
 
-test: test-unit test-fuzz test-live test-guests
+test: test-unit test-fuzz test-live test-reports test-guests
 
 test-unit: setup bpf
 	$(SWIFT) test $(QUIET) | { grep -v -e '^◇' -e '^✔ Test case' || :; }
@@ -101,6 +101,12 @@ test-live: live-tests
 	-@.ci/setup strace nft=nftables iptables dnsmasq=dnsmasq-base haproxy nginx chromium \
 	  '/usr/share/fonts/*/*/*.ttf=fonts-dejavu-core' # without them tests are skipped
 	$(SUDO) .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE)
+
+# Reports of real runs against the official schemas.
+test-reports: live-tests
+	@.ci/setup xmllint=libxml2-utils /usr/bin/pip3=python3-pip /usr/lib/python3/dist-packages/jsonschema=python3-jsonschema \
+	  /usr/lib/python3/dist-packages/rfc3987.py=python3-rfc3987
+	$(SUDO) Tests/Schemas/check --tool $(CURDIR)/$(EXECUTABLE)
 
 # Every test on one of the kernels, and with ALL=1 on each of them.
 test-guests: live-tests

@@ -6,7 +6,7 @@ internal import ComparisonPage
 internal import Enrichment
 internal import Glibc
 package import Policy
-internal import Rendering
+package import Rendering
 
 /// What `compare-sidecar` is asked for beyond what every run is.
 package struct ComparisonOptions: Sendable {
@@ -21,17 +21,21 @@ package struct ComparisonOptions: Sendable {
 }
 
 /// The forms in which a comparison is reported, by the suffix of the file.
-package enum ComparisonForm: String, CaseIterable, Sendable {
-    case markdown = "md"
-    case json
-    case html
+package enum ComparisonForm: Sendable {
+    /// HTML.
+    case page
+    /// Markdown and JSON have the comparison, the others its conditions as any run's.
+    case report(Report.Form)
 
     /// The form for a file of this name.
     package init?(path: String) {
-        guard let dot = path.lastIndex(of: "."),
-            let form = Self(rawValue: path[path.index(after: dot)...].lowercased())
-        else { return nil }
-        self = form
+        if path.lowercased().hasSuffix(".html") {
+            self = .page
+        } else if let form = Report.Form(path: path) {
+            self = .report(form)
+        } else {
+            return nil
+        }
     }
 }
 
@@ -44,7 +48,7 @@ struct Comparing: ~Copyable {
     private let format: OutputFormat
     private let colors: Bool
     private let quiet: Bool
-    private let version: String
+    private let run: TraceOptions
     private var files: [(path: String, form: ComparisonForm, writer: Int32)] = []
     private var begun: UInt64 = 0
     private var startCPU: UInt64 = 0
@@ -58,16 +62,16 @@ struct Comparing: ~Copyable {
         format = options.format
         colors = Sink.usesColors(options.color)
         quiet = options.quiet
-        version = options.toolVersion
+        run = options
         if let path = options.comparisonFile {
-            files.append((path, .json, try Reports.open(path, "--output-file", O_TRUNC)))
+            files.append((path, .report(.json), try Reports.open(path, "--output-file", O_TRUNC)))
         }
         for path in options.reports {
             guard let form = ComparisonForm(path: path) else { continue }  // refused before
             files.append((path, form, try Reports.open(path, "--report", O_TRUNC)))
         }
         guard let page = Reports.page(options) else { return }
-        files.append((page, .markdown, try Reports.open(page, "--report", O_APPEND)))
+        files.append((page, .report(.markdown), try Reports.open(page, "--report", O_APPEND)))
     }
 
     deinit {
@@ -129,15 +133,18 @@ struct Comparing: ~Copyable {
         for file in files {
             let text =
                 switch file.form {
-                case .markdown: comparison.markdown(conditions: conditions)
-                case .json: comparison.json().text
-                case .html: ComparisonPage(comparison, version: version).text
+                case .report(.markdown): comparison.markdown(conditions: conditions)
+                case .report(.json): comparison.json().text
+                case .report(let form): comparison.report(run, conditions).text(form)
+                case .page: ComparisonPage(comparison, version: run.toolVersion).text
                 }
             guard writeWhole(Array(text.utf8), to: file.writer) else {
-                throw Failure(.failure, "can't write \(file.path): \(unsafe String(cString: strerror(errno)))")
+                throw Failure(
+                    .failure, "can't write \(file.path): \(unsafe String(cString: strerror(errno)))",
+                    help: "what is in it is not whole; the run is over")
             }
         }
-        for condition in conditions where condition.holds { note("finding: --fail-on \(condition.text)") }
+        Reports.tell(conditions.filter(\.holds).map { "finding: --fail-on \($0.text)" }, run.command)
         return conditions.contains(where: \.holds)
     }
 }

@@ -39,6 +39,7 @@ struct Findings: ~Copyable {
     private struct Violation {
         /// With its place.
         let rule: String
+        let place: (file: String, line: UInt32)?
         var count: UInt64 = 0
         var kept: [Report.Finding] = []
     }
@@ -107,13 +108,21 @@ struct Findings: ~Copyable {
         if violationIndices[rule] == nil, violationIndices.count >= Self.rulesMost { rule = "other rules" }
         if violationIndices[rule] == nil {
             violationIndices[rule] = violations?.count
-            violations?.append(Violation(rule: rule))
+            violations?.append(Violation(rule: rule, place: Self.place(words[1])))
         }
         guard let index = violationIndices[rule] else { return }
         violations?[index].count += 1
         guard keepsViolations, violations?[index].kept.count ?? 0 < Self.keptMost else { return }
         let finding = finding(event)
         violations?[index].kept.append(finding)
+    }
+
+    /// "ci.policy:3"; `nil` where the rule is in no file.
+    private static func place(_ reference: String) -> (file: String, line: UInt32)? {
+        guard !reference.hasPrefix("--rule"), let colon = reference.lastIndex(of: ":"),
+            let line = UInt32(reference[reference.index(after: colon)...])
+        else { return nil }
+        return (String(reference[..<colon]), line)
     }
 
     /// A policy that nothing was against is one check that is met.
@@ -124,7 +133,7 @@ struct Findings: ~Copyable {
             Report.Check(
                 "policy", violation.rule, isMet: false,
                 outcome: "\(grouped(violation.count)) violation\(violation.count == 1 ? "" : "s")",
-                findings: violation.kept)
+                findings: violation.kept, place: violation.place)
         }
     }
 

@@ -155,10 +155,7 @@ package struct HostCheck: ~Copyable {
 
     /// Throws for the first thing that is required and missing.
     package mutating func require(for command: WatchCommand) throws(Failure) {
-        if case .no(let reason) = Self.privileges() {
-            throw Failure(
-                .unsupported, "\(command.name) loads programs into the kernel: \(reason)", help: "run it with sudo")
-        }
+        if let failure = Self.privilegeFailure(command) { throw failure }
         if case .no(let reason) = Self.pidNamespace() {
             throw Failure(
                 .unsupported, "this is not the host's pid namespace: \(reason)",
@@ -172,13 +169,19 @@ package struct HostCheck: ~Copyable {
             guard case .no(let reason) = probe.support(feature) else { continue }
             throw Failure(
                 .unsupported, "this host has no \(feature.rawValue): \(reason)",
-                help:
-                    "needs Linux \(feature.leastKernel) or newer with CONFIG_DEBUG_INFO_BTF=y; this is \(kernelRelease())"
+                help: "ebpfguard needs Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF=y; this is \(kernelRelease())"
             )
         }
     }
 
     // MARK: The host
+
+    /// Why `command` may not load programs; `nil` where it may.
+    static func privilegeFailure(_ command: WatchCommand) -> Failure? {
+        guard case .no(let reason) = privileges() else { return nil }
+        return Failure(
+            .unsupported, "\(command.name) loads programs into the kernel: \(reason)", help: "run it with sudo")
+    }
 
     /// CAP_SYS_ADMIN, or CAP_BPF with CAP_PERFMON (Linux 5.8).
     private static func privileges() -> Support {

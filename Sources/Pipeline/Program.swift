@@ -2,6 +2,7 @@
 
 internal import CLinux
 internal import Glibc
+internal import Rendering
 
 /// The program behind `--`: forked when the probes are attached, started when it is marked, so that nothing of it is missed.
 @safe
@@ -12,13 +13,15 @@ struct Program: ~Copyable {
     private var status: Int32?
 
     /// Forks a child that waits to execute `path`. Its standard output goes to standard error: ours carries events only.
-    init(_ path: String, _ arguments: [[UInt8]]) throws(Failure) {
-        let name = String(decoding: arguments[0], as: UTF8.self)
+    init(_ path: [UInt8], _ arguments: [[UInt8]]) throws(Failure) {
+        let name = escaped(arguments[0])
         var gate: [Int32] = [-1, -1]
         var pointers: [UnsafeMutablePointer<CChar>?] = unsafe []
         for argument in arguments { unsafe pointers.append(Self.copy(argument)) }
         unsafe pointers.append(Optional.none)
-        let pid = unsafe clinux_fork_waiting(path, pointers, 2, &gate)
+        let file = unsafe Self.copy(path)
+        let pid = unsafe clinux_fork_waiting(file, pointers, 2, &gate)
+        unsafe free(file)
         for index in unsafe pointers.indices { unsafe free(pointers[index]) }
         guard pid > 0 else {
             throw Failure(.failure, "can't fork: \(unsafe String(cString: strerror(errno)))")
@@ -62,10 +65,11 @@ struct Program: ~Copyable {
         return unsafe copy
     }
 
-    /// Finds a program as a shell would, so that the child's own exec is the only one.
-    static func find(_ name: [UInt8]) throws(Failure) -> String {
-        let name = String(decoding: name, as: UTF8.self)
-        func check(_ path: String) -> Failure? {
+    /// Finds a program as a shell would, so that the child's own exec is the only one. Names of files are any bytes.
+    static func find(_ bytes: [UInt8]) throws(Failure) -> [UInt8] {
+        let name = escaped(bytes)
+        func check(_ path: [UInt8]) -> Failure? {
+            let path = path.map { CChar(bitPattern: $0) } + [0]
             var status = stat()
             guard unsafe stat(path, &status) == 0 else {
                 return Failure(.program(127), "\(name): \(unsafe String(cString: strerror(errno)))")
@@ -76,14 +80,14 @@ struct Program: ~Copyable {
             }
             return nil
         }
-        if name.contains("/") {
-            if let failure = check(name) { throw failure }
-            return name
+        if bytes.contains(UInt8(ascii: "/")) {
+            if let failure = check(bytes) { throw failure }
+            return bytes
         }
         var refused: Failure?
         let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
         for directory in path.split(separator: ":", omittingEmptySubsequences: false) {
-            let candidate = directory.isEmpty ? "./\(name)" : "\(directory)/\(name)"
+            let candidate = Array((directory.isEmpty ? "." : directory).utf8) + [UInt8(ascii: "/")] + bytes
             guard let failure = check(candidate) else { return candidate }
             if failure.status == .program(126) { refused = failure }
         }

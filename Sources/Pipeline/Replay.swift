@@ -59,7 +59,7 @@ extension Trace {
         footer.learned = try replay.state.learned(options)
         if options.command == .enforce { footer.policy = replay.state.policyLine }
         if !options.quiet { for line in footer.lines() { note(line) } }
-        Reports.tell(replay.state.findings, options.command)
+        Reports.tell(replay.state.findings.lines(), options.command)
         if let end, let problem = problem(end, name, header.time(replay.last > 0 ? replay.last : header.started)) {
             throw problem
         }

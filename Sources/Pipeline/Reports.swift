@@ -49,25 +49,10 @@ struct Reports: ~Copyable {
         return descriptor
     }
 
-    /// Says on standard error what was found. A job on GitHub takes each line of its own form to its page as well.
-    static func tell(_ findings: borrowing Findings, _ command: WatchCommand) {
-        let isJob = unsafe getenv("GITHUB_ACTIONS").map { unsafe strcmp($0, "true") == 0 } ?? false
-        for line in findings.lines() {
-            note(line)
-            if isJob { note("::error title=ebpfguard \(command.name)::\(annotation(line))") }
-        }
-    }
-
-    /// https://github.com/actions/toolkit: what these stand for would end the message.
-    private static func annotation(_ text: String) -> String {
-        text.map { character in
-            switch character {
-            case "%": "%25"
-            case "\r": "%0D"
-            case "\n", "\r\n": "%0A"
-            default: String(character)
-            }
-        }.joined()
+    /// Says on standard error what was found, as the service that runs the job wants it.
+    static func tell(_ findings: [String], _ command: WatchCommand) {
+        if findings.isEmpty { return }
+        for line in JobService.current?.told(findings, command: command.name) ?? findings { note(line) }
     }
 
     func write(_ report: @autoclosure () -> Report) throws(Failure) {

@@ -27,6 +27,7 @@ struct Sink: ~Copyable {
     private var output = Writer(descriptor: 1)
     private var buffer = OutputBuffer()
     private var file: Writer?
+    private let filePath: String
     private var fileForm: JSONRenderer?
     private var fileBuffer = OutputBuffer()
 
@@ -91,6 +92,7 @@ struct Sink: ~Copyable {
                         )))
             }
         }
+        filePath = options.outputFile ?? ""
         if let path = options.outputFile {
             file = try Writer(path: path)
             fileForm = JSONRenderer(fields: Set(options.fields ?? Field.allCases), host: host, redacts: options.redacts)
@@ -231,7 +233,9 @@ struct Sink: ~Copyable {
     /// Writes what is rendered.
     mutating func flush(_ loop: borrowing EventLoop, isLast: Bool = false) throws(Failure) -> Writer.Outcome {
         if file != nil, case .failed(let code) = file!.flush(&fileBuffer, loop, isLast: isLast) {
-            throw Failure(.failure, "can't write the output file: \(unsafe String(cString: strerror(code)))")
+            throw Failure(
+                .failure, "--output-file: can't write \(filePath): \(unsafe String(cString: strerror(code)))",
+                help: "the last line in it may be cut; the run is over")
         }
         let outcome = output.flush(&buffer, loop, isLast: isLast)
         if case .failed(let code) = outcome {

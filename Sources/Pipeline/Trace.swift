@@ -326,7 +326,7 @@ package enum Trace {
             if window == nil { isFound = try comparison.report(result) }
         }
         if !options.quiet { for line in footer.lines() { note(line) } }
-        Reports.tell(state.findings, options.command)
+        Reports.tell(state.findings.lines(), options.command)
         let status = isFound ? .finding : status(options, state, footer, programStatus)
         try reports.write(
             state.report(options, footer, status))

@@ -516,20 +516,10 @@ struct TraceState: ~Copyable {
     /// What is told of the run when it is over.
     func report(_ options: TraceOptions, _ footer: Footer, _ status: ExitStatus) -> Report {
         var checks = findings.checks
-        if options.strict {
-            let faults =
-                (footer.lostTotal > 0 ? ["\(grouped(footer.lostTotal)) events were lost"] : []) + footer.missing
-            checks.append(
-                Report.Check(
-                    "strict", "", isMet: footer.isComplete,
-                    outcome: faults.isEmpty ? "nothing was lost or missing" : faults.joined(separator: "; ")))
-        }
-        return Report(
-            version: options.toolVersion, command: options.command.name, arguments: options.commandLine,
-            host: host.name, started: host.realtime(started), watched: footer.watched, status: status.code,
-            checks: checks,
-            counts: [("seen", footer.seen), ("printed", footer.printed), ("filtered", footer.filtered)],
-            lost: footer.lost, missing: footer.missing, footer: footer.lines())
+        if options.strict { checks.append(footer.strictCheck) }
+        return footer.report(
+            options, host: host.name, started: host.realtime(started), status: status, checks: checks,
+            lines: footer.lines())
     }
 
     /// What the footer says of changed files, when the run is over; `nil` where they are not watched.

@@ -53,7 +53,8 @@ struct CheckOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Report in this file what came of the checks: .md, .json, .xml (JUnit) or .sarif.", valueName: "file"))
+            "Report in this file what came of the checks: .md, .json, .xml (JUnit), .sarif or .codequality.json (GitLab).",
+            valueName: "file"))
     var report: [String] = []
 
     @Flag(help: "Show what libbpf says, and verifier logs whole.")
@@ -65,7 +66,9 @@ struct CheckOptions: ParsableArguments {
         for path in report where Report.Form(path: path) == nil {
             throw Failure(
                 .usage, "--report: the suffix of \"\(path)\" is that of no known form",
-                help: "name it FILE.md (Markdown), FILE.json, FILE.xml (JUnit) or FILE.sarif")
+                help:
+                    "name it FILE.md (Markdown), FILE.json, FILE.xml (JUnit), FILE.sarif or FILE.codequality.json (GitLab)"
+            )
         }
         options.reports = report
     }

@@ -61,7 +61,8 @@ struct CompareSidecarCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Write JSON to this file as well.", valueName: "file"))
     var outputFile: String?
 
-    @Option(help: ArgumentHelp("Write the comparison to this file: .md, .json or .html.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write the comparison to this file: .md, .json, .html, .xml or .sarif.", valueName: "file"))
     var report: [String] = []
 
     @Option(
@@ -131,12 +132,17 @@ struct CompareSidecarCommand: ParsableCommand {
         try checkLab()
         var options = TraceOptions(.compareSidecar)
         var comparison = ComparisonOptions()
+        if sidecarMatch.contains("") {
+            throw Failure(
+                .usage, "--sidecar-match needs a name", help: "write that of a process, a container or an image")
+        }
         comparison.sidecars = sidecarMatch
         comparison.tries = probe
         comparison.conditions = try failOn.map { try condition($0) }
         options.comparison = comparison
         options.comparisonFile = outputFile
         options.toolVersion = EBPFGuard.version
+        options.commandLine = Array(CommandLine.arguments.dropFirst())
         options.duration =
             try nanoseconds(duration, of: "--duration", help: "write 30s, 5m or 1h") ?? 60_000_000_000
         options.format = format
@@ -155,7 +161,7 @@ struct CompareSidecarCommand: ParsableCommand {
         for path in report where ComparisonForm(path: path) == nil {
             throw Failure(
                 .usage, "--report: the suffix of \"\(path)\" is that of no known form",
-                help: "name it FILE.md (Markdown), FILE.json or FILE.html (a page with charts)")
+                help: "name it FILE.md, FILE.json, FILE.html (a page with charts), FILE.xml (JUnit) or FILE.sarif")
         }
         options.reports = report
         guard !namesProgram else {

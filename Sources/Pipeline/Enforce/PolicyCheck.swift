@@ -182,8 +182,11 @@ package enum PolicyCheck {
 
 extension PolicyCheck {
     /// Why a run with these options can't begin; `nil` where it can. Rules that can't be held come first: they are what a
-    /// user has to know, whatever else is missing.
-    package static func refusal(of options: TraceOptions) -> Failure? { options.policy.flatMap { refusal($0) } }
+    /// user has to know, whatever else is missing. (Without privileges nothing can be held.)
+    package static func refusal(of options: TraceOptions) -> Failure? {
+        guard let policy = options.policy else { return nil }
+        return HostCheck.privilegeFailure(options.command) ?? refusal(policy)
+    }
 
     /// All lines that can't be held, in one message.
     static func refusal(_ policy: PolicyRules) -> Failure? {

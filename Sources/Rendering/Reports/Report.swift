@@ -8,9 +8,15 @@ package struct Report: Sendable {
         case json
         case junit = "xml"
         case sarif
+        case codeQuality = "codequality.json"
 
         /// The form for a file of this name.
         package init?(path: String) {
+            let name = path.lowercased()
+            if name.hasSuffix(".codequality.json") || name.hasSuffix("gl-code-quality-report.json") {
+                self = .codeQuality
+                return
+            }
             guard let dot = path.lastIndex(of: "."),
                 let form = Form(rawValue: path[path.index(after: dot)...].lowercased())
             else { return nil }
@@ -29,8 +35,14 @@ package struct Report: Sendable {
         package let outcome: String
         /// Some of the events that are to blame, the first ones.
         package let findings: [Finding]
+        /// Where it is written, in a file of rules.
+        package let place: (file: String, line: UInt32)?
 
-        package init(_ name: String, _ condition: String, isMet: Bool, outcome: String, findings: [Finding] = []) {
+        package init(
+            _ name: String, _ condition: String, isMet: Bool, outcome: String, findings: [Finding] = [],
+            place: (file: String, line: UInt32)? = nil
+        ) {
+            self.place = place
             self.name = name
             self.condition = condition
             self.isMet = isMet
@@ -91,6 +103,7 @@ package struct Report: Sendable {
     package var missing: [String]
     /// What the run said at its end.
     package var footer: [String]
+    package var job = Job()
 
     package init(
         version: String, command: String, arguments: [String], host: String, started: UInt64, watched: UInt64,
@@ -117,6 +130,7 @@ package struct Report: Sendable {
         case .json: json()
         case .junit: junit()
         case .sarif: sarif()
+        case .codeQuality: codeQuality()
         }
     }
 
