@@ -29,7 +29,7 @@ let allTests: [Test] = [
     dropTests, rawSocketTests, unixTests, openTests, fileTests, fileChangeTests, routeTests, netChangeTests,
     packageTests,
     policyTests, policyTextTests, namePolicyTests, actorTests, guardTests, wholeHostTests, treeTests, learnTests,
-    detectTests, errorTests,
+    detectTests, errorTests, statusTests,
     nameTests, resolverTests,
     compareTests, compareEndTests, probeTests, redirectionTests, labTests, browserTests, refusalTests, fieldTests,
     filterTests,
