@@ -39,7 +39,7 @@ SHELL := /bin/bash
 EXECUTABLE := .build/release/ebpfguard
 
 .DELETE_ON_ERROR:
-.PHONY: all run test test-unit test-fuzz test-live test-reports test-install test-guests check bench fuzz compare-files install dist clean bpf setup live-tests
+.PHONY: all run test test-unit test-fuzz test-live test-reports test-install test-guests check bench fuzz compare-files install install-files dist clean bpf setup live-tests
 
 all: setup bpf
 	$(SWIFT) build $(RELEASE) --product ebpfguard $(QUIET)
@@ -82,7 +82,7 @@ $(GENERATED)/pages.zst: $(GENERATED)/pages
 
 # ---- tests
 
-test: test-unit test-fuzz test-live test-reports test-guests
+test: test-unit test-fuzz test-live test-reports test-install test-guests
 
 test-unit: setup bpf
 	$(SWIFT) test $(QUIET) | { grep -v -e '^◇' -e '^✔ Test case' || :; }
@@ -107,6 +107,11 @@ test-reports: live-tests
 	@.ci/setup xmllint=libxml2-utils /usr/bin/pip3=python3-pip /usr/lib/python3/dist-packages/jsonschema=python3-jsonschema \
 	  /usr/lib/python3/dist-packages/rfc3987.py=python3-rfc3987
 	$(SUDO) Tests/Schemas/check --tool $(CURDIR)/$(EXECUTABLE)
+
+# What make install and make dist leave, and completions in the shells that are here.
+test-install: live-tests
+	-@.ci/setup zsh fish
+	Tests/Install/check $(EXECUTABLE)
 
 # Every test on one of the kernels, and with ALL=1 on each of them.
 test-guests: live-tests
@@ -135,21 +140,25 @@ compare-files: all
 # ---- packaging
 
 install: all
+	@$(MAKE) --no-print-directory install-files
+
+# What is built already. For all to read, whatever the umask.
+SHARE := $(DESTDIR)$(PREFIX)/share
+install-files:
 	install -D -m 755 $(EXECUTABLE) $(DESTDIR)$(PREFIX)/bin/ebpfguard
 	@for page in man/*.[0-9]; do \
-	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$(basename $$page); done
-	@install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
-	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	./$(EXECUTABLE) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ebpfguard
-	./$(EXECUTABLE) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ebpfguard
-	./$(EXECUTABLE) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ebpfguard.fish
+	  install -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$$(basename $$page); done
+	@complete() { ./$(EXECUTABLE) --generate-completion-script $$1 | install -D -m 644 /dev/stdin $(SHARE)/$$2; }; \
+	complete bash bash-completion/completions/ebpfguard; \
+	complete zsh zsh/site-functions/_ebpfguard; \
+	complete fish fish/vendor_completions.d/ebpfguard.fish
 
 DIST := ebpfguard-$(VERSION)-linux-$(ARCH)
 
 dist: all
 	rm -rf .build/$(DIST)
-	$(MAKE) --no-print-directory install PREFIX= DESTDIR=.build/$(DIST)
-	cp README.md LICENSE CHANGELOG.md .build/$(DIST)/
+	@$(MAKE) --no-print-directory install-files PREFIX= DESTDIR=.build/$(DIST)
+	install -m 644 README.md LICENSE CHANGELOG.md .build/$(DIST)/
 	tar -C .build --owner=0 --group=0 -czf .build/$(DIST).tar.gz $(DIST)
 	@echo .build/$(DIST).tar.gz
 
