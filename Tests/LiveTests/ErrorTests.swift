@@ -152,7 +152,7 @@ private let answers: [(words: [String], status: Int, errors: String)] = [
         ["trace", "--report", "x.foo", "--", "/bin/true"], 64,
         """
         ebpfguard: --report: the suffix of "x.foo" is that of no known form
-          name it FILE.md (Markdown), FILE.json, FILE.xml (JUnit) or FILE.sarif
+          name it FILE.md (Markdown), FILE.json, FILE.xml (JUnit), FILE.sarif or FILE.codequality.json (GitLab)
         """
     ),
     (
@@ -312,6 +312,172 @@ private let answers: [(words: [String], status: Int, errors: String)] = [
         """
     ),
     (
+        ["trace", "-p", "4194000"], 64,
+        """
+        ebpfguard: --pid: there is no process 4194000, and none that descends from it
+          ps -e, or ebpfguard trace --existing, shows those that are there
+        """
+    ),
+    (
+        ["trace", "--summary=bogus"], 64,
+        """
+        ebpfguard: --summary: there is no "bogus"
+          write only or also
+        """
+    ),
+    (
+        ["trace", "--dedup", "x"], 64,
+        """
+        ebpfguard: --dedup: "x" is not a time
+          write 500ms, 10s or 5m
+        """
+    ),
+    (
+        ["trace", "--detect", "foo"], 64,
+        """
+        ebpfguard: --detect: there is no detector "foo"
+          detectors: miner, reverse-shell
+        """
+    ),
+    (
+        ["trace", "-r", "x", "-w", "y"], 64,
+        """
+        ebpfguard: --write has no meaning with --read: a recording is of a run that is over
+          leave it out; what the recorded run was asked for is what its recording has
+        """
+    ),
+    (
+        ["trace", "--root", "/absent"], 66,
+        """
+        ebpfguard: --root: /absent: No such file or directory
+          name the directory that has the node's /var/log and /run
+        """
+    ),
+    (
+        ["trace", "--exe", "bin/x"], 64,
+        """
+        ebpfguard: --exe "bin/x" is not an absolute path
+          write /usr/bin/NAME, /dir/*, /dir/** (all below), or **/NAME (anywhere)
+        """
+    ),
+    (
+        ["enforce", "--rule", "deny net 127.0.0.9", "-p", "4194000"], 64,
+        """
+        ebpfguard: --pid: there is no process 4194000, and none that descends from it
+          ps -e, or ebpfguard trace --existing, shows those that are there
+        """
+    ),
+    (
+        ["enforce", "--rule", "deny net 127.0.0.9", "-u", "nobodyx"], 64,
+        """
+        ebpfguard: --user: this host has no user "nobodyx"
+          did you mean nobody?
+        """
+    ),
+    (
+        ["enforce", "--rule", "deny net 127.0.0.9", "--container", ""], 64,
+        """
+        ebpfguard: --container needs a name
+        """
+    ),
+    (
+        ["enforce", "--rule", "deny net 127.0.0.9", "--pod", "nosuch", "--", "/bin/true"], 64,
+        """
+        ebpfguard: --pod and PROGRAM exclude each other
+          with PROGRAM the policy is for it and all it starts
+        """
+    ),
+    (
+        ["enforce", "--rule", "deny net 127.0.0.9", "--name-grace", "x", "--", "/bin/true"], 64,
+        """
+        ebpfguard: --name-grace: "x" is not a time
+          write 30s or 2m; without it 2m
+        """
+    ),
+    (
+        ["enforce", "--explain", "nett x", "--rule", "deny net 127.0.0.9"], 64,
+        """
+        ebpfguard: --explain:1:1: error: there is nothing to do that is called "nett"
+          nett x
+          ^
+          did you mean net?
+        """
+    ),
+    (
+        ["compare-sidecar", "--fail-on", "sidecar.coverag < 1"], 64,
+        """
+        ebpfguard: --fail-on: there is no figure "sidecar.coverag"
+          sidecar.coverag < 1
+          ^
+          did you mean sidecar.coverage?
+        """
+    ),
+    (
+        ["compare-sidecar", "--fail-on", "sidecar.coverage < x"], 64,
+        """
+        ebpfguard: --fail-on: here a number should stand
+          sidecar.coverage < x
+                             ^
+          write a number, such as 0.9, 90% or 64M
+        """
+    ),
+    (
+        ["compare-sidecar", "--report", "x.foo"], 64,
+        """
+        ebpfguard: --report: the suffix of "x.foo" is that of no known form
+          name it FILE.md, FILE.json, FILE.html (a page with charts), FILE.xml (JUnit) or FILE.sarif
+        """
+    ),
+    (
+        ["compare-sidecar", "--report", "/absent/x.md"], 66,
+        """
+        ebpfguard: --report: can't write /absent/x.md: No such file or directory
+          name a file in a directory that is there and writable
+        """
+    ),
+    (
+        ["compare-sidecar", "--pods", "5"], 64,
+        """
+        ebpfguard: --pods is of a laboratory
+          add --lab, or leave it out
+        """
+    ),
+    (
+        ["compare-sidecar", "--lab", "--pods", "500"], 64,
+        """
+        ebpfguard: --pods: 500 are not 1 to 100
+          --pods 10 is the default
+        """
+    ),
+    (
+        ["compare-sidecar", "--lab", "-d", "5s"], 64,
+        """
+        ebpfguard: --duration: a laboratory ends when it has measured
+          leave out one of them
+        """
+    ),
+    (
+        ["compare-sidecar", "--sidecar-match", ""], 64,
+        """
+        ebpfguard: --sidecar-match needs a name
+          write that of a process, a container or an image
+        """
+    ),
+    (
+        ["compare-sidecar", "-d", "0s"], 64,
+        """
+        ebpfguard: --duration: "0s" is not a time
+          write 30s, 5m or 1h
+        """
+    ),
+    (
+        ["compare-sidecar", "--", "/bin/true"], 64,
+        """
+        ebpfguard: compare-sidecar looks at the whole node, and starts no program
+          start it beside: PROGRAM & ebpfguard compare-sidecar
+        """
+    ),
+    (
         ["help", "nothing"], 64,
         """
         ebpfguard: there is no page "nothing"
@@ -337,5 +503,157 @@ let errorTests = [
             t.equal(run.errors, answer.errors + "\n", "standard error of \(words)")
             t.equal(run.text, "", "standard output of \(words)")
         }
-    }
+    },
+
+    Test("errors: of files that can't be read or have no room", dependsOnKernel: false) { t in
+        for suffix in ["md", "json", "rec"] { unsafe symlink("/dev/full", "\(t.scratch)/full.\(suffix)") }
+        try makeDirectory("\(t.scratch)/directory")
+        try write("deny net 127.0.0.9\n", to: "\(t.scratch)/closed", mode: 0o600)
+        let copy = "\(t.scratch)/ebpfguard"
+        try write(try t.require(bytes(of: t.settings.tool), "tool"), to: copy, mode: 0o755)
+        for answer in fileAnswers {
+            let tool = answer.user == 0 ? t.settings.tool : copy
+            let child = try Child([tool] + answer.words, directory: t.scratch, user: answer.user)
+            child.closeInput()
+            t.children.append(child)
+            let run = try t.finish(child, milliseconds: 20_000, isJSON: false)
+            let words = answer.words.joined(separator: " ")
+            t.equal(run.status, .code(answer.status), "the exit status of \(words)")
+            t.equal(run.errors, answer.errors + "\n", "standard error of \(words)")
+        }
+    },
+
+    Test("errors: of output that nobody takes", dependsOnKernel: false) { t in
+        /// Status and standard error of a shell's command.
+        func shell(_ script: String) throws -> (status: Child.ExitStatus?, errors: String) {
+            let child = try Child(["bash", "-c", script, t.settings.tool], directory: t.scratch)
+            child.closeInput()
+            t.children.append(child)
+            let run = try t.finish(child, milliseconds: 20_000, isJSON: false)
+            return (run.status, run.errors)
+        }
+        let full = try shell("\"$0\" trace -q -- /bin/true > /dev/full")
+        t.equal(full.status, .code(1), "the exit status with a full disk")
+        t.equal(
+            full.errors, "ebpfguard: can't write to standard output: No space left on device\n", "what is said of it")
+        // Who goes away is no error: the program is ended, as the tool is.
+        let gone = try shell(
+            "\"$0\" trace -q -- sh -c '/bin/true; sleep 60' | head -n 1 > /dev/null; exit ${PIPESTATUS[0]}")
+        t.equal(gone.status, .code(143), "the exit status with a pipe that is closed")
+        t.equal(gone.errors, "", "what is said of it")
+        let closed = try shell("\"$0\" trace -q -- /bin/true >&-")
+        t.equal(closed.errors, "", "what is said where standard output is closed from the start")
+    },
+
+    Test("errors: of a kernel that tells nothing of its types", dependsOnKernel: false) { t in
+        // As one that is too old is, in a mount namespace where the file is hidden.
+        let hidden = [
+            "unshare", "-m", "sh", "-c", "mount -t tmpfs none /sys/kernel/btf && exec \"$0\" \"$@\"", t.settings.tool,
+        ]
+        let commands = [
+            ["trace"], ["watch-net"], ["watch-files"], ["enforce", "--rule", "deny net 127.0.0.9", "--", "/bin/true"],
+            ["compare-sidecar"],
+        ]
+        let kernel = try t.require(contents(of: "/proc/sys/kernel/osrelease"), "kernel").split(separator: "\n")[0]
+        for command in commands {
+            let child = try Child(hidden + command)
+            child.closeInput()
+            t.children.append(child)
+            let run = try t.finish(child, milliseconds: 20_000, isJSON: false)
+            t.equal(run.status, .code(5), "the exit status of \(command)")
+            t.equal(
+                run.errors,
+                """
+                ebpfguard: this host has no kernel type information (BTF): /sys/kernel/btf/vmlinux is missing: the kernel was built without CONFIG_DEBUG_INFO_BTF
+                  ebpfguard needs Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF=y; this is \(kernel)
+
+                """, "standard error of \(command)")
+        }
+    },
+]
+
+/// In a directory with files that have no room, one that is closed to others, and a directory.
+private let fileAnswers: [(words: [String], user: Int, status: Int, errors: String)] = [
+    (
+        ["trace", "-q", "-w", "full.rec", "--", "/bin/true"], 0, 1,
+        """
+        ebpfguard: can't write the recording full.rec: No space left on device
+          name a file in a directory that is there and writable, with room for it
+        """
+    ),
+    (
+        ["trace", "-q", "--output-file", "full.json", "--", "/bin/true"], 0, 1,
+        """
+        ebpfguard: --output-file: can't write full.json: No space left on device
+          the last line in it may be cut; the run is over
+        """
+    ),
+    (
+        ["trace", "-q", "--report", "full.md", "--", "/bin/true"], 0, 1,
+        """
+        ebpfguard: --report: can't write full.md: No space left on device
+          the report is not whole; the run is over
+        """
+    ),
+    (
+        ["compare-sidecar", "-q", "-d", "100ms", "--report", "full.json"], 0, 1,
+        """
+        ebpfguard: can't write full.json: No space left on device
+          what is in it is not whole; the run is over
+        """
+    ),
+    (
+        ["trace", "-q", "--output-file", "directory", "--", "/bin/true"], 0, 1,
+        """
+        ebpfguard: can't write directory: Is a directory
+          name a file in a directory that is there and writable
+        """
+    ),
+    (
+        ["trace", "-r", "directory"], 0, 65,
+        """
+        ebpfguard: directory is a directory, not a recording
+        """
+    ),
+    (
+        ["watch-net", "--baseline", "directory", "--", "/bin/true"], 0, 65,
+        """
+        ebpfguard: can't read the baseline directory: Is a directory
+          name a file: a recording, or lines of JSON
+        """
+    ),
+    (
+        ["trace", "-r", "closed"], 65534, 66,
+        """
+        ebpfguard: can't read closed: Permission denied
+        """
+    ),
+    (
+        ["enforce", "closed", "--", "/bin/true"], 65534, 66,
+        """
+        ebpfguard: closed: Permission denied
+          name a file of rules: ebpfguard-policy(5)
+        """
+    ),
+    (
+        ["enforce", "--rule", "deny net 127.0.0.9", "--", "/bin/true"], 65534, 5,
+        """
+        ebpfguard: enforce loads programs into the kernel: you are not root
+          run it with sudo
+        """
+    ),
+    (
+        ["compare-sidecar", "--lab"], 65534, 5,
+        """
+        ebpfguard: --lab makes network namespaces and cgroups, for which it must be root
+          sudo ebpfguard compare-sidecar --lab
+        """
+    ),
+    (
+        ["trace", "--", "closed"], 0, 127,
+        """
+        ebpfguard: closed: command not found
+          nothing was watched
+        """
+    ),
 ]

@@ -35,6 +35,9 @@ private let exceptions = [
     Exception(page: "watch-net", command: "ebpfguard.remote_class", kind: .shortened, reason: "cut to 0.1 s"),
     Exception(page: "compare-sidecar", command: "-d 5m", kind: .shortened, reason: "cut to 0.1 s"),
     Exception(
+        page: "compare-sidecar", command: "sidecar.coverage < 1", kind: .checked,
+        reason: "only checked, as it depends on the pods that are here"),
+    Exception(
         page: "compare-sidecar", command: "--lab", kind: .checked,
         reason: "only checked, as it takes minutes; the laboratory has tests of its own"),
     Exception(page: "enforce", command: "-d 10m", kind: .policyOnly, reason: "policy only, as it holds the whole host"),
