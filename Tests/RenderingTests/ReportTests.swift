@@ -26,6 +26,7 @@ struct ReportTests {
 
     @Test(arguments: [
         ("report.md", Report.Form.markdown), ("a.b.JSON", .json), ("/x/junit.xml", .junit), ("r.sarif", .sarif),
+        ("r.codequality.json", .codeQuality), ("/x/gl-code-quality-report.json", .codeQuality),
     ])
     func form(_ path: String, _ form: Report.Form) { #expect(Report.Form(path: path) == form) }
 
@@ -75,5 +76,26 @@ struct ReportTests {
         #expect(text.contains("\"watched_seconds\": 2.5"))
         #expect(text.contains("\"exec\": 2"))
         #expect(text.contains("no \\\"x\\\""))
+    }
+
+    @Test func codeQuality() {
+        let rule = Report.Check(
+            "policy", "deny net x (/src/ci.policy:3)", isMet: false, outcome: "2 violations",
+            place: (file: "/src/ci.policy", line: 3))
+        var report = Self.report([Self.failed, Self.failed, Self.met, rule])
+        report.job = Report.Job(directory: "/src", configuration: "jobs.yml")
+        let text = report.text(.codeQuality)
+        #expect(text.contains("\"path\": \"ci.policy\""))
+        #expect(text.contains("\"begin\": 3"))
+        #expect(text.contains("\"path\": \"jobs.yml\""))
+        #expect(text.contains("ebpfguard trace: 2 violations (policy deny net x (/src/ci.policy:3))"))
+        // The same condition twice is one issue, and what is met is none.
+        #expect(text.split(separator: "\n").count { $0.contains("\"fingerprint\"") } == 2)
+        // The next run has another time, host and program.
+        var next = report
+        next.started += 1
+        next.host = "other"
+        #expect(next.text(.codeQuality) == text)
+        #expect(Self.report([Self.met]).text(.codeQuality) == "[]\n")
     }
 }
