@@ -160,6 +160,6 @@ let actorTests = [
         }
         try refused(["--rule", "deny net * unless user nobody-is-this"], 65, "--rule:1: this host has no user")
         let many = (0..<63).flatMap { ["--rule", "deny net 10.0.0.\($0) unless user \($0)"] }
-        try refused(many, 5, "63 different conditions, and at most 61")
+        try refused(many, 5, "63 different conditions, and at most 60")
     },
 ]

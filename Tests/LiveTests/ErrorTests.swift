@@ -363,7 +363,7 @@ private let answers: [(words: [String], status: Int, errors: String)] = [
     (
         ["enforce", "--rule", "deny net 127.0.0.9", "-p", "4194000"], 64,
         """
-        ebpfguard: --pid: there is no process 4194000, and none that descends from it
+        ebpfguard: --pid: there is no process 4194000
           ps -e, or ebpfguard trace --existing, shows those that are there
         """
     ),

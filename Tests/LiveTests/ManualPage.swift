@@ -76,7 +76,13 @@ func comparable(_ lines: [String]) -> [String] {
         isHooks = line.hasPrefix("hooks:") || isHooks && line.hasPrefix(" ")
         if isHooks { continue }
         let text = comparable(line)
-        if !text.isEmpty { result.append(text) }
+        if text.isEmpty { continue }
+        // Where a message is folded depends on how long what differs is.
+        if line.hasPrefix("  "), let start = result.popLast() {
+            result.append("\(start) \(text)")
+        } else {
+            result.append(text)
+        }
     }
     return result
 }
