@@ -7,9 +7,8 @@ disk_wanted=(
     base-files bash coreutils dash grep mount passwd procps sed util-linux
     systemd dbus-daemon busybox-static
     apt diffutils dpkg libc-bin tar
-    haproxy nftables
 )
-containers_wanted=(containerd conmon crun docker-cli docker.io netavark podman runc uidmap)
+containers_wanted=(containerd conmon crun docker-cli docker.io haproxy netavark nftables podman runc uidmap)
 builds_wanted=(curl dpkg-dev findutils gcc gzip libc6-dev make mawk nginx-light)
 
 # One that a test installs, small and with scripts that leave something: it stays packed.
@@ -95,8 +94,13 @@ populate_builds() { # work
     ln -s mawk "$root/usr/bin/awk"
     mkdir -p "$root/srv/source"
     sed -i 's/^deb \(.*\)/&\ndeb-src \1/' "$1/sources.list"
-    private_apt "$1" apt-get update
-    (cd "$root/srv/source" && private_apt "$1" apt-get source --download-only "$builds_source")
+    {
+        private_apt "$1" apt-get update &&
+            (cd "$root/srv/source" && private_apt "$1" apt-get source --download-only "$builds_source")
+    } >"$run/apt.log" 2>&1 || {
+        tail -n 20 "$run/apt.log" >&2
+        die "the sources of $builds_source could not be downloaded"
+    }
 }
 
 # What dpkg would know of a package, but for what it depends on, which is not all there. Which files it has, nothing asks.
