@@ -9,8 +9,8 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-# What tests run in, the longest first: machines with more software, and kernels.
-GUESTS ?= builds containers 5.10 6.1 6.12 sid 6.12:lsm
+# What tests run in: kernels, and machines with more software. Those that take longest are not the last to begin.
+GUESTS ?= 5.10 6.1 builds 6.12 sid containers 6.12:lsm
 ALL ?=
 
 SWIFT := swift
