@@ -5,15 +5,23 @@ import Workloads
 
 // For whom rules are: the same act by one whom a rule is for, and by one whom it is not for.
 
-extension Run {
-    /// The errno of each attempt of the workload.
-    fileprivate var outcomes: [String: Int] {
-        var outcomes: [String: Int] = [:]
-        for line in lines(said) {
-            guard let colon = line.lastIndex(of: ":"), let number = Int(line[colon...].dropFirst(2)) else { continue }
-            outcomes[String(line[..<colon])] = number
-        }
-        return outcomes
+/// What is tried, its errno (1: denied) or its signal, negative, and the line of the rule; 0 where nothing is told.
+typealias HeldAttempt = (steps: String, outcome: Int, line: Int)
+
+extension Context {
+    /// Holds a workload to `rules`: what becomes of each attempt, and which rules tell of it, in their order.
+    func hold(_ attempts: [HeldAttempt], to rules: [String]) throws {
+        let file = "\(scratch)/policy"
+        try write(rules.joined(separator: "\n"), to: file)
+        let run = try trace(
+            [file], workload("guard") + attempts.map(\.steps), milliseconds: 60_000, status: .code(3),
+            command: "enforce")
+        let outcomes = run.outcomes
+        for attempt in attempts { equal(outcomes[attempt.steps], attempt.outcome, attempt.steps) }
+        equal(
+            run.told.compactMap { $0["rule.reference"]?.string },
+            attempts.filter { $0.line > 0 }.map { "\(file):\($0.line)" }, "rules of violations")
+        expect(run.told.allSatisfy { $0["ebpfguard.enforced"] == true }, "ebpfguard.enforced")
     }
 }
 
@@ -66,8 +74,7 @@ let actorTests = [
             "scope user 3",
             "deny dns *",
         ]
-        // What is tried, its errno (1: denied), and the line of the rule.
-        let attempts: [(String, Int, Int)] = [
+        let attempts: [HeldAttempt] = [
             ("as \(allowed) net tcp 127.0.0.1 20101", 111, 0), ("as \(root)/hard net tcp 127.0.0.1 20101", 111, 0),
             ("as \(root)/other net tcp 127.0.0.1 20101", 1, 1),
             ("as \(root)/bin/below net tcp 127.0.0.1 20101", 111, 0),
@@ -88,17 +95,7 @@ let actorTests = [
             // By packets.
             ("user 1 , net unbound 127.0.0.1 0", 0, 0), ("user 2 , net bind 127.0.0.1 20109", 1, 9),
         ]
-        let file = "\(root)/policy"
-        try write(rules.joined(separator: "\n"), to: file)
-        let run = try t.trace(
-            [file], workload("guard") + attempts.map(\.0), milliseconds: 60_000, status: .code(3), command: "enforce")
-        for (attempt, error, _) in attempts { t.equal(run.outcomes[attempt], error, attempt) }
-        let expected = attempts.filter { $0.2 > 0 }
-        t.equal(
-            run.told.compactMap { $0["rule.reference"]?.string }, expected.map { "\(file):\($0.2)" },
-            "rules of violations")
-        t.expect(
-            run.told.allSatisfy { $0["ebpfguard.enforced"] == true }, "ebpfguard.enforced")
+        try t.hold(attempts, to: rules)
     },
 
     Test("enforce: rules about programs and files, for whom they are") { t in
@@ -128,7 +125,7 @@ let actorTests = [
             "scope all",
             "allow file read \(root)/data/own",
         ]
-        let attempts: [(String, Int, Int)] = [
+        let attempts: [HeldAttempt] = [
             ("read \(root)/data/a", 1, 1), ("as \(allowed) read \(root)/data/a", 0, 0),
             ("as \(root)/other read \(root)/data/deep/b", 1, 1), ("as \(allowed) read \(root)/data/deep/b", 0, 0),
             ("user 2 , append \(root)/data/deep/b", 0, 0), ("append \(root)/data/deep/b", 0, 0),
@@ -141,15 +138,7 @@ let actorTests = [
             ("read \(root)/data/own", 0, 0), ("user 1 , read \(root)/data/own", 1, 10),
             ("socket 2 3 1", 0, 0),
         ]
-        let file = "\(root)/policy"
-        try write(rules.joined(separator: "\n"), to: file)
-        let run = try t.trace(
-            [file], workload("guard") + attempts.map(\.0), milliseconds: 60_000, status: .code(3), command: "enforce")
-        for (attempt, error, _) in attempts { t.equal(run.outcomes[attempt], error, attempt) }
-        t.equal(
-            run.told.compactMap { $0["rule.reference"]?.string },
-            attempts.filter { $0.2 > 0 }.map { "\(file):\($0.2)" }, "rules of violations")
-        t.expect(run.told.allSatisfy { $0["ebpfguard.enforced"] == true }, "ebpfguard.enforced")
+        try t.hold(attempts, to: rules)
     },
 
     Test("enforce: conditions that there are not, and too many of them", dependsOnKernel: false) { t in

@@ -7,7 +7,7 @@ import Workloads
 
 extension Run {
     /// What became of each attempt of the workload: an errno, or a signal, negative.
-    fileprivate var outcomes: [String: Int] {
+    var outcomes: [String: Int] {
         var outcomes: [String: Int] = [:]
         for line in lines(said) {
             guard let colon = line.lastIndex(of: ":"), let number = Int(line[colon...].dropFirst(2)) else { continue }

@@ -27,8 +27,7 @@ let treeTests = [
             "deny net listen 127.0.0.1:20303",
             "drop net 127.0.0.1:20304",
         ]
-        // What is tried, its errno (1: denied), and the line of the rule.
-        let attempts: [(String, Int, Int)] = [
+        let attempts: [HeldAttempt] = [
             ("net tcp 127.0.0.1 20301", 111, 0), ("as \(first) net tcp 127.0.0.1 20301", 1, 2),
             ("as \(root)/hard net tcp 127.0.0.1 20301", 1, 2), ("as \(other) net tcp 127.0.0.1 20301", 111, 0),
             ("as \(first) net send 127.0.0.1 20301", 1, 2),
@@ -51,17 +50,7 @@ let treeTests = [
             ("net timed 127.0.0.1 20304", 111, 0),
             ("as \(root)/bin/below fork ; net timed 127.0.0.1 20304", 110, 11),
         ]
-        let file = "\(root)/policy"
-        try write(rules.joined(separator: "\n"), to: file)
-        let run = try t.trace(
-            [file], workload("guard") + attempts.map(\.0), milliseconds: 60_000, status: .code(3), command: "enforce")
-        for (attempt, error, _) in attempts {
-            t.expect(lines(run.said).contains("\(attempt): \(error)"), "\(attempt) is not \(error): \(run.said)")
-        }
-        t.equal(
-            run.told.compactMap { $0["rule.reference"]?.string },
-            attempts.filter { $0.2 > 0 }.map { "\(file):\($0.2)" }, "rules of violations")
-        t.expect(run.told.allSatisfy { $0["ebpfguard.enforced"] == true }, "ebpfguard.enforced")
+        try t.hold(attempts, to: rules)
     },
 
     Test("trees: that run already, by the id of a process and by a program") { t in
@@ -132,7 +121,7 @@ let treeTests = [
             "deny file write \(root)/secret unless tree \(first)",
         ]
         let leave = "leave \(cgroupMount() ?? "")/cgroup.procs"
-        let attempts: [(String, Int, Int)] = [
+        let attempts: [HeldAttempt] = [
             ("read \(root)/secret", 0, 0), ("as \(first) read \(root)/secret", 1, 2),
             ("adopt , as \(first) orphan ; \(leave) ; as \(other) read \(root)/secret", 1, 2),
             ("as \(first) user 1 ; new-user ; read \(root)/secret", 1, 2),
@@ -141,16 +130,7 @@ let treeTests = [
             ("socket 2 3 1", 0, 0), ("as \(first) as \(other) socket 2 3 1", 1, 4),
             ("append \(root)/secret", 1, 6), ("as \(first) fork ; as \(other) append \(root)/secret", 0, 0),
         ]
-        let file = "\(root)/policy"
-        try write(rules.joined(separator: "\n"), to: file)
-        let run = try t.trace(
-            [file], workload("guard") + attempts.map(\.0), milliseconds: 60_000, status: .code(3), command: "enforce")
-        for (attempt, error, _) in attempts {
-            t.expect(lines(run.said).contains("\(attempt): \(error)"), "\(attempt) is not \(error): \(run.said)")
-        }
-        t.equal(
-            run.told.compactMap { $0["rule.reference"]?.string },
-            attempts.filter { $0.2 > 0 }.map { "\(file):\($0.2)" }, "rules of violations")
+        try t.hold(attempts, to: rules)
     },
 
     Test("trees: who is held on the network as a user or program stays so") { t in

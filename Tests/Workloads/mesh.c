@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A pod as a service mesh makes it: a network namespace, a proxy in one cgroup and an application in another, and rules that
 // lead to the proxy what leaves.
-#include "sockets.h"
+#include "proxies.h"
 
 enum { PROXY = 15001, LED = 8080, LEFT_OUT = 8081, DATAGRAMS = 8082 };
-enum { PROXY_USER = 1337, USER = 1000 };
-
-static void enter(const char *cgroup, unsigned user)
-{
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/cgroup.procs", cgroup);
-    set(path, "0");
-    check(setresgid(user, user, user) == 0 && setresuid(user, user, user) == 0, "user");
-    // Behind the change of user, which clears it.
-    check(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "prctl");
-}
 
 static struct address service(uint16_t port)
 {

@@ -2,24 +2,13 @@
 // A node with two pods on cables: one with rules that lead what leaves to a proxy that hands it on to where it was meant for,
 // and one without.
 #include "cables.h"
+#include "proxies.h"
 
 #include <linux/netfilter_ipv4.h>
 #include <poll.h>
 #include <sys/mman.h>
 
 enum { PROXY = 15001, TAKEN = 22 };
-enum { PROXY_USER = 1337, USER = 1000 };
-
-static void enter(const char *cgroup, unsigned user)
-{
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/cgroup.procs", cgroup);
-    set(path, "0");
-    check(setresgid(user, user, user) == 0 && setresuid(user, user, user) == 0, "user");
-    // Behind the change of user, which clears it.
-    check(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "prctl");
-}
 
 static void add_address(const char *name, const char *ipv4)
 {
