@@ -160,8 +160,7 @@ static __always_inline void look_at_bytes(struct sk_buff *trusted, struct sk_buf
     }
 }
 
-SEC("tp_btf/net_dev_queue")
-int bytes_sent(__u64 *context)
+PROGRAM("tp_btf/net_dev_queue", bytes_sent)
 {
     struct sk_buff *skb = PACKET(context[0]);
     struct sock *sk = skb->sk;

@@ -363,8 +363,7 @@ static __always_inline int on_drop(__u64 *context, const int number)
 }
 
 #define DROP_PROGRAM(name, number)          \
-    SEC("tp_btf/kfree_skb")                 \
-    int name(__u64 *context)                \
+    PROGRAM("tp_btf/kfree_skb", name)       \
     {                                       \
         return on_drop(context, number);    \
     }

@@ -89,8 +89,7 @@ static __always_inline int on_open(__u64 *context, const int typed)
 
 // struct file *do_filp_open(directory, name, flags): what all opens by a name lead to, those of 32-bit programs, io_uring
 // and exec too. From 7.0 on it is do_file_open. User space names it.
-SEC("fexit")
-int file_opened(__u64 *context)
+PROGRAM("fexit", file_opened)
 {
     return config.has_typed_current ? on_open(context, 1) : on_open(context, 0);
 }
@@ -127,14 +126,12 @@ static __always_inline struct pt_regs *registers(__u64 *context)
 #endif
 
 // By the system call's own function: what it leads to is not the same in all kernels.
-SEC("fexit")
-int handle_opened(__u64 *context)
+PROGRAM("fexit", handle_opened)
 {
     return on_open_by_handle((int)context[1], ARGUMENT_3(registers(context)), SCRATCH_HANDLE);
 }
 
-SEC("fexit")
-int compat_handle_opened(__u64 *context)
+PROGRAM("fexit", compat_handle_opened)
 {
     return on_open_by_handle((int)context[1], COMPAT_3(registers(context)), SCRATCH_HANDLE + 1);
 }
@@ -187,8 +184,7 @@ static __always_inline int on_open_call(const struct asked *asked, __u64 extra, 
 }
 
 // tp_btf/sys_exit (registers, result)
-SEC("tp_btf/sys_exit")
-int file_call_exited(__u64 *context)
+PROGRAM("tp_btf/sys_exit", file_call_exited)
 {
     struct task_struct *task = current_task(1);
     struct pt_regs *regs = UNTRUSTED(pt_regs, context[0]);

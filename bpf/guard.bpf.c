@@ -287,20 +287,17 @@ static __always_inline int on_executed(__u64 *context)
     return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int program_begins(__u64 *context)
+PROGRAM("tp_btf/sched_process_exec", program_begins)
 {
     return on_executed(context);
 }
 
-SEC("tp_btf/sched_process_exec")
-int program_begins_2(__u64 *context)
+PROGRAM("tp_btf/sched_process_exec", program_begins_2)
 {
     return on_executed(context);
 }
 
-SEC("tp_btf/sched_process_exec")
-int program_begins_3(__u64 *context)
+PROGRAM("tp_btf/sched_process_exec", program_begins_3)
 {
     return on_executed(context);
 }

@@ -58,8 +58,10 @@ static __always_inline int on_forked(__u64 *context)
 // Each three times, as in process.bpf.c: from 7.0 on a program is skipped that another task runs on the same CPU.
 
 #define KEPT_PROGRAM(hook, name, body) \
-    SEC("tp_btf/" #hook)               \
-    int name(__u64 *context) { return body; }
+    PROGRAM("tp_btf/" #hook, name)     \
+    {                                  \
+        return body;                   \
+    }
 
 KEPT_PROGRAM(sched_process_exec, kept_executed, on_executed())
 KEPT_PROGRAM(sched_process_exec, kept_executed_2, on_executed())

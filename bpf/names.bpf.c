@@ -58,8 +58,7 @@ static __always_inline int is_hello(struct sk_buff *trusted, struct sk_buff *skb
     return bytes[0] == 22 && bytes[1] == 3 && bytes[5] == 1;
 }
 
-SEC("tp_btf/net_dev_queue")
-int message_sent(__u64 *context)
+PROGRAM("tp_btf/net_dev_queue", message_sent)
 {
     struct sk_buff *skb = PACKET(context[0]);
     struct task_struct *task;
@@ -141,8 +140,7 @@ int message_sent(__u64 *context)
     return 0;
 }
 
-SEC("tp_btf/netif_receive_skb")
-int message_received(__u64 *context)
+PROGRAM("tp_btf/netif_receive_skb", message_received)
 {
     struct sk_buff *skb = PACKET(context[0]);
     struct message_place *place;

@@ -82,20 +82,17 @@ static __always_inline int on_exec(__u64 *context, const int attachment)
     return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int process_exec(__u64 *context)
+PROGRAM("tp_btf/sched_process_exec", process_exec)
 {
     return on_exec(context, 0);
 }
 
-SEC("tp_btf/sched_process_exec")
-int process_exec_2(__u64 *context)
+PROGRAM("tp_btf/sched_process_exec", process_exec_2)
 {
     return on_exec(context, 1);
 }
 
-SEC("tp_btf/sched_process_exec")
-int process_exec_3(__u64 *context)
+PROGRAM("tp_btf/sched_process_exec", process_exec_3)
 {
     return on_exec(context, 2);
 }
@@ -124,20 +121,17 @@ static __always_inline int on_fork(__u64 *context)
     return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int process_fork(__u64 *context)
+PROGRAM("tp_btf/sched_process_fork", process_fork)
 {
     return on_fork(context);
 }
 
-SEC("tp_btf/sched_process_fork")
-int process_fork_2(__u64 *context)
+PROGRAM("tp_btf/sched_process_fork", process_fork_2)
 {
     return on_fork(context);
 }
 
-SEC("tp_btf/sched_process_fork")
-int process_fork_3(__u64 *context)
+PROGRAM("tp_btf/sched_process_fork", process_fork_3)
 {
     return on_fork(context);
 }
@@ -171,20 +165,17 @@ static __always_inline int on_exit(__u64 *context)
     return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int process_exit(__u64 *context)
+PROGRAM("tp_btf/sched_process_exit", process_exit)
 {
     return on_exit(context);
 }
 
-SEC("tp_btf/sched_process_exit")
-int process_exit_2(__u64 *context)
+PROGRAM("tp_btf/sched_process_exit", process_exit_2)
 {
     return on_exit(context);
 }
 
-SEC("tp_btf/sched_process_exit")
-int process_exit_3(__u64 *context)
+PROGRAM("tp_btf/sched_process_exit", process_exit_3)
 {
     return on_exit(context);
 }
@@ -204,8 +195,7 @@ struct {
 } cgroup_map SEC(".maps");
 
 // A cgroup's path, told when it is made: one that is gone when its events are read still has its name.
-SEC("tp_btf/cgroup_mkdir")
-int cgroup_made(__u64 *context)
+PROGRAM("tp_btf/cgroup_mkdir", cgroup_made)
 {
     struct cgroup *cgroup = UNTRUSTED(cgroup, context[0]);
     struct cgroup_record *record;
@@ -371,16 +361,14 @@ static __always_inline struct pt_regs *registers(__u64 *context)
     return regs;
 }
 
-SEC("fexit")
-int execve_returned(__u64 *context)
+PROGRAM("fexit", execve_returned)
 {
     struct pt_regs *regs = registers(context);
 
     return exec_failed(AT_FDCWD, ARGUMENT_1(regs), ARGUMENT_2(regs), 0, context[1]);
 }
 
-SEC("fexit")
-int execveat_returned(__u64 *context)
+PROGRAM("fexit", execveat_returned)
 {
     struct pt_regs *regs = registers(context);
 
@@ -388,16 +376,14 @@ int execveat_returned(__u64 *context)
                        context[1]);
 }
 
-SEC("fexit")
-int compat_execve_returned(__u64 *context)
+PROGRAM("fexit", compat_execve_returned)
 {
     struct pt_regs *regs = registers(context);
 
     return exec_failed(AT_FDCWD, COMPAT_1(regs), COMPAT_2(regs), 1, context[1]);
 }
 
-SEC("fexit")
-int compat_execveat_returned(__u64 *context)
+PROGRAM("fexit", compat_execveat_returned)
 {
     struct pt_regs *regs = registers(context);
 

@@ -69,8 +69,7 @@ static __always_inline int made(__u32 family, __u32 type, __u32 protocol, __u32 
 
 // __sock_create(net, family, type, protocol, result, is the kernel's): what socket(2) and io_uring go through. A security
 // module that refuses and a missing privilege are both seen.
-SEC("fexit")
-int socket_made(__u64 *context)
+PROGRAM("fexit", socket_made)
 {
     struct net *net;
 

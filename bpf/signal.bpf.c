@@ -44,8 +44,7 @@ static __always_inline int in_scope_of(struct task_struct *task)
 }
 
 // Read by helper throughout: signals are rare.
-SEC("tp_btf/signal_generate")
-int signal_sent(__u64 *context)
+PROGRAM("tp_btf/signal_generate", signal_sent)
 {
     struct task_struct *sender = (void *)bpf_get_current_task();
     struct task_struct *target = 0;
@@ -76,8 +75,7 @@ int signal_sent(__u64 *context)
 }
 
 // The argument is the victim's pid, and from 6.8 on (and in stable kernels that took it over) the victim itself.
-SEC("tp_btf/mark_victim")
-int victim_marked(__u64 *context)
+PROGRAM("tp_btf/mark_victim", victim_marked)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     struct wire_oom record = {};

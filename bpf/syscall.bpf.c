@@ -322,24 +322,18 @@ static __always_inline int on_enter(__u64 *context, const int typed, const int a
     return 0;
 }
 
-// A program, and the same twice more. While a task is preempted in a program the kernel skips it for what other tasks do
-// on that CPU (see once.h), and turning preemption off inside only moves that to the program's end. So from 7.0 on user
-// space attaches all three. `attachment` says which one runs; they run in this order.
+// A program, and the same twice more, of which user space attaches all three from 7.0 on; see once.h. `attachment` says
+// which one runs; they run in this order.
 #define PROGRAMS(hook, name, body)                    \
-    PROGRAM(hook, name, body, 0)                      \
-    PROGRAM(hook, name##_2, body, 1)                  \
-    PROGRAM(hook, name##_3, body, 2)
-#define PROGRAM(hook, name, body, number)             \
-    SEC("tp_btf/" #hook)                              \
-    int name(__u64 *context)                          \
+    CALL_PROGRAM(hook, name, body, 0)                 \
+    CALL_PROGRAM(hook, name##_2, body, 1)             \
+    CALL_PROGRAM(hook, name##_3, body, 2)
+#define CALL_PROGRAM(hook, name, body, number)        \
+    PROGRAM("tp_btf/" #hook, name)                    \
     {                                                 \
-        preempt_disable();                            \
         if (config.has_typed_current)                 \
-            body(context, 1, number);                 \
-        else                                          \
-            body(context, 0, number);                 \
-        preempt_enable();                             \
-        return 0;                                     \
+            return body(context, 1, number);          \
+        return body(context, 0, number);              \
     }
 
 PROGRAMS(sys_enter, syscall_entered, on_enter)
@@ -391,8 +385,7 @@ static __always_inline int on_return(__u64 *context, const int typed, const int 
 PROGRAMS(sys_exit, syscall_returned, on_return)
 
 // The next task needs the place.
-SEC("tp_btf/sched_switch")
-int task_switched(__u64 *context)
+PROGRAM("tp_btf/sched_switch", task_switched)
 {
     struct current_call *current;
     __u32 tid = bpf_get_current_pid_tgid();

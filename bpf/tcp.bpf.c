@@ -519,11 +519,10 @@ static __always_inline int on_state(__u64 *context, const __u32 program)
     return 0;
 }
 
-#define STATE_PROGRAM(name, user)            \
-    SEC("tp_btf/inet_sock_set_state")        \
-    int name(__u64 *context)                 \
-    {                                        \
-        return on_state(context, user);      \
+#define STATE_PROGRAM(name, user)               \
+    PROGRAM("tp_btf/inet_sock_set_state", name) \
+    {                                           \
+        return on_state(context, user);         \
     }
 
 STATE_PROGRAM(state_changed, FACTS_STATE)
@@ -658,8 +657,7 @@ static __always_inline int listen_returned(struct socket *socket, long result, c
 // Best hooks: functions that the calls go through, so that no other call pays anything. io_uring goes through them too.
 
 // security_socket_connect(socket, address, length): what was asked for, before a program on the cgroup may change it.
-SEC("fexit")
-int connect_allowed(__u64 *context)
+PROGRAM("fexit", connect_allowed)
 {
     struct socket_address given = {};
     __u64 thread = bpf_get_current_pid_tgid();
@@ -678,31 +676,27 @@ int connect_allowed(__u64 *context)
 }
 
 // __inet_stream_connect(socket, address, length, flags, is_sendmsg)
-SEC("fexit")
-int connect_returned(__u64 *context)
+PROGRAM("fexit", connect_returned)
 {
     return connect_failed(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[5], 1,
                           FACTS_CONNECT);
 }
 
 // inet_dgram_connect(socket, address, length, flags)
-SEC("fexit")
-int datagram_connect_returned(__u64 *context)
+PROGRAM("fexit", datagram_connect_returned)
 {
     return connect_failed(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[4], 1,
                           FACTS_DATAGRAM_CONNECT);
 }
 
 // inet_accept(socket, new socket, ...): the rest differs by version (before 6.10 flags and kernel, then one argument).
-SEC("fexit")
-int accept_returned(__u64 *context)
+PROGRAM("fexit", accept_returned)
 {
     return accepted(pointer_argument(context, 1), 1, FACTS_ACCEPT);
 }
 
 // inet_listen(socket, backlog)
-SEC("fexit")
-int inet_listen_returned(__u64 *context)
+PROGRAM("fexit", inet_listen_returned)
 {
     return listen_returned(pointer_argument(context, 0), (int)context[2], 1, FACTS_LISTEN);
 }

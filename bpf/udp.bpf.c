@@ -121,16 +121,14 @@ static __always_inline int bind_returned(struct socket *socket, const void *give
 }
 
 // inet_bind(socket, address, length)
-SEC("fexit")
-int inet_bind_returned(__u64 *context)
+PROGRAM("fexit", inet_bind_returned)
 {
     return bind_returned(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[3], BOUND_BY_BIND,
                          FACTS_BIND);
 }
 
 // inet6_bind(socket, address, length)
-SEC("fexit")
-int inet6_bind_returned(__u64 *context)
+PROGRAM("fexit", inet6_bind_returned)
 {
     return bind_returned(pointer_argument(context, 0), pointer_argument(context, 1), 0, (int)context[3],
                          BOUND_BY_BIND6, FACTS_BIND6);
@@ -250,22 +248,19 @@ static __always_inline int message_failed(__u64 *context, const int is_ipv6, __u
 }
 
 // udp_sendmsg(socket, message, size)
-SEC("fexit")
-int udp_send_returned(__u64 *context)
+PROGRAM("fexit", udp_send_returned)
 {
     return message_failed(context, 0, FACTS_SEND);
 }
 
 // udpv6_sendmsg(socket, message, size)
-SEC("fexit")
-int udp6_send_returned(__u64 *context)
+PROGRAM("fexit", udp6_send_returned)
 {
     return message_failed(context, 1, FACTS_SEND6);
 }
 
 // Where fexit is refused: all sends by all sockets, with what they return (6.3 and later).
-SEC("tp_btf/sock_send_length")
-int send_returned(__u64 *context)
+PROGRAM("tp_btf/sock_send_length", send_returned)
 {
     int result = (int)context[1];
     struct socket_address to = {};

@@ -144,49 +144,42 @@ static __always_inline int paired(struct socket *first, struct socket *second, c
 // Best hooks: what the calls lead to, of io_uring too.
 
 // unix_stream_connect(socket, address, length, flags); unix_dgram_connect alike
-SEC("fexit")
-int unix_stream_connected(__u64 *context)
+PROGRAM("fexit", unix_stream_connected)
 {
     return connected(pointer_argument(context, 0), pointer_argument(context, 1), context[2], (int)context[4], 0, 1);
 }
 
-SEC("fexit")
-int unix_dgram_connected(__u64 *context)
+PROGRAM("fexit", unix_dgram_connected)
 {
     return connected(pointer_argument(context, 0), pointer_argument(context, 1), context[2], (int)context[4], 0, 1);
 }
 
 // unix_accept(socket, new socket, ...): the rest differs by version. The new one has nothing where that fails.
-SEC("fexit")
-int unix_accepted(__u64 *context)
+PROGRAM("fexit", unix_accepted)
 {
     return accepted(pointer_argument(context, 1), 1);
 }
 
 // unix_listen(socket, backlog)
-SEC("fexit")
-int unix_listened(__u64 *context)
+PROGRAM("fexit", unix_listened)
 {
     return listened(pointer_argument(context, 0), (int)context[2], 1);
 }
 
 // unix_bind(socket, address, length)
-SEC("fexit")
-int unix_bound(__u64 *context)
+PROGRAM("fexit", unix_bound)
 {
     return bound(pointer_argument(context, 0), pointer_argument(context, 1), context[2], (int)context[3], 0, 1);
 }
 
 // unix_socketpair(socket, other socket)
-SEC("fexit")
-int unix_paired(__u64 *context)
+PROGRAM("fexit", unix_paired)
 {
     return (int)context[2] ? 0 : paired(pointer_argument(context, 0), pointer_argument(context, 1), 1);
 }
 
 // unix_stream_sendmsg(socket, message, size)
-SEC("fexit")
-int unix_stream_sent(__u64 *context)
+PROGRAM("fexit", unix_stream_sent)
 {
     struct socket *socket = pointer_argument(context, 0);
 
@@ -194,8 +187,7 @@ int unix_stream_sent(__u64 *context)
 }
 
 // unix_stream_sendpage(socket, page, offset, size, flags), before 6.5: sendfile and splice
-SEC("fexit")
-int unix_page_sent(__u64 *context)
+PROGRAM("fexit", unix_page_sent)
 {
     struct socket *socket = pointer_argument(context, 0);
 
@@ -203,8 +195,7 @@ int unix_page_sent(__u64 *context)
 }
 
 // unix_dgram_sendmsg(socket, message, size), of SOCK_SEQPACKET too
-SEC("fexit")
-int unix_dgram_sent(__u64 *context)
+PROGRAM("fexit", unix_dgram_sent)
 {
     struct socket *socket = pointer_argument(context, 0);
 
@@ -212,8 +203,7 @@ int unix_dgram_sent(__u64 *context)
 }
 
 // unix_stream_recvmsg(socket, message, size, flags)
-SEC("fexit")
-int unix_stream_received(__u64 *context)
+PROGRAM("fexit", unix_stream_received)
 {
     struct socket *socket = pointer_argument(context, 0);
 
@@ -221,8 +211,7 @@ int unix_stream_received(__u64 *context)
 }
 
 // unix_stream_splice_read(socket, offset, pipe, size, flags)
-SEC("fexit")
-int unix_stream_spliced(__u64 *context)
+PROGRAM("fexit", unix_stream_spliced)
 {
     struct socket *socket = pointer_argument(context, 0);
 
@@ -230,8 +219,7 @@ int unix_stream_spliced(__u64 *context)
 }
 
 // unix_seqpacket_recvmsg(socket, message, size, flags), which may have the next one in it
-SEC("fexit")
-int unix_packet_received(__u64 *context)
+PROGRAM("fexit", unix_packet_received)
 {
     struct socket *socket = pointer_argument(context, 0);
 
@@ -239,8 +227,7 @@ int unix_packet_received(__u64 *context)
 }
 
 // unix_dgram_recvmsg(socket, message, size, flags)
-SEC("fexit")
-int unix_dgram_received(__u64 *context)
+PROGRAM("fexit", unix_dgram_received)
 {
     struct socket *socket = pointer_argument(context, 0);
     struct sock *sk = BPF_CORE_READ(socket, sk);
@@ -249,8 +236,7 @@ int unix_dgram_received(__u64 *context)
 }
 
 // unix_release_sock(sock, is waiting to be accepted)
-SEC("fentry")
-int unix_released(__u64 *context)
+PROGRAM("fentry", unix_released)
 {
     return ended(pointer_argument(context, 0), 1);
 }
@@ -258,8 +244,7 @@ int unix_released(__u64 *context)
 // Where fexit is refused.
 
 // sock_send_length(sock, result, flags), of every family (6.3)
-SEC("tp_btf/sock_send_length")
-int unix_length_sent(__u64 *context)
+PROGRAM("tp_btf/sock_send_length", unix_length_sent)
 {
     struct sock *sk = (void *)context[0];
 
@@ -269,8 +254,7 @@ int unix_length_sent(__u64 *context)
 }
 
 // sock_recv_length(sock, result, flags)
-SEC("tp_btf/sock_recv_length")
-int unix_length_received(__u64 *context)
+PROGRAM("tp_btf/sock_recv_length", unix_length_received)
 {
     struct sock *sk = (void *)context[0];
 

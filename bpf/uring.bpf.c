@@ -434,8 +434,7 @@ static __always_inline int on_complete(__u64 address, __u64 number, __s32 result
 
 // The tracepoints have other arguments in other kernels; user space loads the programs that fit.
 
-SEC("tp_btf/io_uring_submit_req") // 6.3: req
-int request_submitted(__u64 *context)
+PROGRAM("tp_btf/io_uring_submit_req", request_submitted) // 6.3: req
 {
     __u64 req = 0;
 
@@ -443,8 +442,7 @@ int request_submitted(__u64 *context)
     return on_submit(req, 0);
 }
 
-SEC("tp_btf/io_uring_submit_sqe") // 6.0: req, ...
-int entry_submitted(__u64 *context)
+PROGRAM("tp_btf/io_uring_submit_sqe", entry_submitted) // 6.0: req, ...
 {
     __u64 req = 0;
 
@@ -452,8 +450,7 @@ int entry_submitted(__u64 *context)
     return on_submit(req, 0);
 }
 
-SEC("tp_btf/io_uring_submit_sqe") // 5.15, also in 5.10.162: ctx, req, opcode, user_data, ...
-int entry_submitted_to_ring(__u64 *context)
+PROGRAM("tp_btf/io_uring_submit_sqe", entry_submitted_to_ring) // 5.15, also in 5.10.162: ctx, req, opcode, user_data, ...
 {
     __u64 ring = 0, req = 0;
 
@@ -462,8 +459,7 @@ int entry_submitted_to_ring(__u64 *context)
     return on_submit(req, ring);
 }
 
-SEC("tp_btf/io_uring_complete") // 5.15: ctx, user_data, res, cflags
-int ring_completed(__u64 *context)
+PROGRAM("tp_btf/io_uring_complete", ring_completed) // 5.15: ctx, user_data, res, cflags
 {
     __u64 ring = 0;
 
@@ -471,8 +467,7 @@ int ring_completed(__u64 *context)
     return on_complete(ring, context[1], context[2], context[3]);
 }
 
-SEC("tp_btf/io_uring_complete") // 5.18: ctx, req, user_data, res, cflags
-int request_completed(__u64 *context)
+PROGRAM("tp_btf/io_uring_complete", request_completed) // 5.18: ctx, req, user_data, res, cflags
 {
     __u64 req = 0;
 
@@ -480,8 +475,7 @@ int request_completed(__u64 *context)
     return on_complete(req, 0, context[3], context[4]);
 }
 
-SEC("tp_btf/io_uring_complete") // 6.16: ctx, req, cqe
-int entry_completed(__u64 *context)
+PROGRAM("tp_btf/io_uring_complete", entry_completed) // 6.16: ctx, req, cqe
 {
     struct io_uring_cqe *entry = 0;
     __u64 req = 0;

@@ -44,6 +44,12 @@ enum TypedPrograms {
         StandIn(
             call: 0x7e5_ca59, function: "bpf_preempt_enable",
             replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: 0)),
+        StandIn(
+            call: 0x7e5_ca5b, function: "bpf_local_irq_save",
+            replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: 0)),
+        StandIn(
+            call: 0x7e5_ca5c, function: "bpf_local_irq_restore",
+            replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: 0)),
         // r0 = -EOPNOTSUPP
         StandIn(
             call: 0x7e5_ca5a, function: "bpf_dynptr_from_skb",

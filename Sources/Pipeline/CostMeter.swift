@@ -5,21 +5,24 @@ internal import Enrichment
 
 /// Has the kernel count what our programs cost. The counting itself reads the clock twice for each run of a program, which
 /// for those of system calls is as much as the program; so after a while it is on for a twentieth of the time only.
+///
+/// Where tracepoints leave preemption on (see bpf/include/common.h) it is on for a hundredth, and for less at first:
+/// reading the clock lets another task in when the program has just ended, while the kernel still takes it for running.
 struct CostMeter: ~Copyable {
     private var counting: StatisticsSwitch?
-    private let first: UInt64
+    private let first, share: UInt64
     private let started: UInt64
     private var turnedOn: UInt64
     private var measuredBefore: UInt64 = 0
 
     /// Nanoseconds.
     private static let period: UInt64 = 1_000_000_000
-    private static let share: UInt64 = period / 20
 
-    /// Counts at first for so many nanoseconds on end: all of a short run, where that costs little.
-    init(first: UInt64) {
+    /// Counts at first for a while on end: all of a short run, where that costs little.
+    init(watchesCalls: Bool, isPreemptible: Bool) {
         counting = try? StatisticsSwitch()
-        self.first = first
+        first = isPreemptible ? 20_000_000 : watchesCalls ? 50_000_000 : Self.period
+        share = Self.period / (isPreemptible ? 100 : 20)
         started = Host.boottime()
         turnedOn = started
     }
@@ -27,7 +30,7 @@ struct CostMeter: ~Copyable {
     /// Turns the counting on or off when it is time.
     mutating func update() {
         let now = Host.boottime()
-        let isOn = now - started < first || (now - started) % Self.period < Self.share
+        let isOn = now - started < first || (now - started) % Self.period < share
         if isOn == (counting != nil) { return }
         if isOn {
             counting = try? StatisticsSwitch()
@@ -47,7 +50,7 @@ struct CostMeter: ~Copyable {
     var patience: Int32 {
         let past = Host.boottime() - started
         let phase = past < first ? past : past % Self.period
-        let end = past < first ? first : counting == nil ? Self.period : Self.share
+        let end = past < first ? first : counting == nil ? Self.period : share
         return Int32((end - min(phase, end)) / 1_000_000) + 1
     }
 }

@@ -41,7 +41,7 @@ package enum Trace {
         let probes = try TraceProbes.attach(options, policy: enforcer?.enforcement)
         lookups.dropReasons = probes.dropReasons
         if let policy = options.policy { lookups.policyRules = { Enforcer.name($0, of: policy) } }
-        var meter = CostMeter(first: probes.watchesCalls ? 50_000_000 : 1_000_000_000)
+        var meter = CostMeter(watchesCalls: probes.watchesCalls, isPreemptible: TraceProbes.isPreemptible)
         var state = TraceState(
             options, host: host, sink: sink, failedExecHook: probes.processes.failedExecHook, lookups: lookups,
             started: Host.boottime(), losses: probes.losses(), gate: try probes.gate(options.scope.workloads),

@@ -43,8 +43,7 @@ struct TraceProbes: ~Copyable {
         config.own_pid = UInt32(getpid())
         // bpf_get_current_task_btf
         config.has_typed_current = kernelVersion() >= (major: 5, minor: 11) ? 1 : 0
-        // Tracepoints leave preemption on from 7.0 on; see bpf/include/once.h. Nothing shows it but the version.
-        config.repeated = kernelVersion().major >= 7 ? 1 : 0
+        config.repeated = isPreemptible ? 1 : 0
         do throws(ScopeError) {
             try options.scope.lower(into: &config)
         } catch {
@@ -423,6 +422,9 @@ struct TraceProbes: ~Copyable {
     private static func time(of record: RawSpan) -> UInt64 {
         record.byteCount < 16 ? 0 : unsafe record.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)
     }
+
+    /// Whether tracepoints leave preemption on, from 7.0 on; see bpf/include/once.h. Nothing shows it but the version.
+    static var isPreemptible: Bool { kernelVersion().major >= 7 }
 
     /// Whether programs run at every system call of the host.
     var watchesCalls: Bool { syscalls != nil }

@@ -11,6 +11,21 @@ let stormTests = [
         _ = try checkStorm(t, child, count: count)
     },
 
+    Test("storm: a dozen shells start programs, and preempt each other in ours") { t in
+        let each = t.settings.isSlow ? 20 : 200
+        let script = """
+            start() { i=0; while [ $i -lt \(each) ]; do /bin/true $1 $i; i=$((i + 1)); done; }
+            for shell in 0 1 2 3 4 5 6 7 8 9 10 11; do start $shell & done; wait
+            """
+        let run = try t.trace([], ["sh", "-c", script])
+        let wanted = Set((0..<12).flatMap { shell in (0..<each).map { "\(shell) \($0)" } })
+        let execs = run.events.of("exec").filter { $0.args.first == "/bin/true" }
+        t.equal(execs.count, wanted.count, "the number of programs")
+        t.expect(Set(execs.map { $0.args.dropFirst().joined(separator: " ") }) == wanted, "other programs")
+        t.equal(run.events.of("fork").count, wanted.count + 12, "the number of forks")
+        t.equal(run.events.of("exit").count, wanted.count + 13, "the number of ends")
+    },
+
     Test("storm: nobody reads, and everything that is missing is counted") { t in
         let count = 3000
         let child = try t.start(["-o", "json", "--strict", "--buffer-size", "64K"], workload("storm", "\(count)"))

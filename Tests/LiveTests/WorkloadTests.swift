@@ -115,7 +115,8 @@ let workloadTests = [
             """
         let run = try t.trace(["--root", root], ["sh", "-c", script], milliseconds: t.allow(milliseconds: 30_000))
         let execs = run.events.of("exec").filter { $0.args.dropFirst(2).first == "sleep" }
-        t.equal(execs.count, count, "the number of execs")
+        let lost = run.events.of("loss").reduce(0) { $0 + $1.lost }
+        t.equal(execs.count, count, "the number of execs, where \(lost) events are said to be lost")
         let named = execs.filter { $0["k8s.pod.name"]?.string == "job-\($0.args.last ?? "")" }
         t.equal(named.count, count, "how many have the name of their pod")
     },

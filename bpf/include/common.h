@@ -38,15 +38,39 @@ static void *(*const rdonly_cast)(const void *pointer, __u32 type) = (void *)0x7
 // trusted one (btf_nested_type_is_trusted): 0.6 ms a load, 0.4 s for a loop over parents. The kfunc is new in 6.2 too.
 #define UNTRUSTED(type, pointer) ((struct type *)rdonly_cast((const void *)(pointer), config.type_##type))
 
-// Stand for the kfuncs of these names (6.10), as above; nothing on a kernel without them. From 7.0 on tracepoints leave
-// preemption on: a program that works on what belongs to its CPU turns it off, and is then not skipped for another task's
-// event either.
+// Stand for the kfuncs bpf_preempt_disable and its like (6.10, those for interrupts 6.14), as above; nothing on a kernel
+// without them.
 static void (*const preempt_disable)(void) = (void *)0x7e5ca58;
 static void (*const preempt_enable)(void) = (void *)0x7e5ca59;
+static void (*const local_irq_save)(unsigned long *flags) = (void *)0x7e5ca5b;
+static void (*const local_irq_restore)(unsigned long *flags) = (void *)0x7e5ca5c;
 
 #define READ(destination, address) bpf_probe_read_kernel(&(destination), sizeof(destination), (const void *)(address))
 
 const volatile struct wire_config config SEC(".rodata.config");
+
+// The head of a tracing program, whose body follows. From 7.0 on tracepoints leave preemption on, and while a task is
+// preempted in a program the kernel skips that program for whatever else happens on the CPU (it is not entered twice). So
+// preemption is off within. To turn it on again switches to another task there and then when one waits, still within the
+// program, but not while interrupts are off: then the next occasion is when the kernel has left the program.
+#define PROGRAM(section, name)                                 \
+    static __always_inline int name##_body(__u64 *context);    \
+    SEC(section)                                               \
+    int name(__u64 *context)                                   \
+    {                                                          \
+        unsigned long flags;                                   \
+                                                               \
+        if (config.repeated)                                   \
+            preempt_disable();                                 \
+        name##_body(context);                                  \
+        if (config.repeated) {                                 \
+            local_irq_save(&flags);                            \
+            preempt_enable();                                  \
+            local_irq_restore(&flags);                         \
+        }                                                      \
+        return 0;                                              \
+    }                                                          \
+    static __always_inline int name##_body(__u64 *context)
 
 struct wire_control control SEC(".data.control");
 

@@ -192,14 +192,14 @@ static __always_inline __u64 owners(__u32 owner, __u32 group)
 }
 
 #define CHANGED(name, kind, asked, result)                                                                             \
-    SEC("fexit") int name(__u64 *context)                                                                              \
+    PROGRAM("fexit", name)                                                                                             \
     {                                                                                                                  \
         return on_changed(context, kind, asked, (int)context[result]);                                                 \
     }
 
 // The system calls' own functions: what they lead to may be inlined in them.
 #define CALL_FAILED(program, kind, directory, name, value)                                                             \
-    SEC("fexit") int program(__u64 *context)                                                                           \
+    PROGRAM("fexit", program)                                                                                          \
     {                                                                                                                  \
         struct pt_regs *regs = registers(context);                                                                     \
                                                                                                                        \
@@ -224,16 +224,14 @@ CALL_FAILED(compat_truncate64_failed, WIRE_FILE_TRUNCATE, AT_FDCWD, COMPAT_1,
             COMPAT_2(regs) | (__u64)COMPAT_3(regs) << 32)
 
 // do_fchownat(directory, name, owner, group, flags)
-SEC("fexit")
-int owner_asked(__u64 *context)
+PROGRAM("fexit", owner_asked)
 {
     return on_asked((int)context[0], pointer_at(context, 1), WIRE_FILE_CHOWN, owners(context[2], context[3]),
                     (int)context[5]);
 }
 
 // do_ftruncate(file, size, small), from 6.9 on
-SEC("fexit")
-int file_truncated(__u64 *context)
+PROGRAM("fexit", file_truncated)
 {
     struct file *file = pointer_at(context, 0);
 
@@ -241,8 +239,7 @@ int file_truncated(__u64 *context)
 }
 
 // do_sys_ftruncate(descriptor, size, small)
-SEC("fexit")
-int descriptor_truncated(__u64 *context)
+PROGRAM("fexit", descriptor_truncated)
 {
     struct file *file = file_of_descriptor((void *)bpf_get_current_task(), (__u32)context[0]);
 
@@ -276,8 +273,7 @@ static __always_inline int is_attribute(__u32 kind)
 }
 
 // mnt_want_write(mount)
-SEC("fexit")
-int mount_wanted(__u64 *context)
+PROGRAM("fexit", mount_wanted)
 {
     __u32 thread = bpf_get_current_pid_tgid();
     struct operation *operation = bpf_map_lookup_elem(&operations, &thread);
@@ -326,7 +322,7 @@ static __always_inline int on_attribute(struct dentry *dentry, const void *name)
 }
 
 #define ATTRIBUTE(program, dentry, name)                                                                               \
-    SEC("fentry") int program(__u64 *context)                                                                          \
+    PROGRAM("fentry", program)                                                                                         \
     {                                                                                                                  \
         return on_attribute(pointer_at(context, dentry), pointer_at(context, name));                                   \
     }
@@ -383,12 +379,12 @@ static __always_inline int attribute_call_ends(__u32 kind, int directory, const 
 }
 
 #define ATTRIBUTE_CALL(program, kind, descriptor, directory, path, name, result)                                       \
-    SEC("fentry") int program##_begins(__u64 *context)                                                                 \
+    PROGRAM("fentry", program##_begins)                                                                                \
     {                                                                                                                  \
         (void)context;                                                                                                 \
         return attribute_begins(kind, descriptor);                                                                     \
     }                                                                                                                  \
-    SEC("fexit") int program##_ends(__u64 *context)                                                                    \
+    PROGRAM("fexit", program##_ends)                                                                                   \
     {                                                                                                                  \
         return attribute_call_ends(kind, directory, pointer_at(context, path), pointer_at(context, name),              \
                                    (int)context[result]);                                                              \
@@ -411,7 +407,7 @@ static __always_inline int on_descriptor_attribute(__u32 descriptor, __u64 name,
 }
 
 #define DESCRIPTOR_ATTRIBUTE(program, kind, first, second)                                                             \
-    SEC("fexit") int program(__u64 *context)                                                                           \
+    PROGRAM("fexit", program)                                                                                          \
     {                                                                                                                  \
         struct pt_regs *regs = registers(context);                                                                     \
                                                                                                                        \
@@ -427,8 +423,7 @@ DESCRIPTOR_ATTRIBUTE(compat_fremovexattr, WIRE_FILE_REMOVEXATTR, COMPAT_1, COMPA
 #define URING_NONBLOCK 0x80000000 // IO_URING_F_NONBLOCK, of the first try
 
 // io_setxattr(request, flags) of 5.19. What it was asked for is of a form of its own, and gone when it returns.
-SEC("fentry")
-int ring_setxattr_begins(__u64 *context)
+PROGRAM("fentry", ring_setxattr_begins)
 {
     return context[1] & URING_NONBLOCK ? 0 : attribute_begins(WIRE_FILE_SETXATTR, -1);
 }
@@ -442,15 +437,13 @@ static __always_inline int on_ring_attribute(__u64 *context)
     return attribute_ends(WIRE_FILE_SETXATTR, &asked, 0, BPF_CORE_READ(request, cqe.res));
 }
 
-SEC("fexit")
-int ring_setxattr_ends(__u64 *context)
+PROGRAM("fexit", ring_setxattr_ends)
 {
     return on_ring_attribute(context);
 }
 
 // io_fsetxattr(request, flags)
-SEC("fentry")
-int ring_fsetxattr_begins(__u64 *context)
+PROGRAM("fentry", ring_fsetxattr_begins)
 {
     struct io_kiocb *request = pointer_at(context, 0);
     __u32 thread = bpf_get_current_pid_tgid();
@@ -464,8 +457,7 @@ int ring_fsetxattr_begins(__u64 *context)
     return 0;
 }
 
-SEC("fexit")
-int ring_fsetxattr_ends(__u64 *context)
+PROGRAM("fexit", ring_fsetxattr_ends)
 {
     return on_ring_attribute(context);
 }

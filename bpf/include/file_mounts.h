@@ -102,8 +102,7 @@ static __always_inline int on_mounted(__u64 *context, long result)
     return 0;
 }
 
-SEC("fexit")
-int mounted(__u64 *context)
+PROGRAM("fexit", mounted)
 {
     return on_mounted(context, (int)context[5]);
 }
@@ -138,7 +137,7 @@ static __always_inline int tell_mount(__u32 kind, const struct asked *first, con
 
 // mount(source, path, type, flags, data) has returned; not do_mount, which may be inlined.
 #define MOUNT_FAILED(program, first_argument, second_argument, third_argument, fourth_argument)                        \
-    SEC("fexit") int program(__u64 *context)                                                                           \
+    PROGRAM("fexit", program)                                                                                          \
     {                                                                                                                  \
         struct pt_regs *regs = registers(context);                                                                     \
         struct asked first = {}, second = {};                                                                          \
@@ -211,22 +210,19 @@ static __always_inline int mount_begins(struct path *path, struct path *from, __
 }
 
 // path_umount(path, flags)
-SEC("fentry")
-int umount_begins(__u64 *context)
+PROGRAM("fentry", umount_begins)
 {
     return mount_begins(pointer_at(context, 0), 0, WIRE_FILE_UMOUNT, (__u32)context[1]);
 }
 
 // security_move_mount(from, to)
-SEC("fentry")
-int move_begins(__u64 *context)
+PROGRAM("fentry", move_begins)
 {
     return mount_begins(pointer_at(context, 1), pointer_at(context, 0), WIRE_FILE_MOUNT, 0);
 }
 
 // security_sb_pivotroot(place of the old root, new root)
-SEC("fentry")
-int pivot_begins(__u64 *context)
+PROGRAM("fentry", pivot_begins)
 {
     return mount_begins(pointer_at(context, 1), pointer_at(context, 0), WIRE_FILE_PIVOT_ROOT, 0);
 }
@@ -274,7 +270,7 @@ static __always_inline int on_mount_ends(__u32 kind, __u64 name, int directory, 
 
 // The system calls' own functions: umount2(name, flags), umount(name) of 32-bit programs,
 #define UMOUNT_ENDS(program, name, flags)                                                                              \
-    SEC("fexit") int program(__u64 *context)                                                                           \
+    PROGRAM("fexit", program)                                                                                          \
     {                                                                                                                  \
         struct pt_regs *regs = registers(context);                                                                     \
                                                                                                                        \
@@ -287,7 +283,7 @@ UMOUNT_ENDS(compat_oldumount_ends, COMPAT_1, 0)
 
 // move_mount(old directory, old name, directory, name, flags),
 #define MOVE_ENDS(program, first, second, third, fourth)                                                               \
-    SEC("fexit") int program(__u64 *context)                                                                           \
+    PROGRAM("fexit", program)                                                                                          \
     {                                                                                                                  \
         struct pt_regs *regs = registers(context);                                                                     \
                                                                                                                        \
@@ -300,7 +296,7 @@ MOVE_ENDS(compat_move_ends, COMPAT_1, COMPAT_2, COMPAT_3, COMPAT_4)
 
 // pivot_root(new root, place of the old one)
 #define PIVOT_ENDS(program, first, second)                                                                             \
-    SEC("fexit") int program(__u64 *context)                                                                           \
+    PROGRAM("fexit", program)                                                                                          \
     {                                                                                                                  \
         struct pt_regs *regs = registers(context);                                                                     \
                                                                                                                        \

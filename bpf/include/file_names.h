@@ -256,13 +256,13 @@ static __always_inline int ends(__u64 *context, __u32 kind, __u32 user, int dire
 }
 
 #define BEFORE(name, kind, first, second)                                                                              \
-    SEC("fentry") int name##_begins(__u64 *context)                                                                    \
+    PROGRAM("fentry", name##_begins)                                                                                   \
     {                                                                                                                  \
         return begins(context, kind, first, second);                                                                   \
     }
 
 #define ALLOWED(name, call)                                                                                            \
-    SEC("fexit") int name##_allowed(__u64 *context)                                                                    \
+    PROGRAM("fexit", name##_allowed)                                                                                   \
     {                                                                                                                  \
         const int typed = 1;                                                                                           \
         if (config.has_typed_current)                                                                                  \
@@ -274,7 +274,7 @@ static __always_inline int ends(__u64 *context, __u32 kind, __u32 user, int dire
     }
 
 #define AFTER(name, kind, number, directory, second_directory, result, extra)                                          \
-    SEC("fexit") int name##_ends(__u64 *context)                                                                       \
+    PROGRAM("fexit", name##_ends)                                                                                      \
     {                                                                                                                  \
         if (config.has_typed_current)                                                                                  \
             return ends(context, kind, SCRATCH_NAMES + 7 + number, directory, second_directory, (int)(result), extra,  \

@@ -177,7 +177,7 @@ static __always_inline int on_read(struct file *file, long bytes, __u32 user, co
 }
 
 #define READ_BY(name, file, result, user)                                                                              \
-    SEC("fexit") int name(__u64 *context)                                                                              \
+    PROGRAM("fexit", name)                                                                                             \
     {                                                                                                                  \
         if (config.has_typed_current)                                                                                  \
             return on_read(pointer_at(context, file), (long)context[result], SCRATCH_READS + user, 1);                 \
@@ -190,7 +190,7 @@ READ_BY(file_read, 0, 4, 0)
 READ_BY(vector_read, 0, 5, 1)
 
 #define WRITTEN(name, file, result, user)                                                                              \
-    SEC("fexit") int name(__u64 *context)                                                                              \
+    PROGRAM("fexit", name)                                                                                             \
     {                                                                                                                  \
         if (config.has_typed_current)                                                                                  \
             return on_written(pointer_at(context, file), (long)context[result], 0, SCRATCH_WRITES + user, 1);          \
@@ -217,8 +217,7 @@ static __always_inline int is_copy(void)
 }
 
 // do_splice_direct(in, position, out, position, length, flags)
-SEC("fexit")
-int file_sent(__u64 *context)
+PROGRAM("fexit", file_sent)
 {
     if (is_copy())
         return 0;
@@ -227,8 +226,7 @@ int file_sent(__u64 *context)
     return on_written(pointer_at(context, 2), (long)context[6], 0, SCRATCH_WRITES + 2, 0);
 }
 
-SEC("fexit")
-int sent_read(__u64 *context)
+PROGRAM("fexit", sent_read)
 {
     if (is_copy())
         return 0;
@@ -238,8 +236,7 @@ int sent_read(__u64 *context)
 }
 
 // vfs_copy_file_range(in, position, out, position, length, flags)
-SEC("fentry")
-int copy_begins(__u64 *context)
+PROGRAM("fentry", copy_begins)
 {
     __u32 thread = bpf_get_current_pid_tgid();
     struct operation operation = {};
@@ -250,8 +247,7 @@ int copy_begins(__u64 *context)
     return 0;
 }
 
-SEC("fexit")
-int file_copied(__u64 *context)
+PROGRAM("fexit", file_copied)
 {
     __u32 thread = bpf_get_current_pid_tgid();
 
@@ -264,8 +260,7 @@ int file_copied(__u64 *context)
 READ_BY(copy_read, 0, 6, 4)
 
 // kiocb_done(request, result, ...): the request of io_uring begins with the kiocb.
-SEC("fexit")
-int ring_written(__u64 *context)
+PROGRAM("fexit", ring_written)
 {
     struct kiocb *request = pointer_at(context, 0);
 
@@ -276,8 +271,7 @@ int ring_written(__u64 *context)
     return on_written(BPF_CORE_READ(request, ki_filp), (long)context[1], 0, SCRATCH_WRITES + 5, 0);
 }
 
-SEC("fexit")
-int ring_read(__u64 *context)
+PROGRAM("fexit", ring_read)
 {
     struct kiocb *request = pointer_at(context, 0);
 
@@ -301,8 +295,7 @@ static __always_inline void on_released(void *map, struct file *file)
 }
 
 // locks_remove_file(file): what the last close calls, before anything of the file goes.
-SEC("fexit")
-int file_released(__u64 *context)
+PROGRAM("fexit", file_released)
 {
     struct file *file = pointer_at(context, 0);
 
@@ -344,8 +337,7 @@ static __always_inline int on_map(__u64 *context, const int typed)
 }
 
 // security_mmap_file(file, protection, flags)
-SEC("fexit")
-int file_mapped(__u64 *context)
+PROGRAM("fexit", file_mapped)
 {
     return config.has_typed_current ? on_map(context, 1) : on_map(context, 0);
 }

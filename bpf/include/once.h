@@ -2,9 +2,10 @@
 //
 // Events that more than one program, or one program more than once, may see; only the first may report.
 //
-// From 7.0 on tracepoints leave preemption on. While a program of ours is preempted, the kernel skips it for whatever else
-// happens on its CPU (a program is not entered twice). So there each program is attached three times, and one takes what the
-// others were skipped for.
+// From 7.0 on tracepoints leave preemption on, and a program is skipped for what happens on a CPU where it was preempted. It
+// turns preemption off (PROGRAM in common.h), but not for the kernel's few instructions around it, among them, while run
+// times are counted (kernel.bpf_stats_enabled), a reading of the clock that lets waiting tasks in. So there each program is
+// attached three times, and one takes what the others were skipped for.
 #ifndef ONCE_H
 #define ONCE_H
 
