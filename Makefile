@@ -39,7 +39,7 @@ SHELL := /bin/bash
 EXECUTABLE := .build/release/ebpfguard
 
 .DELETE_ON_ERROR:
-.PHONY: all run test test-unit test-fuzz test-live test-reports test-install test-guests check bench fuzz compare-files install install-files dist clean bpf setup live-tests
+.PHONY: all run test test-unit test-fuzz test-live test-reports test-install test-guests check bench fuzz compare-files fetch-guests install install-files dist clean bpf setup live-tests
 
 all: setup bpf
 	$(SWIFT) build $(RELEASE) --product ebpfguard $(QUIET)
@@ -82,7 +82,10 @@ $(GENERATED)/pages.zst: $(GENERATED)/pages
 
 # ---- tests
 
-test: test-unit test-fuzz test-live test-reports test-install test-guests
+# What takes little of the machine goes on beside the long build of what is tested from outside.
+test: test-unit
+	@$(MAKE) --no-print-directory -j3 --output-sync=target test-fuzz live-tests fetch-guests
+	@$(MAKE) --no-print-directory test-live test-reports test-install test-guests
 
 test-unit: setup bpf
 	$(SWIFT) test $(QUIET) | { grep -v -e '^◇' -e '^✔ Test case' || :; }
@@ -116,6 +119,9 @@ test-install: live-tests
 # Every test on one of the kernels, and with ALL=1 on each of them.
 test-guests: live-tests
 	@ALL=$(ALL) Tests/VM/run-tests $(GUESTS)
+
+fetch-guests: setup
+	@Tests/VM/run-tests --fetch-only $(GUESTS)
 
 # ---- quality
 

@@ -113,8 +113,9 @@ let buildTests = [
 
     Test("builds: a package of Debian's sources, learned, held, and with a line that phones home") { t in
         try run("dpkg-source -x /srv/source/*.dsc source", in: t.scratch, t)
-        // By a program that the build starts anyway: what it does is stopped, not that it runs.
-        let line = "\tperl -e 'socket(S,2,1,0); connect(S, pack(\"Sna4x8\", 2, 80, pack(\"C4\", 192,0,2,7)))'\n"
+        // By a program that the build starts anyway: what it does is stopped, not that it runs. The build ends there.
+        let line =
+            "\tperl -e 'socket(S,2,1,0); connect(S, pack(\"Sna4x8\", 2, 80, pack(\"C4\", 192,0,2,7))) or exit 1'\n"
         try write(line, to: "\(t.scratch)/line")
         try hold(
             Work(
