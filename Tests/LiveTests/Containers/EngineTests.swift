@@ -28,6 +28,34 @@ let engineTests = [
         for name in ["groups", "systemd", "split", "gone"] { t.expectEngine(run, name, "podman") }
     },
 
+    Test("containers: a policy for one of podman's, by its name, which starts later") { t in
+        try t.command("podman", "load", "-q", "-i", Runtimes.archive)
+        let policy = "\(t.scratch)/policy"
+        try write("scope container web-held\ndeny net 127.0.0.1:9\ndeny file read **/secret\n", to: policy)
+        let held = try t.enforce([policy])
+        // A cgroup that is new is held by whatever may be for it, until its container is known.
+        let script = """
+            sleep 2; echo kept >/secret; cat /secret; wget -q -T 1 http://127.0.0.1:9/; true
+            """
+        func output(_ name: String) throws -> [String] {
+            let words = ["--network=none", Runtimes.image, "/bin/sh", "-c", "exec 2>&1; \(script)"]
+            return lines(try t.command(["podman", "--cgroup-manager=cgroupfs", "run", "--rm", "--name", name] + words))
+        }
+        t.equal(
+            try output("web-held"),
+            [
+                "cat: can't open '/secret': Operation not permitted",
+                "wget: can't connect to remote host (127.0.0.1): Operation not permitted",
+            ], "what the one that is held said")
+        t.equal(
+            try output("web-free"),
+            ["kept", "wget: can't connect to remote host (127.0.0.1): Connection refused"], "what another one said")
+        held.kill(SIGINT)
+        let run = try t.finish(held, milliseconds: 8000)
+        t.equal(run.status, .code(3), "the exit status")
+        t.equal(run.told.map { $0["container.name"]?.string }, ["web-held", "web-held"], "containers of violations")
+    },
+
     Test("containers: podman of a user, in a service of that user") { t in
         try t.command("sh", "-c", prepareUser)
         try t.rootlessPodman(["load", "-q", "-i", Runtimes.archive])
