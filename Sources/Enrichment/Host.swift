@@ -60,22 +60,3 @@ package final class Host: Sendable {
         return best.offset
     }
 }
-
-/// Up to `limit` bytes of a file; `nil` when it can't be opened.
-package func contents(ofFile path: String, limit: Int) -> [UInt8]? {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    return contents(of: descriptor, limit: limit)
-}
-
-func contents(of descriptor: Int32, limit: Int) -> [UInt8] {
-    unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-        while count < limit {
-            let read = unsafe Glibc.read(descriptor, buffer.baseAddress! + count, limit - count)
-            if read < 0 && errno == EINTR { continue }
-            if read <= 0 { break }
-            count += read
-        }
-    }
-}

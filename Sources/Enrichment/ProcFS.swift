@@ -61,20 +61,9 @@ enum ProcFS {
         return possible
     }
 
-    /// Whether the process with this pid started when `key` says: field 22 of /proc/PID/stat, in clock ticks.
-    static func isAlive(_ key: ProcessKey) -> Bool {
-        guard let stat = contents(ofFile: "/proc/\(key.pid)/stat", limit: 1024),
-            // The name may hold spaces and parentheses; the last ")" ends it.
-            let nameEnd = stat.lastIndex(of: UInt8(ascii: ")"))
-        else { return false }
-        let fields = stat[(nameEnd + 1)...].split(separator: UInt8(ascii: " "))
-        guard fields.count > 19, let ticks = UInt64(String(decoding: fields[19], as: UTF8.self)) else { return false }
-        return ticks == key.start / nanosecondsPerTick
-    }
+    /// Whether the process with this pid started when `key` says.
+    static func isAlive(_ key: ProcessKey) -> Bool { ProcessStat(key.pid)?.start == key.start / ProcessStat.tick }
 
     /// Whether any process has this pid.
     static func exists(_ pid: UInt32) -> Bool { kill(pid_t(bitPattern: pid), 0) == 0 || errno != ESRCH }
-
-    /// USER_HZ is 100 on every architecture this runs on.
-    private static let nanosecondsPerTick: UInt64 = 10_000_000
 }

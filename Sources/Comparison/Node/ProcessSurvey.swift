@@ -42,6 +42,18 @@ struct SurveyedProcess: Sendable, Equatable {
     func has(capability bit: Int) -> Bool { capabilities >> UInt64(bit) & 1 == 1 }
 }
 
+extension SurveyedProcess {
+    init(pid: UInt32, _ stat: ProcessStat) {
+        self.init(pid: pid)
+        parent = stat.parent
+        start = stat.start
+        name = stat.name
+        threads = stat.threads
+        cpu = stat.cpu
+        memory = stat.pages &* UInt64(getpagesize())
+    }
+}
+
 /// The processes of the node, all of them, with no program in the kernel.
 enum ProcessSurvey {
     /// Without those of the kernel.
@@ -51,11 +63,13 @@ enum ProcessSurvey {
 
     static func process(_ pid: UInt32) -> SurveyedProcess? {
         let directory = "/proc/\(pid)"
-        guard let stat = text("\(directory)/stat"), var process = parse(stat: stat, pid: pid) else { return nil }
-        // Threads of the kernel have no memory of their own.
-        guard process.parent != 2, pid != 2, let status = text("\(directory)/status") else { return nil }
+        // One that has ended and was not waited for is none any more, and threads of the kernel have no memory of their own.
+        guard let stat = ProcessStat(pid), !stat.hasEnded, stat.parent != 2, pid != 2,
+            let status = text("\(directory)/status")
+        else { return nil }
+        var process = SurveyedProcess(pid: pid, stat)
         parse(status: status, into: &process)
-        process.executable = link("\(directory)/exe") ?? ""
+        process.executable = linkTarget("\(directory)/exe") ?? ""
         process.arguments = (contents(ofFile: "\(directory)/cmdline", limit: 4096) ?? []).split(separator: 0).map {
             String(decoding: $0, as: UTF8.self)
         }
@@ -67,24 +81,7 @@ enum ProcessSurvey {
 
     /// The inode number of "net:[4026531840]".
     static func namespace(_ path: String) -> UInt64? {
-        link(path).flatMap { $0.split(separator: "[").last }.flatMap { UInt64($0.dropLast()) }
-    }
-
-    /// proc_pid_stat(5). The name in parentheses may have anything in it.
-    static func parse(stat: String, pid: UInt32) -> SurveyedProcess? {
-        guard let open = stat.firstIndex(of: "("), let close = stat.lastIndex(of: ")"), open < close else { return nil }
-        let fields = stat[stat.index(after: close)...].split(separator: " ")
-        // One that has ended and was not waited for is none any more.
-        guard fields.count > 21, fields[0] != "Z", fields[0] != "X" else { return nil }
-        var process = SurveyedProcess(pid: pid)
-        process.name = String(stat[stat.index(after: open)..<close])
-        process.parent = UInt32(fields[1]) ?? 0
-        let ticks = (UInt64(fields[11]) ?? 0) &+ (UInt64(fields[12]) ?? 0)
-        process.cpu = ticks &* 10_000_000
-        process.threads = Int(fields[17]) ?? 0
-        process.start = UInt64(fields[19]) ?? 0
-        process.memory = (UInt64(fields[21]) ?? 0) &* UInt64(getpagesize())
-        return process
+        linkTarget(path).flatMap { $0.split(separator: "[").last }.flatMap { UInt64($0.dropLast()) }
     }
 
     static func parse(status: String, into process: inout SurveyedProcess) {
@@ -112,7 +109,7 @@ enum ProcessSurvey {
     static func sockets(of pid: UInt32) -> Set<UInt64> {
         var sockets: Set<UInt64> = []
         for number in numbers(in: "/proc/\(pid)/fd") {
-            guard let target = link("/proc/\(pid)/fd/\(number)"), target.hasPrefix("socket:[") else { continue }
+            guard let target = linkTarget("/proc/\(pid)/fd/\(number)"), target.hasPrefix("socket:[") else { continue }
             if let inode = UInt64(target.dropFirst(8).dropLast()) { sockets.insert(inode) }
         }
         return sockets
@@ -120,13 +117,6 @@ enum ProcessSurvey {
 
     static func text(_ path: String) -> String? {
         contents(ofFile: path, limit: 1 << 20).map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    static func link(_ path: String) -> String? {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = unsafe readlink(path, &buffer, buffer.count)
-        guard count > 0 else { return nil }
-        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// The names in a directory that are numbers, in ascending order.

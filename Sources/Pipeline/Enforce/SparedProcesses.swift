@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CWire
+internal import Enrichment
 internal import Events
 internal import Glibc
 
@@ -32,14 +33,14 @@ struct SparedProcesses: Sendable {
     static func found() -> SparedProcesses {
         var spared = SparedProcesses()
         var pid = UInt32(getpid())
-        while pid != 0, let stat = Stat(pid), !spared.all.contains(where: { $0.pid == pid }) {
+        while pid != 0, let stat = ProcessStat(pid), !spared.all.contains(where: { $0.pid == pid }) {
             spared.all.append(One(pid: pid, start: stat.start, name: stat.name))
             pid = stat.parent
         }
         spared.chain = spared.all.count
         for pid in directories(in: "/proc").compactMap({ UInt32($0) })
         where !spared.all.contains(where: { $0.pid == pid }) {
-            guard isService(pid), let stat = Stat(pid) else { continue }
+            guard isService(pid), let stat = ProcessStat(pid) else { continue }
             spared.all.append(One(pid: pid, start: stat.start, name: stat.name))
         }
         return spared
@@ -66,26 +67,5 @@ struct SparedProcesses: Sendable {
         else { return false }
         let name = String(executable.split(separator: "/").last ?? "")
         return services.contains(name) || name.hasPrefix("containerd-shim") || name.hasPrefix("sshd-")
-    }
-
-    /// What /proc says of a process.
-    private struct Stat {
-        let name: String
-        let parent: UInt32
-        let start: UInt64
-
-        init?(_ pid: UInt32) {
-            // PID (NAME) STATE PPID ...: the last ")" ends a name, which may hold blanks and parentheses.
-            guard let bytes = readWhole("/proc/\(pid)/stat"), let open = bytes.firstIndex(of: UInt8(ascii: "(")),
-                let close = bytes.lastIndex(of: UInt8(ascii: ")")), open < close
-            else { return nil }
-            let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
-            guard fields.count > 19, let parent = UInt32(String(decoding: fields[1], as: UTF8.self)),
-                let start = UInt64(String(decoding: fields[19], as: UTF8.self))
-            else { return nil }
-            name = String(decoding: bytes[(open + 1)..<close], as: UTF8.self)
-            self.parent = parent
-            self.start = start
-        }
     }
 }

@@ -2,8 +2,27 @@
 
 internal import Glibc
 
+/// Up to `limit` bytes of a file; `nil` when it can't be opened.
+package func contents(ofFile path: String, limit: Int) -> [UInt8]? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    return contents(of: descriptor, limit: limit)
+}
+
+func contents(of descriptor: Int32, limit: Int) -> [UInt8] {
+    unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+        while count < limit {
+            let read = unsafe Glibc.read(descriptor, buffer.baseAddress! + count, limit - count)
+            if read < 0 && errno == EINTR { continue }
+            if read <= 0 { break }
+            count += read
+        }
+    }
+}
+
 /// All of a file, such as one of /proc; `nil` where it can't be opened.
-func readWhole(_ path: String) -> [UInt8]? {
+package func readWhole(_ path: String) -> [UInt8]? {
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
@@ -17,7 +36,7 @@ func readWhole(_ path: String) -> [UInt8]? {
 }
 
 /// Where a symbolic link leads, such as one of /proc; `nil` where there is none.
-func linkTarget(_ path: String) -> String? {
+package func linkTarget(_ path: String) -> String? {
     var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe buffer.withUnsafeMutableBytes { buffer in
         unsafe readlink(path, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
@@ -26,7 +45,7 @@ func linkTarget(_ path: String) -> String? {
 }
 
 /// The names of the directories in one; none where it can't be read.
-func directories(in path: String) -> [String] {
+package func directories(in path: String) -> [String] {
     guard let directory = unsafe opendir(path) else { return [] }
     defer { unsafe closedir(directory) }
     var names: [String] = []
