@@ -52,9 +52,10 @@ static __always_inline int on_exec(__u64 *context, const int attachment)
     struct scratch *scratch;
     struct wire_process *record;
 
-    if (!config.glob_count && !in_scope(task, task->tgid, 1))
+    // Whoever it is of, so that what is missing can be told from what the programs were skipped for.
+    if (config.repeated && !take_in_turn(task->start_boottime, task->tgid, WIRE_EXEC, task->self_exec_id, attachment))
         return 0;
-    if (config.repeated && !take_once(task->start_boottime, task->tgid, WIRE_EXEC, task->self_exec_id))
+    if (!config.glob_count && !in_scope(task, task->tgid, 1))
         return 0;
     scratch = scratch_get(scratch_slot(SCRATCH_EXEC + attachment));
     if (!scratch)
@@ -97,7 +98,7 @@ PROGRAM("tp_btf/sched_process_exec", process_exec_3)
     return on_exec(context, 2);
 }
 
-static __always_inline int on_fork(__u64 *context)
+static __always_inline int on_fork(__u64 *context, const int attachment)
 {
     struct task_struct *task = UNTRUSTED(task_struct, context[0]);
     struct task_struct *child = UNTRUSTED(task_struct, context[1]);
@@ -105,7 +106,7 @@ static __always_inline int on_fork(__u64 *context)
 
     if (child->pid != child->tgid) // a thread
         return 0;
-    if (config.repeated && !take_once(child->start_boottime, child->tgid, WIRE_FORK, 0))
+    if (config.repeated && !take_in_turn(child->start_boottime, child->tgid, WIRE_FORK, 0, attachment))
         return 0;
     if (scope_tracks_tasks()) {
         __u32 marks = scope_marks(task->tgid);
@@ -123,20 +124,20 @@ static __always_inline int on_fork(__u64 *context)
 
 PROGRAM("tp_btf/sched_process_fork", process_fork)
 {
-    return on_fork(context);
+    return on_fork(context, 0);
 }
 
 PROGRAM("tp_btf/sched_process_fork", process_fork_2)
 {
-    return on_fork(context);
+    return on_fork(context, 1);
 }
 
 PROGRAM("tp_btf/sched_process_fork", process_fork_3)
 {
-    return on_fork(context);
+    return on_fork(context, 2);
 }
 
-static __always_inline int on_exit(__u64 *context)
+static __always_inline int on_exit(__u64 *context, const int attachment)
 {
     struct task_struct *task = UNTRUSTED(task_struct, context[0]);
     struct task_struct *leader = task->group_leader;
@@ -150,7 +151,7 @@ static __always_inline int on_exit(__u64 *context)
         return 0;
     // Threads that end a process together can each see `live` at 0. (Nothing tells a process that never had a second
     // thread from one whose other threads are gone already: a short one leaves not even run time.)
-    if (!take_once(leader->start_boottime, task->tgid, WIRE_EXIT, 0))
+    if (!take_in_turn(leader->start_boottime, task->tgid, WIRE_EXIT, 0, attachment))
         return 0;
     wanted = in_scope(task, task->tgid, 1);
     if (scope_tracks_tasks())
@@ -167,17 +168,17 @@ static __always_inline int on_exit(__u64 *context)
 
 PROGRAM("tp_btf/sched_process_exit", process_exit)
 {
-    return on_exit(context);
+    return on_exit(context, 0);
 }
 
 PROGRAM("tp_btf/sched_process_exit", process_exit_2)
 {
-    return on_exit(context);
+    return on_exit(context, 1);
 }
 
 PROGRAM("tp_btf/sched_process_exit", process_exit_3)
 {
-    return on_exit(context);
+    return on_exit(context, 2);
 }
 
 #define CGROUP_PATH_SIZE 1024 // the kernel's own buffer for the tracepoint (TRACE_CGROUP_PATH_LEN)
@@ -277,10 +278,27 @@ static __always_inline void append_at_directory(struct scratch *scratch, struct 
     record->at_size = append_path(scratch, &file->f_path, &fs->root, 0);
 }
 
+// Whether a program that is attached twice, see once.h, is the one to look at a call. The first leaves word that it has.
+static __always_inline int looks_at_call(const int attachment)
+{
+    struct event_key key = {.pid = bpf_get_current_pid_tgid(), .kind = WIRE_EXEC_FAILED};
+    __u32 value = 0;
+
+    if (!config.repeated)
+        return 1;
+    if (!attachment) {
+        bpf_map_update_elem(&taken, &key, &value, BPF_ANY);
+        return 1;
+    }
+    if (!(int)bpf_map_delete_elem(&taken, &key))
+        return 0;
+    __atomic_fetch_add(&control.caught, 1, __ATOMIC_RELAXED);
+    return 1;
+}
+
 // An execve that failed never replaced the memory its arguments came from, and the kernel has just read the path from
 // there, so after the call both are still where the registers say and the path's page is resident.
-static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int compat,
-                                       long result)
+static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int compat, long result, const int attachment)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     struct scratch *scratch;
@@ -290,12 +308,12 @@ static __always_inline int exec_failed(int at, __u64 path, __u64 arguments, int 
     long length;
     char first;
 
-    if (result >= 0 || !in_scope(task, bpf_get_current_pid_tgid() >> 32, 0))
+    if (!looks_at_call(attachment) || result >= 0 || !in_scope(task, bpf_get_current_pid_tgid() >> 32, 0))
         return 0;
     scratch = scratch_get(slot);
     if (!scratch)
         return 0;
-    // Four programs share this slot, so on a kernel that preempts them one may find it in use.
+    // The programs share this slot, so on a kernel that preempts them one may find it in use.
     if (scratch->busy) {
         count_loss(WIRE_LOSS_RING + WIRE_EXEC_FAILED);
         return 0;
@@ -361,35 +379,22 @@ static __always_inline struct pt_regs *registers(__u64 *context)
     return regs;
 }
 
-PROGRAM("fexit", execve_returned)
-{
-    struct pt_regs *regs = registers(context);
+// One for each place where a system call has its arguments, and its second.
+#define FAILED_EXEC(name, at, path, arguments, compat)                                                                  \
+    FAILED_EXEC_PROGRAM(name, at, path, arguments, compat, 0)                                                           \
+    FAILED_EXEC_PROGRAM(name##_2, at, path, arguments, compat, 1)
+#define FAILED_EXEC_PROGRAM(name, at, path, arguments, compat, attachment)                                              \
+    PROGRAM("fexit", name)                                                                                             \
+    {                                                                                                                  \
+        struct pt_regs *regs = registers(context);                                                                     \
+                                                                                                                       \
+        return exec_failed(at, path, arguments, compat, context[1], attachment);                                       \
+    }
 
-    return exec_failed(AT_FDCWD, ARGUMENT_1(regs), ARGUMENT_2(regs), 0, context[1]);
-}
-
-PROGRAM("fexit", execveat_returned)
-{
-    struct pt_regs *regs = registers(context);
-
-    return exec_failed(ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), 0,
-                       context[1]);
-}
-
-PROGRAM("fexit", compat_execve_returned)
-{
-    struct pt_regs *regs = registers(context);
-
-    return exec_failed(AT_FDCWD, COMPAT_1(regs), COMPAT_2(regs), 1, context[1]);
-}
-
-PROGRAM("fexit", compat_execveat_returned)
-{
-    struct pt_regs *regs = registers(context);
-
-    return exec_failed(COMPAT_1(regs), COMPAT_2(regs), COMPAT_3(regs), 1,
-                       context[1]);
-}
+FAILED_EXEC(execve_returned, AT_FDCWD, ARGUMENT_1(regs), ARGUMENT_2(regs), 0)
+FAILED_EXEC(execveat_returned, ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), 0)
+FAILED_EXEC(compat_execve_returned, AT_FDCWD, COMPAT_1(regs), COMPAT_2(regs), 1)
+FAILED_EXEC(compat_execveat_returned, COMPAT_1(regs), COMPAT_2(regs), COMPAT_3(regs), 1)
 
 // Where fentry and fexit are refused: the system calls' own tracepoints. bpf_task_pt_regs is there since 5.15.
 // One program for both calls, told apart by their numbers.
@@ -402,8 +407,8 @@ int exec_exited(struct syscall_exit *context)
         return 0;
     regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
     if (context->nr == NR_EXECVEAT)
-        return exec_failed(ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), 0, context->result);
-    return exec_failed(AT_FDCWD, ARGUMENT_1(regs), ARGUMENT_2(regs), 0, context->result);
+        return exec_failed(ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), 0, context->result, 0);
+    return exec_failed(AT_FDCWD, ARGUMENT_1(regs), ARGUMENT_2(regs), 0, context->result, 0);
 }
 
 // Everyone who is already there. What it writes is read from the iterator's descriptor, so it needs no room in the ring.

@@ -12,11 +12,10 @@ struct ProcessProbes: ~Copyable {
     // Fields are destroyed in this order: links first, so that no program runs while its ring goes away.
     private let exec, fork, exit, cgroups: BPFLink
     private let repeated: InlineArray<6, BPFLink?>
-    private let failed: InlineArray<4, BPFLink?>
+    private let failed: InlineArray<8, BPFLink?>
 
-    /// Whether each tracepoint has three programs.
-    private let isRepeated: Bool
-    private static let firstPrograms: Set<String> = ["process_exit", "process_exec", "process_fork"]
+    /// Programs that are there for what others are skipped for.
+    private let substitutes: Set<String>
     private static let repeatedPrograms = [
         "process_exit_2", "process_exec_2", "process_fork_2", "process_exit_3", "process_exec_3", "process_fork_3",
     ]
@@ -53,9 +52,14 @@ struct ProcessProbes: ~Copyable {
         if config.workloads != 0 { try object.setCapacity(WorkloadGate.capacity, map: "cgroup_scope") }
         if tracksProcesses { try object.setCapacity(65536, map: "task_scope") }
         let failedPrograms = failedExecs.programs
-        for (program, function) in failedExecs.functions { try object.setTarget(function, program: program) }
-        for program in HostCheck.failedExecPrograms where !failedExecs.loadedPrograms.contains(program) {
-            try object.setEnabled(false, program: program)
+        for (program, function) in failedExecs.functions {
+            try object.setTarget(function, program: program)
+            if isRepeated { try object.setTarget(function, program: program + "_2") }
+        }
+        for program in HostCheck.failedExecPrograms {
+            let isLoaded = failedExecs.loadedPrograms.contains(program)
+            try object.setEnabled(isLoaded, program: program)
+            if program != "exec_exited" { try object.setEnabled(isLoaded && isRepeated, program: program + "_2") }
         }
         try object.load()
         let control = try object.sharedSection(".data.control")
@@ -70,11 +74,15 @@ struct ProcessProbes: ~Copyable {
             for (index, program) in Self.repeatedPrograms.enumerated() { repeated[index] = try object.attach(program) }
         }
         let cgroups = try object.attach("cgroup_made")
-        var failed = InlineArray<4, BPFLink?> { _ in nil }
+        var failed = InlineArray<8, BPFLink?> { _ in nil }
         // Refused to a process that may load programs but not open perf events, for one: then the rest still works.
         var refusal: String?
         do throws(BPFError) {
-            for (index, program) in failedPrograms.enumerated() { failed[index] = try object.attach(program) }
+            for (index, program) in failedPrograms.enumerated() {
+                // A trampoline runs last what was attached to it first.
+                if isRepeated { failed[2 * index + 1] = try object.attach(program + "_2") }
+                failed[2 * index] = try object.attach(program)
+            }
             if case .tracepoint = failedExecs {
                 failed[0] = try object.attach("exec_exited", tracepoint: "sys_exit_execve", of: "syscalls")
                 failed[1] = try object.attach("exec_exited", tracepoint: "sys_exit_execveat", of: "syscalls")
@@ -82,13 +90,15 @@ struct ProcessProbes: ~Copyable {
         } catch {
             refusal = error.description
         }
+        // What a program took while the one in front of it was not there yet.
+        unsafe control.start.assumingMemoryBound(to: wire_control.self).pointee.caught = 0
 
         self.exec = exec
         self.fork = fork
         self.exit = exit
         self.cgroups = cgroups
         self.repeated = repeated
-        self.isRepeated = isRepeated
+        substitutes = Set(Self.repeatedPrograms + failedPrograms.map { $0 + "_2" })
         self.failed = failed
         self.ring = ring
         self.object = object
@@ -122,17 +132,13 @@ struct ProcessProbes: ~Copyable {
         }
     }
 
-    /// Times that a program was skipped because it was already running on that CPU (counted since Linux 5.12). Asks the
-    /// kernel about each program. An upper bound of what is missing: a program may be skipped for what it would not have
-    /// reported, and of the programs of one tracepoint all have to be skipped for an event to be missed.
+    /// Times that a program was skipped because it was already running on that CPU (counted since Linux 5.12), without what
+    /// another took in its place. Asks the kernel about each program. An upper bound of what is missing: a program may be
+    /// skipped for what it would not have reported.
     func skipped() -> UInt64 {
-        guard isRepeated else { return object.statistics().recursionMisses }
-        var sum = object.statistics(without: Self.firstPrograms.union(Self.repeatedPrograms)).recursionMisses
-        for first in Self.firstPrograms {
-            let programs = [first] + Self.repeatedPrograms.filter { $0.hasPrefix(first + "_") }
-            sum += programs.map { object.statistics(of: $0).recursionMisses }.min() ?? 0
-        }
-        return sum
+        let misses = object.statistics(without: substitutes).recursionMisses
+        let caught = unsafe clinux_load_acquire_64(&control.pointee.caught)
+        return misses - min(misses, caught)
     }
 
     func statistics() -> ProgramStatistics { object.statistics() }

@@ -354,7 +354,8 @@ struct TraceState: ~Copyable {
         let now = Host.boottime()
         let asks = isLast || now - skippedChecked >= 1_000_000_000
         var counters = probes.losses()
-        let skippedNow = asks ? probes.skipped() : skipped
+        // Never less than before: what was skipped and what another took are not counted at the same moment.
+        let skippedNow = asks ? max(skipped, probes.skipped()) : skipped
         if asks { skippedChecked = now }
         guard counters != losses || skippedNow != skipped else { return }
         var new = Self.named(zip(counters, losses).map { $0 &- $1 })

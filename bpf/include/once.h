@@ -35,4 +35,14 @@ static __always_inline int take_once(__u64 start, __u32 pid, __u16 kind, __u16 n
     return (int)bpf_map_update_elem(&taken, &key, &value, BPF_NOEXIST) != -EEXIST;
 }
 
+// The same for a program that is attached several times, from 0 on, and what it takes in place of those in front is counted.
+static __always_inline int take_in_turn(__u64 start, __u32 pid, __u16 kind, __u16 number, const int attachment)
+{
+    if (!take_once(start, pid, kind, number))
+        return 0;
+    if (attachment)
+        __atomic_fetch_add(&control.caught, 1, __ATOMIC_RELAXED);
+    return 1;
+}
+
 #endif

@@ -88,6 +88,7 @@ enum wire_loss {
 struct wire_control {
     uint32_t reader_sleeps; // set by the reader before it waits, cleared by the program that wakes it
     uint32_t translates;    // packets were seen whose addresses the kernel rewrites
+    uint64_t caught;        // events that a program took in place of one that the kernel had skipped
     uint64_t lost[WIRE_LOSS_COUNT];
 };
 
