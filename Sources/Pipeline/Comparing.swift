@@ -127,9 +127,7 @@ struct Comparing: ~Copyable {
             format == .json
             ? comparison.json().line + "\n"
             : ComparisonText.text(of: comparison, columns: Sink.outputColumns(), colors: colors)
-        guard writeWhole(Array(text.utf8), to: 1) || errno == EPIPE else {
-            throw Failure(.failure, "can't write to standard output: \(unsafe String(cString: strerror(errno)))")
-        }
+        try show(text)
         for file in files {
             let text =
                 switch file.form {

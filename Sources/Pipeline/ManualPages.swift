@@ -32,13 +32,13 @@ package struct ManualPages {
     }
 
     /// Shows the page of a topic: on a terminal by $PAGER, or less where there is one. False where there is none.
-    package func show(_ topic: String) -> Bool {
+    package func display(_ topic: String) throws(Failure) -> Bool {
         guard let index = topics.firstIndex(of: topic) else { return false }
         let pager = """
             if [ -n "$PAGER" ]; then exec $PAGER; elif command -v less >/dev/null; then exec less; fi; exec cat
             """
         guard isatty(1) == 1, let stream = unsafe popen(pager, "w") else {
-            _ = writeWhole(texts[index], to: 1)
+            try show(texts[index])
             return true
         }
         // Whoever leaves the pager early closes the pipe.

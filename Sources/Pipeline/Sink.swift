@@ -239,7 +239,7 @@ struct Sink: ~Copyable {
         }
         let outcome = output.flush(&buffer, loop, isLast: isLast)
         if case .failed(let code) = outcome {
-            throw Failure(.failure, "can't write to standard output: \(unsafe String(cString: strerror(code)))")
+            throw .unwritten(code)
         }
         return outcome
     }

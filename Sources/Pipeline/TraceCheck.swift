@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import BPFRuntime
-internal import Glibc
 internal import Rendering
 
 extension Trace {
@@ -43,8 +42,7 @@ extension Trace {
             for hook in hooks { text += "\(hook.subject): \(hook.hook ?? "not seen: \(hook.reason ?? "")")\n" }
             text += "\(command.name) \(works ? "works" : "can't work") here\n"
         }
-        let bytes = Array(text.utf8)
-        _ = unsafe bytes.withUnsafeBytes { unsafe write(1, $0.baseAddress!, $0.count) }
+        try show(text)
         return works ? .success : .unsupported
     }
 

@@ -2,6 +2,23 @@
 
 internal import Glibc
 
+/// Writes what was asked for in place of events, such as a listing, to standard output. That nobody takes more of it is no
+/// error.
+package func show(_ text: String) throws(Failure) { try show(Array(text.utf8)) }
+
+func show(_ bytes: [UInt8]) throws(Failure) {
+    // Whoever closes the pipe ends the writing, not us.
+    signal(SIGPIPE, SIG_IGN)
+    guard writeWhole(bytes, to: 1) || errno == EPIPE else { throw .unwritten(errno) }
+}
+
+extension Failure {
+    /// Standard output took no more, by `code` of errno.
+    static func unwritten(_ code: Int32) -> Failure {
+        Failure(.failure, "can't write to standard output: \(unsafe String(cString: strerror(code)))")
+    }
+}
+
 /// Writes all of it; false, with errno, where that can't be. For what is small and may wait: see `Writer` for events.
 func writeWhole(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     var rest = bytes[...]

@@ -96,13 +96,7 @@ struct CompareSidecarCommand: ParsableCommand {
     var verbose = false
 
     func run() throws {
-        if listFields {
-            let width = ComparisonField.allCases.map(\.name.utf8.count).max() ?? 0
-            for field in ComparisonField.allCases {
-                print(field.name + String(repeating: " ", count: width - field.name.utf8.count + 2) + field.meaning)
-            }
-            return
-        }
+        if listFields { return try list(ComparisonField.allCases.map { ($0.name, $0.meaning) }) }
         guard format != .wide else {
             throw Failure(.usage, "--output: a comparison has no form wide", help: "write text or json")
         }

@@ -35,28 +35,44 @@ struct EBPFGuard: ParsableCommand {
     private static func help(_ words: [String]) throws {
         let pages = ManualPages()
         guard let topic = words.first, !["-h", "--help"].contains(topic) else {
-            print(helpMessage())
-            print("PAGES OF THE MANUAL:")
-            print("  " + pages.topics.joined(separator: ", "))
-            print("\n  ebpfguard help PAGE shows one, ebpfguard COMMAND --help the options alone.")
+            try show(
+                """
+                \(helpMessage())
+                PAGES OF THE MANUAL:
+                  \(pages.topics.joined(separator: ", "))
+
+                  ebpfguard help PAGE shows one, ebpfguard COMMAND --help the options alone.
+
+                """)
             return
         }
-        guard words.count == 1, pages.show(topic) else {
+        guard words.count == 1, try pages.display(topic) else {
             throw Failure(
                 .usage, words.count == 1 ? "there is no page \"\(topic)\"" : "help shows one page",
                 help: "pages: \(pages.topics.joined(separator: ", "))")
         }
     }
 
-    static func main() {
+    /// What the words of the command line ask for. An end that is none of ours is thrown on.
+    private static func perform() throws {
+        if CommandLine.arguments.dropFirst().first == "help" {
+            return try help(Array(CommandLine.arguments.dropFirst(2)))
+        }
         do {
-            if CommandLine.arguments.dropFirst().first == "help" {
-                try help(Array(CommandLine.arguments.dropFirst(2)))
-                return
-            }
             // What is behind `--` is the program's, however it is spelled.
             var command = try parseAsRoot(Array(CommandLine.arguments.dropFirst().prefix { $0 != "--" }))
             try command.run()
+        } catch {
+            guard exitCode(for: error) == .success else { throw error }
+            // The text that was asked for: options, a version, completions.
+            let text = fullMessage(for: error)
+            if !text.isEmpty { try show(text + "\n") }
+        }
+    }
+
+    static func main() {
+        do {
+            try perform()
         } catch let failure as Failure {
             note("ebpfguard: \(failure.message)")
             if let help = failure.help { note("  \(help)") }

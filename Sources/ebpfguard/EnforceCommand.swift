@@ -79,10 +79,7 @@ struct EnforceCommand: ParsableCommand {
     var checks: CheckOptions
 
     func run() throws {
-        if output.listFields {
-            listFields()
-            return
-        }
+        if output.listFields { return try listFields() }
         try recording.refuse(
             scope: scope.given,
             [

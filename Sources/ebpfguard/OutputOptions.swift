@@ -75,9 +75,13 @@ struct OutputOptions: ParsableArguments {
 }
 
 /// One line a field.
-func listFields() {
-    let width = Field.allCases.map(\.name.utf8.count).max() ?? 0
-    for field in Field.allCases {
-        print(field.name + String(repeating: " ", count: width - field.name.utf8.count + 2) + field.meaning)
+func listFields() throws { try list(Field.allCases.map { ($0.name, $0.meaning) }) }
+
+/// A line each, with the meanings below each other.
+func list(_ entries: [(name: String, meaning: String)]) throws {
+    let width = entries.map(\.name.utf8.count).max() ?? 0
+    let lines = entries.map { name, meaning in
+        name + String(repeating: " ", count: width - name.utf8.count + 2) + meaning + "\n"
     }
+    try show(lines.joined())
 }

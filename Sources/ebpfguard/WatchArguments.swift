@@ -46,10 +46,7 @@ struct WatchOptions: ParsableArguments {
 
 extension WatchArguments {
     func run() throws {
-        if common.output.listFields {
-            listFields()
-            return
-        }
+        if common.output.listFields { return try listFields() }
         try common.recording.refuse(
             scope: scope.given,
             [

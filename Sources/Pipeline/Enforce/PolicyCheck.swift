@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import BPFRuntime
-internal import Glibc
 internal import Policy
 internal import Rendering
 
@@ -12,7 +11,7 @@ package enum PolicyCheck {
         let policy = try PolicyFiles.read(paths, rules: rules)
         let lines = lines(of: policy)
         let refused = lines.count { $0.answer.obstacle != nil }
-        print(json ? JSONDocument.object(document(policy, lines)).text : text(lines, policy))
+        try show(json ? JSONDocument.object(document(policy, lines)).text : text(lines, policy))
         return refused == 0 ? .success : .unsupported
     }
 
@@ -113,7 +112,7 @@ package enum PolicyCheck {
         }
         let policy = try PolicyFiles.read(paths, rules: rules)
         let decision = PolicyEvaluator(policy).decide(asked)
-        print(
+        try show(
             json
                 ? JSONDocument.object(document(question, decision, policy)).text : text(question, decision, policy))
         return .success
@@ -176,8 +175,6 @@ package enum PolicyCheck {
             ),
         ]
     }
-
-    private static func print(_ text: String) { _ = writeWhole(Array(text.utf8), to: 1) }
 }
 
 extension PolicyCheck {
