@@ -81,23 +81,23 @@ package struct Scope: Sendable {
     package static func walkedPattern(_ glob: String) throws(ScopeError) -> [UInt8] {
         guard glob.hasPrefix("/") || glob.hasPrefix("**/") else {
             throw ScopeError(
-                "--exe \"\(glob)\" is not an absolute path",
+                "--exe: \"\(glob)\" is not an absolute path",
                 help: "write /usr/bin/NAME, /dir/*, /dir/** (all below), or **/NAME (anywhere)"
             )
         }
         if let special = glob.first(where: { "[]{}\\".contains($0) }) {
             throw ScopeError(
-                "--exe \"\(glob)\": \"\(special)\" has no meaning here",
+                "--exe: \"\(glob)\": \"\(special)\" has no meaning here",
                 help: "use * and ? within a directory, ** across directories"
             )
         }
         if glob.hasSuffix("/") {
-            throw ScopeError("--exe \"\(glob)\" is a directory", help: "write \(glob)** for all programs below it")
+            throw ScopeError("--exe: \"\(glob)\" is a directory", help: "write \(glob)** for all programs below it")
         }
         let components = glob.split(separator: "/", omittingEmptySubsequences: true)
         guard components.allSatisfy({ $0 == "**" || !$0.contains("**") }) else {
             throw ScopeError(
-                "--exe \"\(glob)\": \"**\" stands for whole directories",
+                "--exe: \"\(glob)\": \"**\" stands for whole directories",
                 help: "write * within a name, or /**/ between two")
         }
         var pattern: [UInt8] = []
@@ -110,7 +110,7 @@ package struct Scope: Sendable {
         }
         guard pattern.count < Int(WIRE_GLOB_SIZE) else {
             throw ScopeError(
-                "--exe \"\(glob)\" is longer than \(WIRE_GLOB_SIZE - 1) bytes", help: "shorten it with **/")
+                "--exe: \"\(glob)\" is longer than \(WIRE_GLOB_SIZE - 1) bytes", help: "shorten it with **/")
         }
         return pattern
     }

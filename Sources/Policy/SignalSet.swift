@@ -17,7 +17,7 @@ package enum SignalSet {
             let bits = name == "all" ? ~UInt64(0) : bit(try number(name))
             if negated { set &= ~bits } else { set |= bits }
         }
-        guard set != 0 else { throw ScopeError("--signals \"\(text)\" leaves no signal", help: "name one, or all") }
+        guard set != 0 else { throw ScopeError("--signals: \"\(text)\" leaves no signal", help: "name one, or all") }
         return set
     }
 

@@ -80,7 +80,7 @@ struct TraceSelection: WatchSelection {
         }
         if options.syscalls?.isEmpty == true {
             throw Failure(
-                .usage, "--syscalls \"\(syscalls ?? "")\" leaves no system call", help: "name one, a class, or all")
+                .usage, "--syscalls: \"\(syscalls ?? "")\" leaves no system call", help: "name one, a class, or all")
         }
     }
 }

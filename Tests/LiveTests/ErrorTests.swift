@@ -354,9 +354,37 @@ private let answers: [(words: [String], status: Int, errors: String)] = [
         """
     ),
     (
+        ["trace", "--exe", "/bin/[ab]"], 64,
+        """
+        ebpfguard: --exe: "/bin/[ab]": "[" has no meaning here
+          use * and ? within a directory, ** across directories
+        """
+    ),
+    (
+        ["trace", "--exe", ""], 64,
+        """
+        ebpfguard: --exe: "" is not an absolute path
+          write /usr/bin/NAME, /dir/*, /dir/** (all below), or **/NAME (anywhere)
+        """
+    ),
+    (
+        ["trace", "--signals=!all"], 64,
+        """
+        ebpfguard: --signals: "!all" leaves no signal
+          name one, or all
+        """
+    ),
+    (
+        ["watch-files", "--not-path", "/a**b"], 64,
+        """
+        ebpfguard: --not-path: "/a**b": "**" stands for whole directories
+          write * within a name, or /**/ between two
+        """
+    ),
+    (
         ["trace", "--exe", "bin/x"], 64,
         """
-        ebpfguard: --exe "bin/x" is not an absolute path
+        ebpfguard: --exe: "bin/x" is not an absolute path
           write /usr/bin/NAME, /dir/*, /dir/** (all below), or **/NAME (anywhere)
         """
     ),

@@ -49,7 +49,7 @@ struct PatternTests {
     func bad(_ glob: String, _ reason: String) {
         let error = #expect(throws: ScopeError.self) { try Scope.walkedPattern(glob) }
         let description = error?.description ?? ""
-        #expect(description.hasPrefix("--exe \"\(glob)\""))
+        #expect(description.hasPrefix("--exe: \"\(glob)\""))
         #expect(description.contains(reason))
     }
 

@@ -17,7 +17,7 @@ package struct PathSelection: Sendable {
         }
         self.wanted = wanted
         var unwanted: [PathPattern] = []
-        for pattern in excluded { unwanted.append(try PathPattern(pattern, option: "--not-path ")) }
+        for pattern in excluded { unwanted.append(try PathPattern(pattern, option: "--not-path: ")) }
         self.excluded = unwanted
     }
 
