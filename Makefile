@@ -101,7 +101,7 @@ live-tests: setup bpf
 	$(SWIFT) build $(RELEASE) $(QUIET)
 
 test-live: live-tests
-	-@.ci/setup strace nft=nftables iptables dnsmasq=dnsmasq-base haproxy nginx chromium \
+	-@.ci/setup strace nft=nftables iptables dnsmasq=dnsmasq-base haproxy nginx jq chromium \
 	  '/usr/share/fonts/*/*/*.ttf=fonts-dejavu-core' # without them tests are skipped
 	$(SUDO) .build/release/live-tests run --tool $(CURDIR)/$(EXECUTABLE)
 

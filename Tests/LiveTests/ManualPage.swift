@@ -3,21 +3,26 @@
 /// What the EXAMPLES of a page of the manual show, read from the page that `ebpfguard help` prints: what a reader sees is
 /// what is tried.
 ///
-/// A session is what stands further in than the text around it (`.Bd -literal -offset 2n`): lines that begin with `# ` and
-/// a command are typed, with those that they go on in; what follows up to the next is what the terminal then shows. A line
-/// that is as wide as a page has room for goes on in the next one, as in a terminal.
+/// A session is what stands further in than the text around it (`.Bd -literal -offset 2n`) from its first line on: lines
+/// that begin with `# ` and a command are typed, with those that they go on in; what follows up to the next is what the
+/// terminal then shows. A line that is as wide as a page has room for goes on in the next one, as in a terminal.
 struct ManualSession {
     struct Step {
         /// As it is typed, with line breaks.
         let command: String
         var output: [String] = []
-        private var goesOn = false
+        private var lineGoesOn = false
 
         init(command: String) { self.command = command }
 
+        /// Whether a shell waits for more of the command.
+        var goesOn: Bool {
+            command.hasSuffix("\\") || command.hasSuffix("|") || !command.count { $0 == "'" }.isMultiple(of: 2)
+        }
+
         mutating func show(_ line: String) {
-            if goesOn, let start = output.popLast() { output.append(start + line) } else { output.append(line) }
-            goesOn = line.count == ManualSession.columns
+            if lineGoesOn, let start = output.popLast() { output.append(start + line) } else { output.append(line) }
+            lineGoesOn = line.count == ManualSession.columns
         }
     }
 
@@ -27,16 +32,19 @@ struct ManualSession {
     static let columns = 72
 
     private static let margin = String(repeating: " ", count: 7)
-    private static let commands: Set = ["ebpfguard", "cat", "echo"]
+    private static let commands: Set = ["ebpfguard", "cat", "echo", "jq"]
 
     /// All of a page, in their order.
     static func all(of page: String) -> [ManualSession] {
         var sessions: [ManualSession] = []
         var isInside = false
         var continues = false
+        var isBlank = false
         for line in lines(ofSection: "EXAMPLES", in: page) {
-            if line.isEmpty { continue }  // within a session as well
-            guard line.hasPrefix(margin) else {
+            let isFirst = isBlank
+            isBlank = line.isEmpty
+            if isBlank { continue }  // within a session as well
+            guard line.hasPrefix(margin), isInside || isFirst else {
                 isInside = false
                 continue
             }
@@ -52,7 +60,7 @@ struct ManualSession {
                 if sessions[last].steps.isEmpty { sessions[last].steps.append(Step(command: "")) }
                 sessions[last].steps[sessions[last].steps.count - 1].show(text)
             }
-            continues = sessions[last].steps.last.map { $0.output.isEmpty && $0.command.hasSuffix("\\") } ?? false
+            continues = sessions[last].steps.last.map { $0.output.isEmpty && $0.goesOn } ?? false
         }
         return sessions
     }
@@ -91,6 +99,8 @@ private func comparable(_ line: String) -> String {
     // The pages are ASCII.
     var line = line.replacing("\u{2026}", with: "...").replacing("\u{2191}", with: "^").replacing("\u{2193}", with: "v")
     line = line.replacing("\t", with: " ")
+    // Colours, by those who do not know NO_COLOR: jq before 1.7.1.
+    line.replace(#/\x1b\[[0-9;]*m/#, with: "")
     line.replace(#/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{9})?Z/#, with: "DATE")
     line.replace(#/^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3} +[0-9]+ /#, with: "TIME PID ")
     line.replace(#/[0-9][0-9.,]* (ns|us|ms|s|min)\b/#, with: "DURATION")

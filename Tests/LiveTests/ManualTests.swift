@@ -52,6 +52,10 @@ let manualTests =
     } + [
         // Whether a file can be denied is a matter of the kernel.
         Test("manual: the examples of enforce") { t in try t.tryExamples(of: "enforce") },
+        Test("manual: the examples of events", dependsOnKernel: false) { t in
+            guard t.program("jq") != nil else { throw Stop.skipped("jq is not installed") }
+            try t.tryExamples(of: "events")
+        },
         Test("manual: the examples of policies", dependsOnKernel: false) { t in try t.tryExamples(of: "policy") },
         Test("manual: the examples of filters", dependsOnKernel: false) { t in
             let recording = "\(t.scratch)/run.rec"
