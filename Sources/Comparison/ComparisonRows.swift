@@ -24,10 +24,10 @@ extension Comparison {
         ])
         let activity = activity
         let covered = guests.count(where: \.hasSidecar)
-        cell.lines.append("\(covered) of \(guests.count) pods and containers have one")
-        cell.lines.append(Self.part(activity.allConnections, "TCP connections"))
-        cell.lines.append(Self.part(activity.bytes, "bytes", byteText))
-        cell.lines.append(Self.part(activity.events, "events of all kinds"))
+        cell.lines.append("\(covered) of \(guestsText) \(have) one")
+        cell.lines.append(Self.part(activity.allConnections, "TCP connection"))
+        cell.lines.append(Self.part(activity.bytes, "byte", text: byteText))
+        cell.lines.append(Self.part(activity.events, "event of all kinds", "events of all kinds"))
         cell.limits = ["no programs and no files, no UDP but what rules lead there, no raw packets"]
         cell.evidence = guests.flatMap(\.evidence)
         return cell
@@ -37,14 +37,17 @@ extension Comparison {
         var cell = ComparisonCell()
         cell.figures = figures([.ebpfCoverage, .eventsSeen])
         let activity = activity
-        cell.lines.append(guests.isEmpty ? "the host" : "all \(guests.count) pods and containers, and the host")
+        let bytes = activity.bytes.total
+        cell.lines.append(guests.isEmpty ? "the host" : "\(guests.count == 1 ? "" : "all ")\(guestsText), and the host")
         cell.lines.append(
-            "\(grouped(activity.allConnections.total)) connections, \(byteText(activity.bytes.total)) bytes")
+            "\(counted(activity.allConnections.total, "connection")), \(byteText(bytes)) \(bytes == 1 ? "byte" : "bytes")"
+        )
         cell.lines.append(
-            "\(grouped(activity[.executions].total)) programs, \(grouped(activity[.opens].total)) opened files, "
-                + "\(grouped(activity[.changes].total)) changed")
+            counted(activity[.executions].total, "program") + ", " + counted(activity[.opens].total, "opened file")
+                + ", \(grouped(activity[.changes].total)) changed")
         cell.lines.append(
-            "\(grouped(activity[.datagrams].total)) UDP flows, \(grouped(activity[.questions].total)) DNS questions")
+            counted(activity[.datagrams].total, "UDP flow") + ", "
+                + counted(activity[.questions].total, "DNS question"))
         cell.limits = ["not what is inside TLS, and no requests: a proxy that ends TLS sees both"]
         cell.evidence = ebpf.hooks.map { Evidence("eBPF", $0) }
         return cell
@@ -61,10 +64,10 @@ extension Comparison {
             sidecar = without(Self.none, [.bypassOpen, .bypassWorkloads])
         } else {
             sidecar.figures = figures([.bypassOpen, .bypassWorkloads, .bypassProved])
-            sidecar.lines.append("\(open.count) of \(guests.count) have a way round open")
+            sidecar.lines.append("\(open.count) of \(guests.count) \(have) a way round open")
             if let proved = value(of: .bypassProved) {
                 let ways = guests.reduce(0) { $0 + $1.ways.count }
-                sidecar.lines.append("\(Int(proved)) of \(ways) ways proved by a try")
+                sidecar.lines.append("\(Int(proved)) of \(counted(ways, "way")) proved by a try")
             }
             for kind in WayRound.Kind.allCases {
                 let count = guests.count { $0.ways.contains { $0.kind == kind } }
@@ -75,7 +78,7 @@ extension Comparison {
         var ebpf = ComparisonCell()
         ebpf.lines.append("seen whatever the user, port, protocol or network")
         if !self.ebpf.missing.isEmpty {
-            ebpf.lines.append("\(Self.count(self.ebpf.missing.count, "probe")) missing here")
+            ebpf.lines.append("\(counted(self.ebpf.missing.count, "probe")) missing here")
         }
         let administrators = guests.filter { $0.ways.contains { $0.kind == .privileged } }
         ebpf.limits = ["a privileged container can end this process or detach its programs"]
@@ -106,7 +109,7 @@ extension Comparison {
                 sidecar.lines.append("\(byteText(UInt64(memory))), \(byteText(UInt64(memory / count))) each")
             }
             let threads = sidecars.reduce(0) { $0 + $1.threads }
-            sidecar.lines.append("\(Self.count(threads, "thread")) of \(Self.count(sidecars.count, "sidecar"))")
+            sidecar.lines.append("\(counted(threads, "thread")) of \(counted(sidecars.count, "sidecar"))")
             if let throttled = value(of: .sidecarThrottled), throttled > 0 {
                 sidecar.lines.append("stopped by its CPU limit for \(durationText(UInt64(throttled * 1e9)))")
             }
@@ -125,7 +128,7 @@ extension Comparison {
         if let cpu = value(of: .ebpfCPU) { ours.lines.append("\(Self.processors(cpu)) for the whole node") }
         ours.lines.append("\(byteText(ebpf.peakMemory)) at most")
         if let time = value(of: .ebpfRunTime) {
-            ours.lines.append("\(grouped(ebpf.runs)) runs of programs, \(durationText(UInt64(time))) each")
+            ours.lines.append("\(counted(ebpf.runs, "run")) of programs, \(durationText(UInt64(time))) each")
         } else {
             ours.lines.append("the programs' time was not measured")
         }
@@ -147,7 +150,7 @@ extension Comparison {
         } else {
             sidecar.figures = figures([.sidecarRestarts, .sidecarOOMKills, .sidecarAbsent])
             let restarts = sidecars.reduce(0) { $0 + Int($1.life.restarts) }
-            sidecar.lines.append("\(Self.count(restarts, "restart")) in the window")
+            sidecar.lines.append("\(counted(restarts, "restart")) in the window")
             if let kills = value(of: .sidecarOOMKills) {
                 sidecar.lines.append("\(Int(kills)) killed for want of memory")
             }
@@ -159,9 +162,9 @@ extension Comparison {
         sidecar.limits = ["when it is down, its pod has no network"]
         var ours = ComparisonCell()
         ours.figures = figures([.eventsLost, .probesMissing])
-        ours.lines.append("\(grouped(ebpf.lostTotal)) of \(grouped(ebpf.seen)) events lost")
+        ours.lines.append("\(grouped(ebpf.lostTotal)) of \(counted(ebpf.seen, "event")) lost")
         ours.lines.append(
-            ebpf.missing.isEmpty ? "no probe is missing" : "\(Self.count(ebpf.missing.count, "probe")) missing")
+            ebpf.missing.isEmpty ? "no probe is missing" : "\(counted(ebpf.missing.count, "probe")) missing")
         ours.evidence =
             [Evidence("kernel counters", "\(ebpf.lostTotal) lost")]
             + ebpf.lost.map { Evidence("kernel counters", "\($0.kind): \($0.count) lost") }
@@ -216,7 +219,8 @@ extension Comparison {
         return Evidence(
             "--probe, \(workload.name)",
             probe.unmeasured.map { "latency not measurable here: \($0)" }
-                ?? "\(probe.proxied.count) requests through the proxy, \(probe.direct.count) past it, in turns")
+                ?? "\(counted(probe.proxied.count, "request")) through the proxy, \(probe.direct.count) past it, in turns"
+        )
     }
 
     private func without(_ reason: String, _ fields: [ComparisonField]) -> ComparisonCell {
@@ -225,14 +229,22 @@ extension Comparison {
         return cell
     }
 
-    private static func part(
-        _ count: Activity.Count, _ what: String, _ text: (UInt64) -> String = grouped
-    ) -> String {
-        let share = count.share.map { " (\(percentText($0)))" } ?? ""
-        return "\(text(count.passed)) of \(text(count.total)) \(what)\(share)"
+    /// "3 pods", or "3 pods and containers" where there are both.
+    private var guestsText: String {
+        if containers.isEmpty { return counted(pods.count, "pod") }
+        if pods.isEmpty { return counted(containers.count, "container") }
+        return "\(guests.count) pods and containers"
     }
 
-    static func count(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
+    /// What goes with that.
+    private var have: String { guests.count == 1 ? "has" : "have" }
+
+    private static func part(
+        _ count: Activity.Count, _ noun: String, _ plural: String? = nil, text: (UInt64) -> String = grouped
+    ) -> String {
+        let share = count.share.map { " (\(percentText($0)))" } ?? ""
+        return "\(text(count.passed)) of \(text(count.total)) \(count.total == 1 ? noun : plural ?? noun + "s")\(share)"
+    }
 
     static func processors(_ value: Double) -> String {
         let text = value < 0.01 ? decimalText(value * 1000, 2) + " m " : decimalText(value, 3) + " "

@@ -45,8 +45,8 @@ package struct ComparisonPage {
         let what = comparison.lab.map { "laboratory, \($0.proxy)" } ?? "live"
         return """
             <p class="facts">\(what); \(timestampText(node.started)), \(durationText(node.window)); Linux \(node.kernel), \
-            \(node.processors) CPUs, \(byteText(node.memory))B; \(comparison.pods.count) pods, \
-            \(comparison.containers.count) containers without one, \(comparison.sidecars.count) sidecars; \
+            \(counted(node.processors, "CPU")), \(byteText(node.memory))B; \(counted(comparison.pods.count, "pod")), \
+            \(counted(comparison.containers.count, "container")) without one, \(counted(comparison.sidecars.count, "sidecar")); \
             ebpfguard \(version)</p>
             """
     }

@@ -47,7 +47,7 @@ struct CostCurves {
         }
         for point in lab.scale {
             let shown = value(point) * Self.unit
-            let hint = "\(name), \(point.pods) pods: \(text(shown))"
+            let hint = "\(name), \(counted(point.pods, "pod")): \(text(shown))"
             chart.dot(x: x.place(Double(point.pods)), y: y.place(shown), style: style, hint: hint)
         }
     }

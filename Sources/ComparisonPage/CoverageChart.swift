@@ -35,7 +35,7 @@ struct CoverageChart {
             let passed = bar * (events.share ?? 0)
             chart.text(Self.short(workload.name), x: name - 8, y: y + 14, anchor: .end, style: "name")
             if events.total > 0 {
-                let hint = "\(workload.name): \(grouped(events.passed)) of \(grouped(events.total)) events"
+                let hint = "\(workload.name): \(grouped(events.passed)) of \(counted(events.total, "event"))"
                 chart.rectangle(x: name, y: y + 3, width: passed, height: row - 7, style: "sidecar", hint: hint)
                 chart.rectangle(
                     x: name + passed, y: y + 3, width: bar - passed, height: row - 7, style: "ebpf only", hint: hint)

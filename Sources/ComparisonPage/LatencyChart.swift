@@ -37,7 +37,7 @@ struct LatencyChart {
     }
 
     private static func loss(_ load: LabFigures.Load) -> HTML {
-        "<p>\(load.path.title): \(grouped(load.lost)) events were lost.</p>"
+        "<p>\(load.path.title): \(counted(load.lost, "event was", "events were")) lost.</p>"
     }
 
     private var chart: HTML {

@@ -132,7 +132,7 @@ struct Findings: ~Copyable {
         return violations.map { violation in
             Report.Check(
                 "policy", violation.rule, isMet: false,
-                outcome: "\(grouped(violation.count)) violation\(violation.count == 1 ? "" : "s")",
+                outcome: counted(violation.count, "violation"),
                 findings: violation.kept, place: violation.place)
         }
     }
@@ -158,7 +158,7 @@ struct Findings: ~Copyable {
             "expect-no-writes-outside", outsideText, isMet: outsideCount == 0,
             outcome: outsideCount == 0
                 ? "no file was written elsewhere"
-                : "\(grouped(outsideCount)) file\(outsideCount == 1 ? " was" : "s were") written elsewhere",
+                : "\(counted(outsideCount, "file was", "files were")) written elsewhere",
             findings: outside.map {
                 Report.Finding(time: nil, action: "write", pid: 0, process: "", executable: nil, line: $0)
             })
@@ -169,7 +169,7 @@ struct Findings: ~Copyable {
             let count = matches[index]
             return Report.Check(
                 "fail-on", failOnTexts[index], isMet: count == 0,
-                outcome: count == 0 ? "no event matched" : "\(grouped(count)) event\(count == 1 ? "" : "s") matched",
+                outcome: count == 0 ? "no event matched" : "\(counted(count, "event")) matched",
                 findings: kept?[index] ?? [])
         }
             + expectTexts.indices.map { index in
@@ -192,18 +192,19 @@ struct Findings: ~Copyable {
     /// For standard error, also where nothing else is wanted there: a status alone explains nothing.
     func lines() -> [String] {
         var lines = (violations ?? []).map { violation in
-            "finding: \(grouped(violation.count)) violation\(violation.count == 1 ? "" : "s") of \(violation.rule)"
+            "finding: \(counted(violation.count, "violation")) of \(violation.rule)"
         }
         lines += names
         if matched > UInt64(names.count) {
-            lines.append("finding: \(grouped(matched - UInt64(names.count))) more events (--fail-on)")
+            lines.append("finding: \(counted(matched - UInt64(names.count), "more event")) (--fail-on)")
         }
         for file in outside.prefix(Self.outsideMost) {
             lines.append("finding: \(file) (--expect-no-writes-outside \(outsideText))")
         }
         if outsideCount > UInt64(Self.outsideMost) {
             lines.append(
-                "finding: \(grouped(outsideCount - UInt64(Self.outsideMost))) more files (--expect-no-writes-outside)")
+                "finding: \(counted(outsideCount - UInt64(Self.outsideMost), "more file")) (--expect-no-writes-outside)"
+            )
         }
         for index in open.indices where open[index] {
             lines.append("finding: no event matched --expect \(expectTexts[index])")

@@ -49,11 +49,11 @@ struct Footer {
     var recording: [String]?
 
     func lines() -> [String] {
-        var first = "watched \(durationText(watched)): \(grouped(seen)) events seen, \(grouped(printed)) printed"
+        var first = "watched \(durationText(watched)): \(counted(seen, "event")) seen, \(grouped(printed)) printed"
         if filtered > 0 { first += ", \(grouped(filtered)) filtered" }
         if outOfScope > 0 { first += ", \(grouped(outOfScope)) out of scope" }
         if summarised > 0 { first += ", \(grouped(summarised)) summed up" }
-        if callsCounted > 0 { first += ", \(grouped(callsCounted)) calls counted" }
+        if callsCounted > 0 { first += ", \(counted(callsCounted, "call")) counted" }
         if folded > 0 { first += ", \(grouped(folded)) folded (--dedup)" }
         if heldBack > 0 { first += ", \(grouped(heldBack)) held back (--max-rate)" }
         first += ", \(grouped(lostTotal)) lost"
@@ -83,7 +83,7 @@ struct Footer {
         let isPart = measured > 0 && measured < watched / 10 * 9
         let part = isPart ? " in the \(durationText(measured)) that were measured" : ""
         let share = percent(cost.nanoseconds, of: isPart ? measured : watched)
-        return "programs ran \(grouped(cost.runs)) times\(part), \(average) each, \(share) of a CPU"
+        return "programs ran \(counted(cost.runs, "time"))\(part), \(average) each, \(share) of a CPU"
     }
 
     /// Nanoseconds of CPU that this process has used.

@@ -41,7 +41,7 @@ enum JobService {
     /// that the job has nowhere else.
     private static func section(_ lines: [String], title: String) -> [String] {
         let name = "\(time(nil)):ebpfguard_findings_\(getpid())"
-        let count = "\(lines.count) finding\(lines.count == 1 ? "" : "s")"
+        let count = counted(lines.count, "finding")
         return ["\u{1b}[0Ksection_start:\(name)\r\u{1b}[0K\u{1b}[31;1m\(title): \(count)\u{1b}[0m"] + lines
             + ["\u{1b}[0Ksection_end:\(name)\r\u{1b}[0K"]
     }

@@ -93,8 +93,8 @@ extension Trace {
         switch end {
         case .whole: return nil
         case .cut(let leftOver):
-            let bytes =
-                leftOver == 0 ? "" : ", and \(grouped(UInt64(leftOver))) bytes of an unfinished block are left over"
+            let what = counted(leftOver, "byte of an unfinished block is", "bytes of an unfinished block are")
+            let bytes = leftOver == 0 ? "" : ", and \(what) left over"
             return Failure(.badData, "\(name) is cut: its end mark is missing\(bytes)", help: rest)
         case .damaged(let offset):
             return Failure(

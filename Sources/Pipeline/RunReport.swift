@@ -6,7 +6,7 @@ internal import Rendering
 extension Footer {
     /// What came of `--strict`.
     var strictCheck: Report.Check {
-        let faults = (lostTotal > 0 ? ["\(grouped(lostTotal)) events were lost"] : []) + missing
+        let faults = (lostTotal > 0 ? [counted(lostTotal, "event was lost", "events were lost")] : []) + missing
         return Report.Check(
             "strict", "", isMet: isComplete,
             outcome: faults.isEmpty ? "nothing was lost or missing" : faults.joined(separator: "; "))

@@ -439,7 +439,7 @@ struct TraceState: ~Copyable {
 
     /// What the footer says of the policy.
     var policyLine: String {
-        "policy: \(grouped(violations)) violation\(violations == 1 ? "" : "s"), \(grouped(stopped)) of them stopped"
+        "policy: \(counted(violations, "violation")), \(grouped(stopped)) of them stopped"
             + (isUnheld ? "; IT DID NOT HOLD ALL THE TIME" : "")
     }
 

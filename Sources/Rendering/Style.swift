@@ -37,6 +37,15 @@ package func durationText(_ nanoseconds: UInt64) -> String {
     }
 }
 
+/// "1 event", "1,234 events"; `plural` where it is not the noun with an s.
+package func counted(_ number: UInt64, _ noun: String, _ plural: String? = nil) -> String {
+    "\(grouped(number)) \(number == 1 ? noun : plural ?? noun + "s")"
+}
+
+package func counted(_ number: Int, _ noun: String, _ plural: String? = nil) -> String {
+    counted(UInt64(number), noun, plural)
+}
+
 /// 1,234,567
 package func grouped(_ number: UInt64) -> String {
     let digits = Array(String(number))

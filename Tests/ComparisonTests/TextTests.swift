@@ -38,6 +38,30 @@ private func hostileComparison() -> Comparison {
     #expect(text.split(separator: "\n").count < 40)
 }
 
+@Test func oneOfSomethingIsNotToldAsMany() {
+    var comparison = exampleComparison()
+    comparison.workloads.remove(at: 1)
+    comparison.workloads[0].activity = Activity()
+    for kind in Activity.Kind.allCases where ![.received, .accepted].contains(kind) {
+        comparison.workloads[0].activity[kind] = .init(total: 1)
+    }
+    comparison.workloads[0].ways = [WayRound(.datagrams, "not led to the proxy")]
+    comparison.workloads[0].sidecars[0].threads = 1
+    comparison.ebpf.seen = 1
+    comparison.ebpf.runs = 1
+    let lines = comparison.rows.flatMap { $0.sidecar.lines + $0.ebpf.lines }
+    #expect(lines.contains("1 of 1 pod has one"))
+    #expect(lines.contains("0 of 1 TCP connection (0 %)"))
+    #expect(lines.contains("1 pod, and the host"))
+    #expect(lines.contains("1 connection, 1 byte"))
+    #expect(lines.contains("1 program, 1 opened file, 1 changed"))
+    #expect(lines.contains("1 UDP flow, 1 DNS question"))
+    #expect(lines.contains("1 of 1 has a way round open"))
+    #expect(lines.contains("1 run of programs, 50.0 us each"))
+    #expect(lines.contains("0 of 1 event lost"))
+    #expect(!lines.contains { $0.contains(#/\b1 ([A-Z]+ |opened )?[a-z]{3,}s\b/#) }, "\(lines)")
+}
+
 @Test func barsAreNeverFullOrEmptyOfAPart() {
     #expect(ComparisonText.bar(0) == "░░░░░░░░")
     #expect(ComparisonText.bar(0.001) == "█░░░░░░░")

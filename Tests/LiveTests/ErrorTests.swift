@@ -521,6 +521,15 @@ private let answers: [(words: [String], status: Int, errors: String)] = [
     ),
 ]
 
+/// What is told in place of events.
+private let listings = [
+    "--version", "--help", "help", "help trace", "trace --help", "help filter", "trace --list-fields",
+    "compare-sidecar --list-fields", "--generate-completion-script bash", "--generate-completion-script zsh",
+    "--generate-completion-script fish", "trace --check", "watch-net --check -o json",
+    "enforce --rule 'deny net 10.0.0.1' --explain 'net 10.0.0.1:1'",
+    "enforce --rule 'audit net 10.0.0.1' --check-policy",
+]
+
 let errorTests = [
     Test("errors: what is wrong, where, and what to do", dependsOnKernel: false) { t in
         for answer in answers {
@@ -549,15 +558,6 @@ let errorTests = [
             t.equal(run.status, .code(answer.status), "the exit status of \(words)")
             t.equal(run.errors, answer.errors + "\n", "standard error of \(words)")
         }
-/// What is told in place of events.
-private let listings = [
-    "--version", "--help", "help", "help trace", "trace --help", "help filter", "trace --list-fields",
-    "compare-sidecar --list-fields", "--generate-completion-script bash", "--generate-completion-script zsh",
-    "--generate-completion-script fish", "trace --check", "watch-net --check -o json",
-    "enforce --rule 'deny net 10.0.0.1' --explain 'net 10.0.0.1:1'",
-    "enforce --rule 'audit net 10.0.0.1' --check-policy",
-]
-
     },
 
     Test("errors: of output that nobody takes", dependsOnKernel: false) { t in
@@ -573,6 +573,16 @@ private let listings = [
         t.equal(full.status, .code(1), "the exit status with a full disk")
         t.equal(
             full.errors, "ebpfguard: can't write to standard output: No space left on device\n", "what is said of it")
+        for words in listings {
+            let full = try shell("\"$0\" \(words) > /dev/full")
+            t.equal(full.status, .code(1), "the exit status of \(words) with a full disk")
+            t.equal(
+                full.errors, "ebpfguard: can't write to standard output: No space left on device\n",
+                "what is said of \(words)")
+            let gone = try shell("\"$0\" \(words) | :; exit ${PIPESTATUS[0]}")
+            t.equal(gone.status, .code(0), "the exit status of \(words) with a pipe that is closed")
+            t.equal(gone.errors, "", "what is said of \(words) then")
+        }
         // Who goes away is no error: the program is ended, as the tool is.
         let gone = try shell(
             "\"$0\" trace -q -- sh -c '/bin/true; sleep 60' | head -n 1 > /dev/null; exit ${PIPESTATUS[0]}")
@@ -601,16 +611,6 @@ private let listings = [
             t.equal(
                 run.errors,
                 """
-        for words in listings {
-            let full = try shell("\"$0\" \(words) > /dev/full")
-            t.equal(full.status, .code(1), "the exit status of \(words) with a full disk")
-            t.equal(
-                full.errors, "ebpfguard: can't write to standard output: No space left on device\n",
-                "what is said of \(words)")
-            let gone = try shell("\"$0\" \(words) | :; exit ${PIPESTATUS[0]}")
-            t.equal(gone.status, .code(0), "the exit status of \(words) with a pipe that is closed")
-            t.equal(gone.errors, "", "what is said of \(words) then")
-        }
                 ebpfguard: this host has no kernel type information (BTF): /sys/kernel/btf/vmlinux is missing: the kernel was built without CONFIG_DEBUG_INFO_BTF
                   ebpfguard needs Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF=y; this is \(kernel)
 

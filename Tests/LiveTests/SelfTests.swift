@@ -35,5 +35,6 @@ let selfTests = [
         t.equal(number(with: "printed", in: footer), 512, "'printed'")
         t.equal(number(with: "lost", in: footer), 0, "'lost'")
         t.equal(number(with: "filtered", in: footer), nil, "'filtered'")
+        t.equal(number(with: "seen", in: "watched 2.5 s: 1 event seen, 0 printed"), 1, "'seen' of one")
     },
 ]

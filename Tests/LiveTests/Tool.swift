@@ -96,7 +96,7 @@ func number(with word: String, in text: String) -> Int? {
         let words = line.split { " \t;:()=".contains($0) }.map { $0.last == "," ? $0.dropLast() : $0 }
         guard let place = words.firstIndex(where: { $0 == word }) else { continue }
         if place > 0, let number = integer(words[place - 1]) { return number }
-        if place > 1, words[place - 1] == "events", let number = integer(words[place - 2]) { return number }
+        if place > 1, words[place - 1].hasPrefix("event"), let number = integer(words[place - 2]) { return number }
     }
     return nil
 }

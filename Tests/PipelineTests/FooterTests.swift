@@ -64,6 +64,14 @@ struct FooterTests {
         #expect(footer.lines().dropFirst() == [footer.baseline ?? "", "from x"])
     }
 
+    @Test func oneOfAll() {
+        var footer = Footer(seen: 1, printed: 1, callsCounted: 1)
+        footer.cost.runs = 1
+        footer.cost.nanoseconds = 1500
+        #expect(footer.lines()[0] == "watched 0 ns: 1 event seen, 1 printed, 1 call counted, 0 lost")
+        #expect(footer.lines().contains { $0.contains(" ran 1 time, 1.5 us each") })
+    }
+
     @Test func nothingWatched() {
         #expect(Footer().lines()[0] == "watched 0 ns: 0 events seen, 0 printed, 0 lost")
         #expect(Footer().lines().last?.contains("0 %;") == true)

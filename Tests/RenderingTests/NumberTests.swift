@@ -95,4 +95,9 @@ struct TimeTests {
     func durations(_ nanoseconds: UInt64, _ expected: String) {
         #expect(durationText(nanoseconds) == expected)
     }
+
+    @Test func counts() {
+        #expect([0, 1, 2, 1234].map { counted($0, "event") } == ["0 events", "1 event", "2 events", "1,234 events"])
+        #expect([1, 2].map { counted($0, "process", "processes") } == ["1 process", "2 processes"])
+    }
 }

@@ -2,6 +2,7 @@
 
 package import Enrichment
 internal import Events
+internal import Rendering
 
 /// The workloads of the node at one time, their sidecars and what those have used so far. Read from /proc, from cgroups and
 /// from network namespaces; nothing is changed.
@@ -295,7 +296,7 @@ extension ResourceUse {
         var facts: [String] = []
         if let cpu { facts.append("\(cpu) ns of CPU in \(span) ns") }
         if let memory { facts.append("\(memory) bytes") }
-        if let throttledPeriods { facts.append("throttled in \(throttledPeriods) periods") }
+        if let throttledPeriods { facts.append("throttled in \(counted(throttledPeriods, "period"))") }
         evidence = [Evidence(source, facts.joined(separator: ", "))] + requestEvidence
     }
 }

@@ -60,7 +60,8 @@ extension NodeSurvey {
     /// How it was found out that there is none.
     static func noneEvidence(_ workload: ComparedWorkload) -> [Evidence] {
         let names = workload.containers.isEmpty ? "none named" : workload.containers.joined(separator: ", ")
-        return [Evidence("/proc", "\(workload.processes) processes, containers: \(names): none is a known proxy")]
+        let count = counted(workload.processes, "process", "processes")
+        return [Evidence("/proc", "\(count), containers: \(names): none is a known proxy")]
     }
 
     /// What the rules of its network namespace leave open.

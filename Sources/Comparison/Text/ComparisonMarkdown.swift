@@ -6,8 +6,8 @@ extension Comparison {
     /// As GitHub and GitLab show it. `conditions` are those of `--fail-on`, with whether each holds.
     package func markdown(conditions: [(text: String, holds: Bool)] = []) -> String {
         let failed = conditions.count(where: \.holds)
-        let verdict =
-            conditions.isEmpty ? "" : failed == 0 ? ": passed" : ": \(failed) of \(conditions.count) checks failed"
+        let checks = counted(conditions.count, "check")
+        let verdict = conditions.isEmpty ? "" : failed == 0 ? ": passed" : ": \(failed) of \(checks) failed"
         var text = "## ebpfguard compare-sidecar\(verdict)\n\n\(Self.plain(ComparisonText.title(of: self)))\n\n"
         if !conditions.isEmpty {
             text += "| | check |\n| --- | --- |\n"

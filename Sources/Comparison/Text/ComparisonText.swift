@@ -41,11 +41,10 @@ package struct ComparisonText {
     }
 
     static func title(of comparison: Comparison) -> String {
-        let count = Comparison.count
-        return "\(printable(comparison.node.name)), Linux \(printable(comparison.node.kernel)), "
-            + "\(durationText(comparison.node.window)): \(count(comparison.pods.count, "pod")), "
-            + "\(count(comparison.containers.count, "container")), the host; "
-            + count(comparison.sidecars.count, "sidecar")
+        "\(printable(comparison.node.name)), Linux \(printable(comparison.node.kernel)), "
+            + "\(durationText(comparison.node.window)): \(counted(comparison.pods.count, "pod")), "
+            + "\(counted(comparison.containers.count, "container")), the host; "
+            + counted(comparison.sidecars.count, "sidecar")
     }
 
     // MARK: Tables
@@ -165,7 +164,7 @@ package struct ComparisonText {
             )
         }
         let rest = comparison.unseen.count - Self.unseenRows
-        if rest > 0 { line("       and \(rest) more kinds: -o json has them all") }
+        if rest > 0 { line("       and \(counted(rest, "more kind")): -o json has them all") }
     }
 
     private mutating func writeLaboratory(_ lab: LabFigures) {

@@ -35,7 +35,7 @@ extension LabFigures {
                 ]
             })
         for load in loads where load.lost > 0 {
-            table.notes.append("\(load.path.title): \(grouped(load.lost)) events were lost")
+            table.notes.append("\(load.path.title): \(counted(load.lost, "event was", "events were")) lost")
         }
         return table
     }

@@ -145,7 +145,7 @@ struct BaselineCheck: ~Copyable {
     /// For the footer.
     var line: String {
         func count(_ number: Int, _ what: String, _ limit: Int = .max) -> String {
-            "\(number < limit ? "" : "at least ")\(grouped(UInt64(number))) \(what)\(number == 1 ? "" : "s")"
+            "\(number < limit ? "" : "at least ")\(counted(number, what))"
         }
         return "baseline: \(count(baseline.listenerCount, "listener")) and "
             + "\(count(baseline.destinationCount, "destination")) known; "

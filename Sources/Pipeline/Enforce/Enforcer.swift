@@ -5,6 +5,7 @@ internal import Enrichment
 internal import Events
 internal import Glibc
 internal import Policy
+internal import Rendering
 
 /// What the probes need of a policy.
 struct Enforcement {
@@ -163,7 +164,7 @@ struct Enforcer: ~Copyable {
         }
         guard !quiet else { return }
         let count = lineCount
-        let rules = "\(count) line\(count == 1 ? "" : "s")"
+        let rules = counted(count, "line")
         note(
             dry
                 ? "dry run of \(rules): violations are told, and nothing is stopped; seen by an attempt of our own"

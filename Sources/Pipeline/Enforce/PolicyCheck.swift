@@ -67,12 +67,11 @@ package enum PolicyCheck {
             if let help = line.answer.help { text += "     \(help)\n" }
         }
         let refused = lines.count { $0.answer.obstacle != nil }
-        let rules = policy.rules.count
-        text += "\(rules) rule\(rules == 1 ? "" : "s"), "
+        text += "\(counted(policy.rules.count, "rule")), "
         text +=
             refused == 0
             ? "all of which can be held here"
-            : "and \(refused) line\(refused == 1 ? "" : "s") above that can't be held here"
+            : "and \(counted(refused, "line")) above that can't be held here"
         return text + "\n"
     }
 

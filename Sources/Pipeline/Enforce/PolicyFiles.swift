@@ -2,6 +2,7 @@
 
 internal import Glibc
 package import Policy
+internal import Rendering
 
 /// Policies as the command line names them.
 package enum PolicyFiles {
@@ -27,7 +28,7 @@ package enum PolicyFiles {
             tell(error.problems)
             let count = error.problems.count(where: \.isError)
             throw Failure(
-                .badData, "the policy has \(count) error\(count == 1 ? "" : "s")",
+                .badData, "the policy has \(counted(count, "error"))",
                 help: "nothing was enforced; ebpfguard-policy(5) tells how rules are written")
         }
     }

@@ -36,7 +36,9 @@ enum FileChanges {
             ? "no file is left changed"
             : "left: " + counts.map { "\(grouped(UInt64($0.1))) \($0.0.name)" }.joined(separator: ", ")
         if !counts.isEmpty, !isListed { line += " (--diff lists them)" }
-        if missed > 0 { line += "; \(grouped(missed)) changes of more files were not followed" }
+        if missed > 0 {
+            line += "; \(counted(missed, "change of another file was", "changes of more files were")) not followed"
+        }
         return line
     }
 }

@@ -74,7 +74,7 @@ final class FileHasher {
             "for want of time",
         ]
         let left = zip(counts, reasons).filter { $0.0 > 0 }.map { "\(grouped($0.0)) \($0.1)" }
-        return "hashed \(grouped(hashed)) times" + (left.isEmpty ? "" : "; left out: \(left.joined(separator: ", "))")
+        return "hashed \(counted(hashed, "time"))" + (left.isEmpty ? "" : "; left out: \(left.joined(separator: ", "))")
     }
 
     private func outcome(of job: Job) -> Outcome {

@@ -67,7 +67,7 @@ package struct LabRun {
         if !options.quiet {
             let seconds = Double(steps.count) * (2 * Self.paced + 1) + Self.paced + 3 * Self.burst + Self.scene + 4
             let making = 0.4 * Double(lab.pods)
-            let pods = lab.pods == 1 ? "1 pod" : "\(lab.pods) pods"
+            let pods = counted(lab.pods, "pod")
             note(
                 "laboratory: \(pods), \(escaped(Array(needs.proxy.version.utf8))); about \(Int(seconds + making)) s; Ctrl-C ends it"
             )

@@ -2,6 +2,7 @@
 
 internal import Comparison
 internal import Laboratory
+internal import Rendering
 
 /// What was done in the scene by the count of who did it, beside what sidecars and eBPF saw of it.
 struct LabTrials {
@@ -29,7 +30,7 @@ struct LabTrials {
     }
 
     var trials: [LabFigures.Trial] {
-        trials(of: pods, "\(pods.count) pods") + trials(of: [bare], "bare miner") + [bypass, kill]
+        trials(of: pods, counted(pods.count, "pod")) + trials(of: [bare], "bare miner") + [bypass, kill]
     }
 
     private typealias Place = (deeds: LabDeeds, seen: Activity)
@@ -78,7 +79,8 @@ struct LabTrials {
             evidence: [
                 Evidence(
                     "its pod's client",
-                    "\(deeds.failuresAfter) of \(deeds.failuresAfter + deeds.requestsAfter) requests failed after it")
+                    "\(deeds.failuresAfter) of \(counted(deeds.failuresAfter + deeds.requestsAfter, "request")) failed after it"
+                )
             ])
     }
 }

@@ -66,7 +66,7 @@ struct PolicyLearning: ~Copyable {
         let result = learner.result(
             beside: policy, groups: groups, isLasting: { isReplay || Self.isThere($0, since: began) },
             timeText: timestampText)
-        let count = "\(result.rules) rule\(result.rules == 1 ? "" : "s")"
+        let count = counted(result.rules, "rule")
         var line = result.text.isEmpty ? "learned: nothing to add to \(path)" : "learned: \(count) into \(path)"
         if result.allowed > 0 { line += "; \(grouped(UInt64(result.allowed))) allowed there before" }
         if learner.missed > 0 { line += "; NOT ALL: \(grouped(learner.missed)) found no room" }

@@ -4,7 +4,8 @@ extension Report {
     /// As GitHub and GitLab show it.
     func markdown() -> String {
         let verdict =
-            checks.isEmpty ? "" : failures == 0 ? ": passed" : ": \(failures) of \(checks.count) checks failed"
+            checks.isEmpty
+            ? "" : failures == 0 ? ": passed" : ": \(failures) of \(counted(checks.count, "check")) failed"
         var text = "## ebpfguard \(command)\(verdict)\n\n"
         if !checks.isEmpty {
             text += "| | check | outcome |\n| --- | --- | --- |\n"
