@@ -3,9 +3,12 @@
 #include "CProbing.h"
 
 #include <CLinux.h>
+#include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
@@ -39,29 +42,72 @@ static int left(uint64_t deadline)
     return time < deadline ? (int)((deadline - time) / 1000000) + 1 : 0;
 }
 
-static struct sockaddr_in address_of(struct probe_end end)
+struct address {
+    socklen_t size;
+    union {
+        struct sockaddr plain;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    };
+};
+
+static int family_of(struct probe_end end)
 {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(end.port), .sin_addr.s_addr = htonl(end.address)};
+    return !end.high && end.low >> 32 == 0xffff ? AF_INET : AF_INET6;
 }
 
-static struct probe_end end_of(const struct sockaddr_in *address)
+static struct address address_of(struct probe_end end)
 {
-    return (struct probe_end){.address = ntohl(address->sin_addr.s_addr), .port = ntohs(address->sin_port)};
+    struct address address = {.size = sizeof(address.ipv6)};
+    uint64_t halves[2] = {htobe64(end.high), htobe64(end.low)};
+
+    if (family_of(end) == AF_INET) {
+        address.size = sizeof(address.ipv4);
+        address.ipv4 = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = htons(end.port), .sin_addr.s_addr = htonl((uint32_t)end.low)};
+    } else {
+        address.ipv6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(end.port)};
+        memcpy(&address.ipv6.sin6_addr, halves, sizeof(halves));
+    }
+    return address;
+}
+
+static struct probe_end end_of(const struct address *address)
+{
+    uint64_t halves[2];
+
+    if (address->plain.sa_family == AF_INET)
+        return (struct probe_end){.low = 0xffffull << 32 | ntohl(address->ipv4.sin_addr.s_addr),
+                                  .port = ntohs(address->ipv4.sin_port)};
+    memcpy(halves, &address->ipv6.sin6_addr, sizeof(halves));
+    return (struct probe_end){be64toh(halves[0]), be64toh(halves[1]), ntohs(address->ipv6.sin6_port)};
+}
+
+static struct address nobody(void)
+{
+    struct address address;
+
+    memset(&address, 0, sizeof(address));
+    address.size = sizeof(address.ipv6);
+    return address;
 }
 
 static struct probe_end own_end(int file)
 {
-    struct sockaddr_in address = {0};
-    socklen_t size = sizeof(address);
+    struct address address = nobody();
 
-    getsockname(file, (struct sockaddr *)&address, &size);
+    getsockname(file, &address.plain, &address.size);
     return end_of(&address);
+}
+
+static bool is_same_address(struct probe_end a, struct probe_end b)
+{
+    return a.high == b.high && a.low == b.low;
 }
 
 static bool is_same(struct probe_end a, struct probe_end b)
 {
-    return a.address == b.address && a.port == b.port;
+    return is_same_address(a, b) && a.port == b.port;
 }
 
 static void close_keeping_errno(int file)
@@ -73,10 +119,10 @@ static void close_keeping_errno(int file)
 }
 
 // A packet filter knows who made the socket by the user of files, which every thread has for itself and passes on.
-static int open_socket(const struct probe_place *place, int type, int protocol)
+static int open_socket(const struct probe_place *place, int family, int type, int protocol)
 {
     int user = setfsuid(place->user), group = setfsgid(place->group);
-    int file = clinux_socket_in(place->space, AF_INET, type | SOCK_NONBLOCK, protocol), error = errno;
+    int file = clinux_socket_in(place->space, family, type | SOCK_NONBLOCK, protocol), error = errno;
 
     setfsgid((gid_t)group);
     setfsuid((uid_t)user);
@@ -84,43 +130,51 @@ static int open_socket(const struct probe_place *place, int type, int protocol)
     return file;
 }
 
-unsigned probe_addresses(uint32_t *addresses, unsigned most)
+unsigned probe_addresses(struct probe_end *ends, unsigned most)
 {
     struct ifaddrs *list;
     unsigned count = 0;
 
     if (getifaddrs(&list))
         return 0;
-    for (struct ifaddrs *item = list; item && count < most; item = item->ifa_next)
-        if (item->ifa_addr && item->ifa_addr->sa_family == AF_INET && !(item->ifa_flags & IFF_LOOPBACK) &&
-            item->ifa_flags & IFF_UP)
-            addresses[count++] = ntohl(((struct sockaddr_in *)item->ifa_addr)->sin_addr.s_addr);
+    for (struct ifaddrs *item = list; item && count < most; item = item->ifa_next) {
+        struct address address = nobody();
+        int family = item->ifa_addr ? item->ifa_addr->sa_family : AF_UNSPEC;
+
+        if ((family != AF_INET && family != AF_INET6) || item->ifa_flags & IFF_LOOPBACK || !(item->ifa_flags & IFF_UP))
+            continue;
+        memcpy(&address.plain, item->ifa_addr, family == AF_INET ? sizeof(address.ipv4) : sizeof(address.ipv6));
+        if (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&address.ipv6.sin6_addr))
+            continue;
+        ends[count] = end_of(&address);
+        ends[count++].port = 0;
+    }
     freeifaddrs(list);
     return count;
 }
 
-int probe_source(const struct probe_place *place, uint32_t address, uint32_t *source)
+int probe_source(const struct probe_place *place, struct probe_end end, struct probe_end *source)
 {
-    struct sockaddr_in to = address_of((struct probe_end){.address = address, .port = 9});
-    int file = open_socket(place, SOCK_DGRAM, 0);
+    struct address to = address_of((struct probe_end){end.high, end.low, 9});
+    int file = open_socket(place, family_of(end), SOCK_DGRAM, 0);
 
     if (file < 0)
         return -1;
-    int result = connect(file, (struct sockaddr *)&to, sizeof(to));
+    int result = connect(file, &to.plain, to.size);
     if (!result)
-        *source = own_end(file).address;
+        *source = own_end(file);
     close_keeping_errno(file);
     return result;
 }
 
 int probe_listen(int type, struct probe_end *end)
 {
-    struct sockaddr_in address = address_of(*end);
-    int file = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct address address = address_of(*end);
+    int file = socket(family_of(*end), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (file < 0)
         return -1;
-    if (bind(file, (struct sockaddr *)&address, sizeof(address)) || (type == SOCK_STREAM && listen(file, GUESTS))) {
+    if (bind(file, &address.plain, address.size) || (type == SOCK_STREAM && listen(file, GUESTS))) {
         close_keeping_errno(file);
         return -1;
     }
@@ -165,9 +219,8 @@ static void send_request(struct exchange *exchange)
 
 static void accept_guest(struct exchange *exchange)
 {
-    struct sockaddr_in peer;
-    socklen_t size = sizeof(peer);
-    int file = accept4(exchange->listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct address peer = nobody();
+    int file = accept4(exchange->listener, &peer.plain, &peer.size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (file < 0)
         return;
@@ -252,25 +305,27 @@ int probe_request(const struct probe_place *place, int listener, struct probe_en
                   struct probe_result *result)
 {
     struct exchange exchange = {.result = result, .listener = listener};
-    struct sockaddr_in to = address_of(end);
+    struct address to = address_of(end);
+    bool is_ipv4 = family_of(end) == AF_INET;
+    char host[INET6_ADDRSTRLEN] = "";
     const struct linger at_once = {.l_onoff = 1};
     int on = 1;
     uint64_t nonce = 0;
 
     *result = (struct probe_result){.outcome = PROBE_FAILED};
-    exchange.client = open_socket(place, SOCK_STREAM, 0);
+    exchange.client = open_socket(place, family_of(end), SOCK_STREAM, 0);
     if (exchange.client < 0)
         return -1;
     setsockopt(exchange.client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (getrandom(&nonce, sizeof(nonce), 0) < 0)
         nonce = now();
+    inet_ntop(to.plain.sa_family, is_ipv4 ? (void *)&to.ipv4.sin_addr : (void *)&to.ipv6.sin6_addr, host, sizeof(host));
     exchange.length = snprintf(exchange.request, sizeof(exchange.request),
-                               "GET /ebpfguard-probe-%016llx HTTP/1.1\r\nHost: %u.%u.%u.%u:%u\r\n"
+                               "GET /ebpfguard-probe-%016llx HTTP/1.1\r\nHost: %s%s%s:%u\r\n"
                                "User-Agent: ebpfguard\r\nConnection: close\r\n\r\n",
-                               (unsigned long long)nonce, end.address >> 24, end.address >> 16 & 255,
-                               end.address >> 8 & 255, end.address & 255, end.port);
+                               (unsigned long long)nonce, is_ipv4 ? "" : "[", host, is_ipv4 ? "" : "]", end.port);
     exchange.start = now();
-    if (connect(exchange.client, (struct sockaddr *)&to, sizeof(to)) && errno != EINPROGRESS) {
+    if (connect(exchange.client, &to.plain, to.size) && errno != EINPROGRESS) {
         result->error = errno;
     } else {
         result->sender = own_end(exchange.client);
@@ -291,16 +346,16 @@ int probe_request(const struct probe_place *place, int listener, struct probe_en
 int probe_datagram(const struct probe_place *place, int receiver, struct probe_end end, int milliseconds,
                    struct probe_result *result)
 {
-    struct sockaddr_in to = address_of(end), from;
+    struct address to = address_of(end);
     uint64_t deadline = now() + (uint64_t)milliseconds * 1000000;
     char bytes[17] = "ebpfguard", answer[17];
-    int client = open_socket(place, SOCK_DGRAM, 0);
+    int client = open_socket(place, family_of(end), SOCK_DGRAM, 0);
 
     *result = (struct probe_result){.outcome = PROBE_FAILED};
     if (client < 0)
         return -1;
     getrandom(bytes + 9, 7, 0);
-    if (connect(client, (struct sockaddr *)&to, sizeof(to)) || send(client, bytes, 16, 0) != 16) {
+    if (connect(client, &to.plain, to.size) || send(client, bytes, 16, 0) != 16) {
         result->error = errno;
         close(client);
         return 0;
@@ -308,8 +363,8 @@ int probe_datagram(const struct probe_place *place, int receiver, struct probe_e
     result->sender = own_end(client);
     struct pollfd file = {.fd = receiver, .events = POLLIN};
     while (result->outcome == PROBE_FAILED && poll(&file, 1, left(deadline)) > 0) {
-        socklen_t size = sizeof(from);
-        if (recvfrom(receiver, answer, sizeof(answer), 0, (struct sockaddr *)&from, &size) != 16 ||
+        struct address from = nobody();
+        if (recvfrom(receiver, answer, sizeof(answer), 0, &from.plain, &from.size) != 16 ||
             memcmp(answer, bytes, 16))
             continue;
         result->seen = end_of(&from);
@@ -329,16 +384,19 @@ static uint16_t checksum(const void *bytes, size_t length)
     return (uint16_t)~(sum + (sum >> 16));
 }
 
-int probe_echo(const struct probe_place *place, uint32_t address, int milliseconds, struct probe_result *result)
+int probe_echo(const struct probe_place *place, struct probe_end end, int milliseconds, struct probe_result *result)
 {
+    bool is_ipv4 = family_of(end) == AF_INET;
+    // Both are alike up to the data.
     struct {
         struct icmphdr head;
         uint64_t nonce;
-    } echo = {.head = {.type = ICMP_ECHO}};
-    struct sockaddr_in to = address_of((struct probe_end){.address = address}), from;
+    } echo = {.head = {.type = is_ipv4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST}};
+    struct address to = address_of((struct probe_end){end.high, end.low, 0});
+    int protocol = is_ipv4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
     uint64_t deadline = now() + (uint64_t)milliseconds * 1000000;
-    int receiver = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP);
-    int client = receiver < 0 ? -1 : open_socket(place, SOCK_RAW, IPPROTO_ICMP);
+    int receiver = socket(family_of(end), SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    int client = receiver < 0 ? -1 : open_socket(place, family_of(end), SOCK_RAW, protocol);
 
     *result = (struct probe_result){.outcome = PROBE_FAILED};
     if (client < 0) {
@@ -348,8 +406,10 @@ int probe_echo(const struct probe_place *place, uint32_t address, int millisecon
     }
     getrandom(&echo.nonce, sizeof(echo.nonce), 0);
     echo.head.un.echo.id = (uint16_t)echo.nonce;
-    echo.head.checksum = checksum(&echo, sizeof(echo));
-    if (connect(client, (struct sockaddr *)&to, sizeof(to)) || send(client, &echo, sizeof(echo), 0) != sizeof(echo)) {
+    // Of IPv6 the kernel does it, as it is about addresses too.
+    if (is_ipv4)
+        echo.head.checksum = checksum(&echo, sizeof(echo));
+    if (connect(client, &to.plain, to.size) || send(client, &echo, sizeof(echo), 0) != sizeof(echo)) {
         result->error = errno;
     } else {
         result->sender = own_end(client);
@@ -358,14 +418,16 @@ int probe_echo(const struct probe_place *place, uint32_t address, int millisecon
     struct pollfd file = {.fd = receiver, .events = POLLIN};
     while (!result->error && result->outcome == PROBE_FAILED && poll(&file, 1, left(deadline)) > 0) {
         unsigned char packet[128];
-        socklen_t size = sizeof(from);
-        ssize_t length = recvfrom(receiver, packet, sizeof(packet), 0, (struct sockaddr *)&from, &size);
-        size_t head = (packet[0] & 15) * 4u;
-        if (length < 0 || (size_t)length < head + sizeof(echo) || packet[head] != ICMP_ECHO ||
+        struct address from = nobody();
+        ssize_t length = recvfrom(receiver, packet, sizeof(packet), 0, &from.plain, &from.size);
+        // Of IPv6 the kernel keeps the header to itself.
+        size_t head = is_ipv4 ? (packet[0] & 15) * 4u : 0;
+        if (length < 0 || (size_t)length < head + sizeof(echo) || packet[head] != echo.head.type ||
             memcmp(packet + head + sizeof(echo.head), &echo.nonce, sizeof(echo.nonce)))
             continue;
-        result->seen = (struct probe_end){.address = ntohl(from.sin_addr.s_addr)};
-        result->outcome = result->seen.address == result->sender.address ? PROBE_DIRECT : PROBE_HANDED_ON;
+        result->seen = end_of(&from);
+        result->seen.port = 0;
+        result->outcome = is_same_address(result->seen, result->sender) ? PROBE_DIRECT : PROBE_HANDED_ON;
     }
     close(client);
     close(receiver);

@@ -151,13 +151,31 @@ package struct WayRound: Sendable, Equatable {
     /// What exactly is open, such as which ports. May have text from outside.
     package let text: String
     package let evidence: [Evidence]
-    /// What became of trying it; `nil` where that was not asked for.
+    /// Whether it is there by IPv6 alone.
+    package var isOfIPv6 = false
+    /// What became of trying it, by IPv4 or as far as no packet tells; `nil` where that was not asked for.
     package var trial: WayTrial?
+    /// By IPv6; `nil` where its network namespace has no address for that, either.
+    package var trialByIPv6: WayTrial?
 
     package init(_ kind: Kind, _ text: String, _ evidence: [Evidence] = []) {
         self.kind = kind
         self.text = text
         self.evidence = evidence
+    }
+
+    package var isTried: Bool { trial != nil || trialByIPv6 != nil }
+    package var isProved: Bool { trial?.isProved == true || trialByIPv6?.isProved == true }
+
+    /// "proved", "not tried by IPv6".
+    package var verdicts: [String] {
+        [trial?.verdict, trialByIPv6?.verdictByIPv6].compactMap { $0 }
+    }
+
+    /// The same with what came of each, or why not.
+    package var tries: [String] {
+        [trial.map { "\($0.verdict): \($0.text)" }, trialByIPv6.map { "\($0.verdictByIPv6): \($0.text)" }]
+            .compactMap { $0 }
     }
 }
 
@@ -177,6 +195,14 @@ package enum WayTrial: Sendable, Equatable {
         }
     }
 
+    var verdictByIPv6: String {
+        switch self {
+        case .proved: "proved by IPv6"
+        case .failed: "tried by IPv6, did not get through"
+        case .notTried: "not tried by IPv6"
+        }
+    }
+
     package var text: String {
         switch self {
         case .proved(let text), .failed(let text), .notTried(let text): text
@@ -191,6 +217,8 @@ package struct WorkloadProbe: Sendable, Equatable {
     /// What became of a connection as any application makes it, from its user to a port that no rule leaves out; not from
     /// outside.
     package var ordinary: String
+    /// The same by IPv6.
+    package var ordinaryByIPv6: String?
     /// Nanoseconds of each request through the proxy and past it, in ascending order, a new connection in each.
     package var proxied: [UInt64] = []
     package var direct: [UInt64] = []

@@ -144,7 +144,7 @@ extension Comparison {
         case .bypassOpen: count(guests.reduce(0) { $0 + $1.ways.count })
         case .bypassWorkloads: count(guests.count { !$0.ways.isEmpty })
         case .bypassProved:
-            isProbed ? count(guests.reduce(0) { $0 + $1.ways.count { $0.trial?.isProved == true } }) : nil
+            isProbed ? count(guests.reduce(0) { $0 + $1.ways.count(where: \.isProved) }) : nil
         case .eventsSeen: Double(ebpf.seen)
         case .eventsLost: Double(ebpf.lostTotal)
         case .probesMissing: count(ebpf.missing.count)
@@ -162,7 +162,7 @@ extension Comparison {
     }
 
     /// Whether ways round were tried.
-    package var isProbed: Bool { guests.contains { $0.ways.contains { $0.trial != nil } } }
+    package var isProbed: Bool { guests.contains { $0.ways.contains(where: \.isTried) } }
 
     /// Of all workloads.
     package var activity: Activity { workloads.reduce(into: Activity()) { $0.add($1.activity) } }

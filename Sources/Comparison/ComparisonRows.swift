@@ -195,9 +195,11 @@ extension Comparison {
 
     /// What tries of ways round brought, of one workload.
     private static func trials(of workload: ComparedWorkload) -> [Evidence] {
-        workload.ways.compactMap { way in
-            way.trial.map { Evidence("--probe, \(workload.name)", "\(way.kind.title): \($0.verdict): \($0.text)") }
-        } + (workload.probe.map { [Evidence("--probe, \(workload.name)", "as any application: \($0.ordinary)")] } ?? [])
+        let tries = workload.ways.flatMap { way in way.tries.map { "\(way.kind.title): \($0)" } }
+        let ordinary = [workload.probe?.ordinary, workload.probe?.ordinaryByIPv6.map { "by IPv6: \($0)" }]
+        return (tries + ordinary.compactMap { $0.map { "as any application: \($0)" } }).map {
+            Evidence("--probe, \(workload.name)", $0)
+        }
     }
 
     private var latencyLines: [String] {

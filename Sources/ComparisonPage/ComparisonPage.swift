@@ -133,7 +133,7 @@ package struct ComparisonPage {
         return """
             <h2>Ways round a sidecar that are open</h2>
             \(raw: Self.table(["workload", "way", "what is open", "by a try"], open) { name, way in
-                [name, way.kind.title, way.text, way.trial.map { "\($0.verdict): \($0.text)" } ?? ""]
+                [name, way.kind.title, way.text, way.tries.joined(separator: "; ")]
             })
             """
     }

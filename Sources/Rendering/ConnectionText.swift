@@ -191,6 +191,13 @@ package func connectionText(_ endpoint: ConnectionRecord.Endpoint) -> String {
     return String(decoding: buffer.array(), as: UTF8.self)
 }
 
+/// Such as 10.0.0.1 or fd00::1.
+package func addressText(_ address: IPAddress) -> String {
+    var buffer = OutputBuffer(capacity: 64)
+    TextEscape.append(address, to: &buffer)
+    return String(decoding: buffer.array(), as: UTF8.self)
+}
+
 /// Such as 10.0.0.0/8.
 package func prefixText(_ prefix: IPPrefix) -> String {
     var buffer = OutputBuffer(capacity: 64)

@@ -146,6 +146,16 @@ private func chain(_ name: String, _ hook: FilterChain.Hook?, _ rules: [FilterRu
     #expect(found.evidence.count == 2)
 }
 
+@Test func addressesOfIPv6AreGlobalOnes() {
+    let lo = "00000000000000000000000000000001 01 80 10 80       lo\n"
+    let link = "fe8000000000000000d861fffe5a0001 02 40 20 80     eth0\n"
+    let global = "fd000007000000000000000000000002 02 40 00 80     eth0\n"
+    #expect(ProcessSurvey.globalIPv6(lo + link + global) == IPAddress("fd00:7::2"))
+    #expect(ProcessSurvey.globalIPv6(lo + link) == nil)
+    #expect(ProcessSurvey.globalIPv6("") == nil)
+    #expect(ProcessSurvey.globalIPv6("fd 02 40 00 80 eth0\nx\n") == nil)
+}
+
 @Test func aRuleMayTellOfItsOwnExceptions() {
     let found = RedirectRules(
         chains: [

@@ -103,20 +103,31 @@ private func hostileComparison() -> Comparison {
     comparison.workloads[place].ways[0].trial = .proved("it came")
     comparison.workloads[place].ways[1].trial = .failed("it did not")
     comparison.workloads[place].ways[2].trial = .notTried("no")
+    comparison.workloads[place].ways[0].trialByIPv6 = .notTried("none")
+    comparison.workloads[place].ways[1].trialByIPv6 = .proved("it came as well")
     var probe = WorkloadProbe(ordinary: "was handed on")
+    probe.ordinaryByIPv6 = "came as it was sent"
     probe.proxied = Array(1...100).map { $0 * 1_000_000 }
     probe.direct = Array(1...100).map { $0 * 10_000 }
     comparison.workloads[place].probe = probe
-    #expect(comparison.value(of: .bypassProved) == 1)
+    #expect(comparison.value(of: .bypassProved) == 2)
     #expect(comparison.value(of: .sidecarLatencyMedian) == 50_000_000)
     #expect(comparison.value(of: .directLatencyHigh) == 990_000)
     let text = ComparisonText.text(of: comparison, columns: 80, colors: false)
-    for word in ["proved: it came", "tried, did not get through: it did not", "not tried: no", "proved by a try"] {
+    for word in [
+        "proved: it came\n", "tried, did not get through: it did not", "not tried: no\n", "proved by a try",
+        "not tried by IPv6: none", "proved by IPv6: it came as well",
+    ] {
         #expect(text.contains(word), "\(word)")
     }
-    #expect(comparison.markdown().contains("ports left out: 22 (proved)"))
+    #expect(comparison.markdown().contains("ports left out: 22 (proved; not tried by IPv6)"))
     let line = comparison.json().line
     #expect(line.contains(#""trial":{"verdict":"proved","text":"it came"}"#))
+    #expect(line.contains(#""trial_ipv6":{"verdict":"proved","text":"it came as well"}"#))
+    #expect(line.contains(#""ordinary":"was handed on","ordinary_ipv6":"came as it was sent""#))
+    #expect(
+        comparison.bypassabilityRow.sidecar.evidence.map(\.fact).contains(
+            "as any application: by IPv6: came as it was sent"))
     #expect(line.contains(#""through_proxy":{"requests":100,"p50_ns":50000000,"p99_ns":99000000}"#))
     comparison.workloads[place].probe?.proxied = []
     comparison.workloads[place].probe?.direct = []

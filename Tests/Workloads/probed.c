@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node with two pods on cables: one with rules that lead what leaves to a proxy that hands it on to where it was meant for,
-// and one without.
+// by IPv4 and, where it is asked for, by IPv6; and one without.
 #include "cables.h"
 #include "proxies.h"
 
@@ -23,6 +23,19 @@ static void add_address(const char *name, const char *ipv4)
     close(file);
 }
 
+static void add_address6(const char *name, const char *ipv6)
+{
+    struct { // struct in6_ifreq
+        struct in6_addr address;
+        uint32_t prefix;
+        int interface;
+    } request = {.prefix = 64, .interface = (int)if_nametoindex(name)};
+    int file = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    check(inet_pton(AF_INET6, ipv6, &request.address) == 1 && ioctl(file, SIOCSIFADDR, &request) == 0, "IPv6");
+    close(file);
+}
+
 static pid_t begin_idle(const char *cgroup, unsigned user)
 {
     pid_t pid = fork_named("app");
@@ -36,15 +49,16 @@ static pid_t begin_idle(const char *cgroup, unsigned user)
 }
 
 // Until either side has no more.
-static void hand_on(int accepted)
+static void hand_on(int accepted, char kind)
 {
-    struct sockaddr_in to;
-    socklen_t size = sizeof to;
-    int onward = stream('4', 0);
+    struct address to = loopback(kind, 0);
+    int onward = stream(kind, 0);
     char bytes[4096];
 
-    check(getsockopt(accepted, SOL_IP, SO_ORIGINAL_DST, &to, &size) == 0, "SO_ORIGINAL_DST");
-    if (connect(onward, (struct sockaddr *)&to, sizeof to))
+    // Of IPv6 it has the same number: IP6T_SO_ORIGINAL_DST.
+    check(getsockopt(accepted, kind == '4' ? SOL_IP : SOL_IPV6, SO_ORIGINAL_DST, &to.plain, &to.size) == 0,
+          "SO_ORIGINAL_DST");
+    if (connect(onward, &to.plain, to.size))
         _exit(0);
     struct pollfd files[2] = {{.fd = accepted, .events = POLLIN}, {.fd = onward, .events = POLLIN}};
     while (poll(files, 2, -1) > 0) {
@@ -59,9 +73,9 @@ static void hand_on(int accepted)
     _exit(0);
 }
 
-static void begin_proxy(const char *cgroup, int *count)
+static void begin_proxy(const char *cgroup, int *count, char kind)
 {
-    int server = listener('4', PROXY, 16);
+    int server = listener(kind, PROXY, 16);
 
     if (fork_named("proxy") != 0) {
         close(server);
@@ -74,7 +88,7 @@ static void begin_proxy(const char *cgroup, int *count)
         check(accepted >= 0, "accept");
         ++*count;
         if (fork() == 0)
-            hand_on(accepted);
+            hand_on(accepted, kind);
         close(accepted);
     }
 }
@@ -109,14 +123,34 @@ static void stay(int ready)
         pause();
 }
 
-// probed NFT PROXY-CGROUP APP-CGROUP OTHER-CGROUP: says "ready", and at the end of its input "handed on" with how many
+static void lead_ipv6(char *tool)
+{
+    char *rules[][16] = {
+        {"-N", "LEAD"},
+        {"-A", "OUTPUT", "-p", "tcp", "-j", "LEAD"},
+        {"-A", "LEAD", "-o", "lo", "-d", "::1/128", "-j", "RETURN"},
+        {"-A", "LEAD", "-m", "owner", "--uid-owner", "1337", "-j", "RETURN"},
+        {"-A", "LEAD", "-p", "tcp", "-m", "multiport", "--dports", "22,8081", "-j", "RETURN"},
+        {"-A", "LEAD", "-d", "2001:db8::/64", "-j", "RETURN"},
+        {"-A", "LEAD", "-p", "tcp", "-j", "REDIRECT", "--to-ports", "15001"},
+    };
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        char *words[20] = {tool, "-t", "nat"};
+
+        memcpy(words + 3, rules[i], sizeof rules[i]);
+        run(words);
+    }
+}
+
+// probed NFT IP6TABLES|- PROXY-CGROUP APP-CGROUP OTHER-CGROUP: says "ready", and at the end of its input "handed on" with how many
 // connections the proxy accepted.
 int run_probed(int argc, char *const argv[])
 {
     int ready[2], *count = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     char byte;
 
-    check(argc == 4 && count != MAP_FAILED && pipe2(ready, O_CLOEXEC) == 0, "arguments");
+    check(argc == 5 && count != MAP_FAILED && pipe2(ready, O_CLOEXEC) == 0, "arguments");
     prctl(PR_SET_NAME, "node");
     make_network();
     trust_addresses();
@@ -131,19 +165,24 @@ int run_probed(int argc, char *const argv[])
             "add rule ip mesh lead tcp dport { 22, 8081 } return;"
             "add rule ip mesh lead ip daddr 192.0.2.0/24 return;"
             "add rule ip mesh lead ip protocol tcp redirect to :15001;", NULL});
-        begin_proxy(argv[1], count);
-        begin_idle(argv[2], USER);
-        begin_idle(argv[2], 0); // which may do everything
+        if (*argv[1] != '-') {
+            lead_ipv6(argv[1]);
+            begin_proxy(argv[2], count, '6');
+        }
+        begin_proxy(argv[2], count, '4');
+        begin_idle(argv[3], USER);
+        begin_idle(argv[3], 0); // which may do everything
         stay(ready[1]);
     }
     wait_for(ready[0]);
     if (begin_pod("pod1", "10.9.8.1", "10.9.8.2", "fd00:8::1", "fd00:8::2") == 0) {
-        begin_idle(argv[3], USER);
+        begin_idle(argv[4], USER);
         stay(ready[1]);
     }
     wait_for(ready[0]);
-    // An address of the node among those that rules leave out, a port that is taken, and datagrams that the node drops.
+    // Addresses of the node among those that rules leave out, a port that is taken, and datagrams of IPv4 that the node drops.
     add_address("pod1:1", "192.0.2.1");
+    add_address6("pod1", "2001:db8::1");
     run((char *[]){argv[0],
         "add table ip node;"
         "add chain ip node in { type filter hook input priority 0; };"

@@ -14,9 +14,9 @@ struct probe_place {
     uint32_t user, group;
 };
 
-// Host order, IPv4.
+// In host order, the halves of an address of IPv6; one of IPv4 is ::ffff:10.0.0.1.
 struct probe_end {
-    uint32_t address;
+    uint64_t high, low;
     uint16_t port;
 };
 
@@ -41,11 +41,11 @@ struct probe_result {
     int status;
 };
 
-// The IPv4 addresses of this network namespace, but those of loopback. How many there are.
-unsigned probe_addresses(uint32_t *addresses, unsigned most);
+// The addresses of this network namespace, but those of loopback and of one link only. How many there are.
+unsigned probe_addresses(struct probe_end *ends, unsigned most);
 
-// The address from which packets to `address` would leave that place: nothing is sent. 0, or -1 with errno.
-int probe_source(const struct probe_place *place, uint32_t address, uint32_t *source);
+// From where packets to `end` would leave that place: nothing is sent. 0, or -1 with errno.
+int probe_source(const struct probe_place *place, struct probe_end end, struct probe_end *source);
 
 // A listener for TCP or a socket for UDP; port 0 is any. A descriptor, or -1 with errno.
 int probe_listen(int type, struct probe_end *end);
@@ -60,6 +60,6 @@ int probe_datagram(const struct probe_place *place, int receiver, struct probe_e
                    struct probe_result *result);
 
 // One echo request of ICMP by a raw socket.
-int probe_echo(const struct probe_place *place, uint32_t address, int milliseconds, struct probe_result *result);
+int probe_echo(const struct probe_place *place, struct probe_end end, int milliseconds, struct probe_result *result);
 
 #endif

@@ -60,6 +60,8 @@ struct FilterChain: Equatable {
     }
 
     var table: String
+    /// Whether packets of IPv6 may go through it.
+    var isOfIPv6 = true
     var name: String
     /// `nil` for a chain that others jump to.
     var hook: Hook?

@@ -88,7 +88,10 @@ struct LegacyTable {
             if Self.kind(whole.dropFirst(target)) == "ERROR" {
                 begins = true
             } else {
-                if begins || hook != nil { chains.append(FilterChain(table: table, name: "\(offset)", hook: hook)) }
+                if begins || hook != nil {
+                    chains.append(
+                        FilterChain(table: table, isOfIPv6: layout == .ipv6, name: "\(offset)", hook: hook))
+                }
                 begins = false
                 chains[chains.count - 1].rules.append(rule(whole, target: target))
             }

@@ -79,7 +79,8 @@ struct NetfilterDump: ~Copyable {
 
     private static func chain(_ family: UInt8, _ attributes: NetlinkAttributes) -> FilterChain? {
         guard let table = attributes.text(1), let name = attributes.text(3) else { return nil }
-        var chain = FilterChain(table: Self.table(family, table), name: name)
+        // All but NFPROTO_IPV4: those of inet have both.
+        var chain = FilterChain(table: Self.table(family, table), isOfIPv6: family != 2, name: name)
         // NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT
         switch attributes.nested(4)?.number(1) {
         case 0: chain.hook = .prerouting
@@ -136,27 +137,41 @@ struct NetfilterDump: ~Copyable {
 }
 
 extension RedirectRules {
-    /// Those of the network namespace that a process is in: of nftables, or of iptables-legacy.
-    init(pid: UInt32) {
+    /// Those of the network namespace that a process is in, and those of IPv6 among them: of nftables, or of
+    /// iptables-legacy.
+    static func read(pid: UInt32) -> (all: RedirectRules, ipv6: RedirectRules) {
+        func rules(_ chains: [FilterChain], _ source: String) -> (all: RedirectRules, ipv6: RedirectRules) {
+            let source = "\(source) in the network namespace of pid \(pid)"
+            return (
+                RedirectRules(chains: chains, source: source),
+                RedirectRules(chains: chains.filter(\.isOfIPv6), source: source)
+            )
+        }
         var legacy: [FilterChain] = []
         for (file, layout) in [("ip_tables_names", LegacyTable.Layout.ipv4), ("ip6_tables_names", .ipv6)] {
             let names = ProcessSurvey.text("/proc/\(pid)/net/\(file)")?.split(separator: "\n") ?? []
             // Where addresses are changed, and where packets are marked for a transparent proxy.
             for name in ["nat", "mangle"] where names.contains(Substring(name)) {
                 guard let table = LegacyTable(name, layout, pid: pid) else {
-                    self.init(unreadable: "iptables-legacy: \(unsafe String(cString: strerror(errno)))")
-                    return
+                    let unreadable = Self(unreadable: "iptables-legacy: \(unsafe String(cString: strerror(errno)))")
+                    return (unreadable, unreadable)
                 }
                 legacy += table.chains()
             }
         }
-        self.init(chains: legacy, source: "iptables-legacy in the network namespace of pid \(pid)")
-        guard isEmpty, NetfilterDump.isLoaded else { return }
-        guard let chains = NetfilterDump.opened(pid: pid)?.chains() else {
-            self.init(unreadable: "nftables: \(unsafe String(cString: strerror(errno)))")
-            return
+        var found = rules(legacy, "iptables-legacy")
+        guard found.all.isEmpty || found.ipv6.isEmpty, NetfilterDump.isLoaded else { return found }
+        let other: (all: RedirectRules, ipv6: RedirectRules)
+        if let chains = NetfilterDump.opened(pid: pid)?.chains() {
+            other = rules(chains, "nftables")
+        } else {
+            let unreadable = Self(unreadable: "nftables: \(unsafe String(cString: strerror(errno)))")
+            other = (unreadable, unreadable)
         }
-        self.init(chains: chains, source: "nftables in the network namespace of pid \(pid)")
+        // One may be kept by each of the two.
+        if found.all.isEmpty { found.all = other.all }
+        if found.ipv6.isEmpty { found.ipv6 = other.ipv6 }
+        return found
     }
 
     private init(unreadable reason: String) {

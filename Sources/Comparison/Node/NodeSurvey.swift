@@ -21,6 +21,16 @@ package struct NodeSurvey {
     struct Space {
         let listening: ListeningSockets
         let rules: RedirectRules
+        var ipv6 = IPv6()
+    }
+
+    /// What is known of IPv6 in a network namespace.
+    struct IPv6 {
+        /// One that is not of a single link; `nil` where there is none.
+        var address: IPAddress?
+        var rules = RedirectRules()
+        /// Whose /proc tells it.
+        var pid: UInt32 = 0
     }
 
     package internal(set) var workloads: [WorkloadKey: ComparedWorkload] = [:]
@@ -91,7 +101,10 @@ package struct NodeSurvey {
             let number = member.process.networkNamespace
             guard member.key != .host, number != 0, number != hostNetwork, spaces[number] == nil else { continue }
             let pid = member.process.pid
-            spaces[number] = Space(listening: ListeningSockets(pid: pid), rules: RedirectRules(pid: pid))
+            let rules = RedirectRules.read(pid: pid)
+            spaces[number] = Space(
+                listening: ListeningSockets(pid: pid), rules: rules.all,
+                ipv6: IPv6(address: ProcessSurvey.globalIPv6(of: pid), rules: rules.ipv6, pid: pid))
         }
         return spaces
     }
@@ -104,6 +117,10 @@ package struct NodeSurvey {
     /// What of a workload's network namespace is led to a proxy; nothing where it is on the host's.
     func rules(of sender: SurveyedProcess) -> RedirectRules {
         spaces[sender.networkNamespace]?.rules ?? RedirectRules()
+    }
+
+    func ipv6Rules(of sender: SurveyedProcess) -> RedirectRules {
+        spaces[sender.networkNamespace]?.ipv6.rules ?? RedirectRules()
     }
 
     // MARK: Sidecars

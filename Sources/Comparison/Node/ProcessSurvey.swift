@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Enrichment
+internal import Events
 internal import Glibc
 
 /// A process of the node, as /proc shows it. Texts are from outside.
@@ -113,6 +114,23 @@ enum ProcessSurvey {
             if let inode = UInt64(target.dropFirst(8).dropLast()) { sockets.insert(inode) }
         }
         return sockets
+    }
+
+    /// The first IPv6 address of the network namespace that a process is in, but those of loopback and of one link only.
+    static func globalIPv6(of pid: UInt32) -> IPAddress? {
+        globalIPv6(text("/proc/\(pid)/net/if_inet6") ?? "")
+    }
+
+    /// "fd000007000000000000000000000002 02 40 00 80     eth0": address, interface, length, scope, flags, name.
+    static func globalIPv6(_ text: String) -> IPAddress? {
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count > 3, fields[0].utf8.count == 32, fields[3] == "00" else { continue }
+            let digits = Array(fields[0])
+            let words = stride(from: 0, to: 32, by: 4).map { String(digits[$0..<$0 + 4]) }
+            if let address = IPAddress(words.joined(separator: ":")) { return address }
+        }
+        return nil
     }
 
     static func text(_ path: String) -> String? {

@@ -34,7 +34,7 @@ extension NodeSurvey {
         }
         for number in workload.networkNamespaces where number != hostNetwork {
             guard let space = spaces[number] else { continue }
-            ways += around(workload, space.rules).filter { !ways.contains($0) }
+            ways += (around(workload, space.rules) + aroundByIPv6(space)).filter { !ways.contains($0) }
         }
         ways.append(
             WayRound(
@@ -97,6 +97,21 @@ extension NodeSurvey {
                     .proxyUser, "whoever runs as \(users.joined(separator: " or ")) is let pass", rules.evidence))
         }
         return ways
+    }
+
+    /// Rules of IPv4 hold nothing that leaves by IPv6.
+    private static func aroundByIPv6(_ space: Space) -> [WayRound] {
+        guard let address = space.ipv6.address, !space.rules.outbound.isEmpty, space.ipv6.rules.outbound.isEmpty,
+            space.ipv6.rules.unreadable == nil
+        else { return [] }
+        var way = WayRound(
+            .rulesMissing, "no rules lead what leaves by IPv6 to the proxy",
+            [
+                Evidence("/proc/\(space.ipv6.pid)/net/if_inet6", addressText(address)),
+                Evidence("nftables", "no redirection of IPv6 in the output hook"),
+            ])
+        way.isOfIPv6 = true
+        return [way]
     }
 
     private static func startedBefore(

@@ -5,8 +5,8 @@ internal import Events
 internal import Glibc
 internal import Rendering
 
-/// Tries the ways round of one workload from inside its network namespace: one request, datagram or echo for each, to
-/// listeners of this process at an address of this node.
+/// Tries the ways round of one workload from inside its network namespace, by IPv4 or IPv6: one request, datagram or echo
+/// for each, to listeners of this process at an address of this node.
 struct WayProbe: ~Copyable {
     /// How long something may be under way.
     private static let patience: Int32 = 500
@@ -21,30 +21,37 @@ struct WayProbe: ~Copyable {
         var user, group: UInt32
     }
 
+    enum Family: String {
+        case ipv4 = "IPv4"
+        case ipv6 = "IPv6"
+    }
+
     private let space: Int32
+    private let family: Family
     private let rules: RedirectRules
     private let application: Sender
     private let hasSidecar: Bool
     /// Of this node as that namespace reaches it: one that rules lead to a proxy, and one of those that they leave out.
-    private let address: UInt32?
-    private let leftOut: UInt32?
+    private let address: IPAddress?
+    private let leftOut: IPAddress?
     /// Where the last try that got past the proxy went, for the latency of both ways.
     private var pastProxy: (sender: Sender, port: UInt16?)?
 
     /// `nil`, with errno, where the namespace can't be entered.
-    init?(_ process: SurveyedProcess, _ rules: RedirectRules, hasSidecar: Bool) {
+    init?(_ process: SurveyedProcess, _ rules: RedirectRules, _ family: Family, hasSidecar: Bool) {
         let space = unsafe open("/proc/\(process.pid)/ns/net", O_RDONLY | O_CLOEXEC)
         guard space >= 0 else { return nil }
         self.space = space
+        self.family = family
         self.rules = rules
         self.hasSidecar = hasSidecar
         application = Sender(user: process.user, group: process.group)
         let ranges = rules.leftOut.ranges
         let isOwn = ProcessSurvey.namespace("/proc/self/ns/net") == process.networkNamespace
         let place = probe_place(space: space, user: process.user, group: process.group)
-        let reached = Self.nodeAddresses.filter { Self.isReached($0, from: place, isOwn: isOwn) }
-        address = reached.first { candidate in !ranges.contains { $0.contains(Self.address(candidate)) } }
-        leftOut = reached.first { candidate in ranges.contains { $0.contains(Self.address(candidate)) } }
+        let reached = Self.nodeAddresses(family).filter { Self.isReached($0, from: place, isOwn: isOwn) }
+        address = reached.first { candidate in !ranges.contains { $0.contains(candidate) } }
+        leftOut = reached.first { candidate in ranges.contains { $0.contains(candidate) } }
     }
 
     deinit {
@@ -53,15 +60,23 @@ struct WayProbe: ~Copyable {
 
     // MARK: Ways
 
-    mutating func trial(of way: WayRound) -> WayTrial {
-        switch way.kind {
-        case .networkAdministrator: return .notTried("it would change the rules")
-        case .privileged: return .notTried("it would change the node")
-        case .startedBefore: return .notTried("that time is over")
-        default: break
+    /// Why a way is not to be tried, whoever has it; `nil` where it may be.
+    static func obstacle(to kind: WayRound.Kind) -> String? {
+        switch kind {
+        case .networkAdministrator: "it would change the rules"
+        case .privileged: "it would change the node"
+        case .startedBefore: "that time is over"
+        default: nil
         }
+    }
+
+    /// Whether it reaches any address of this node that rules lead to a proxy, as far as they lead any.
+    var reaches: Bool { address != nil }
+
+    mutating func trial(of kind: WayRound.Kind) -> WayTrial {
         guard let address else { return .notTried(unreached) }
-        switch way.kind {
+        if let reason = closed(kind) { return .notTried(reason) }
+        switch kind {
         case .excludedPorts where rules.onlyPorts != nil: return request(to: address, ports: [0], application)
         case .excludedPorts:
             let ports = rules.leftOut.ports.flatMap { $0.prefix(Self.tries) }.prefix(Self.tries)
@@ -83,6 +98,23 @@ struct WayProbe: ~Copyable {
         }
     }
 
+    /// Why there is no such way by this family, where another has one; `nil` where there may be.
+    private func closed(_ kind: WayRound.Kind) -> String? {
+        let leftOut = rules.leftOut
+        switch kind {
+        case .excludedPorts, .excludedRanges, .proxyUser:
+            if rules.outbound.isEmpty { return "no rules lead \(family.rawValue) to the proxy" }
+            if kind == .excludedPorts, rules.onlyPorts == nil, leftOut.ports.isEmpty {
+                return "rules for \(family.rawValue) leave out none"
+            }
+            if kind == .proxyUser, leftOut.users.isEmpty, leftOut.groups.isEmpty {
+                return "rules for \(family.rawValue) let nobody pass"
+            }
+            return nil
+        default: return nil
+        }
+    }
+
     /// A connection as any application of it makes it.
     func ordinary() -> String {
         guard let address else { return "not tried: \(unreached)" }
@@ -91,11 +123,11 @@ struct WayProbe: ~Copyable {
         return Self.text(found, application, listener.end)
     }
 
-    private var unreached: String { "it reaches no address of this node by IPv4" }
+    private var unreached: String { "it reaches no address of this node by \(family.rawValue)" }
 
     // MARK: Tries
 
-    private mutating func request(to address: UInt32, ports: [UInt16]? = nil, _ sender: Sender) -> WayTrial {
+    private mutating func request(to address: IPAddress, ports: [UInt16]? = nil, _ sender: Sender) -> WayTrial {
         let listener = ports.map { Listener(address, among: $0) } ?? ordinaryListener(address)
         guard let listener else {
             return .notTried(ports == nil ? "no port is free for it" : "these ports are in use on this node")
@@ -108,8 +140,8 @@ struct WayProbe: ~Copyable {
         return isPast ? .proved(text) : .failed(text)
     }
 
-    private func datagram(to address: UInt32) -> WayTrial {
-        var end = probe_end(address: address, port: 0)
+    private func datagram(to address: IPAddress) -> WayTrial {
+        var end = probe_end(address, port: 0)
         let receiver = unsafe probe_listen(Int32(SOCK_DGRAM.rawValue), &end)
         guard receiver >= 0 else { return .notTried(Self.reason(errno)) }
         defer { close(receiver) }
@@ -122,15 +154,15 @@ struct WayProbe: ~Copyable {
         return .proved("a datagram of \(Self.text(found.sender)) to \(Self.text(end)) came as it was sent")
     }
 
-    private func echo(to address: UInt32) -> WayTrial {
+    private func echo(to address: IPAddress) -> WayTrial {
         var found = probe_result()
         var place = place(application)
-        guard unsafe probe_echo(&place, address, Self.patience, &found) == 0 else {
+        guard unsafe probe_echo(&place, probe_end(address, port: 0), Self.patience, &found) == 0 else {
             return .notTried(Self.reason(errno))
         }
         guard found.outcome == PROBE_DIRECT else { return .failed("an echo by a raw socket: \(Self.outcome(found))") }
         return .proved(
-            "an echo of \(Self.text(found.sender.address)) to \(Self.text(address)) by a raw socket came as it was sent"
+            "an echo of \(addressText(found.sender.address)) to \(addressText(address)) by a raw socket came as it was sent"
         )
     }
 
@@ -179,7 +211,7 @@ struct WayProbe: ~Copyable {
     // MARK: Addresses and ports
 
     /// At a port that rules lead to the proxy, as far as they lead any.
-    private func ordinaryListener(_ address: UInt32) -> Listener? {
+    private func ordinaryListener(_ address: IPAddress) -> Listener? {
         if let only = rules.onlyPorts { return Listener(address, among: Array(only.prefix(Self.tries))) }
         for _ in 0..<Self.tries {
             guard let listener = Listener(address, among: [0]) else { return nil }
@@ -195,9 +227,9 @@ struct WayProbe: ~Copyable {
         let end: probe_end
 
         /// At the first of these ports that is free.
-        init?(_ address: UInt32, among ports: [UInt16]) {
+        init?(_ address: IPAddress, among ports: [UInt16]) {
             for port in ports {
-                var end = probe_end(address: address, port: port)
+                var end = probe_end(address, port: port)
                 let file = unsafe probe_listen(Int32(SOCK_STREAM.rawValue), &end)
                 guard file >= 0 else { continue }
                 self.file = file
@@ -212,24 +244,20 @@ struct WayProbe: ~Copyable {
         }
     }
 
-    private static var nodeAddresses: [UInt32] {
-        var addresses = [UInt32](repeating: 0, count: 64)
-        let count = unsafe probe_addresses(&addresses, UInt32(addresses.count))
+    private static func nodeAddresses(_ family: Family) -> [IPAddress] {
+        var ends = [probe_end](repeating: probe_end(), count: 64)
+        let count = unsafe probe_addresses(&ends, UInt32(ends.count))
         // Loopback is for those that share the node's network.
-        return addresses.prefix(Int(count)) + [0x7f00_0001]
+        let all = ends.prefix(Int(count)).map(\.address) + [IPAddress("127.0.0.1")!, IPAddress("::1")!]
+        return all.filter { ($0.count == 4) == (family == .ipv4) }
     }
 
     /// Whether that place reaches it, and not itself by the same address.
-    private static func isReached(_ address: UInt32, from place: probe_place, isOwn: Bool) -> Bool {
+    private static func isReached(_ address: IPAddress, from place: probe_place, isOwn: Bool) -> Bool {
         var place = place
-        var source: UInt32 = 0
-        guard unsafe probe_source(&place, address, &source) == 0 else { return false }
-        return isOwn || source != address && source >> 24 != 127
-    }
-
-    private static func address(_ address: UInt32) -> IPAddress {
-        let bytes = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: address >> $0) }
-        return IPAddress(bytes.span)!
+        var source = probe_end()
+        guard unsafe probe_source(&place, probe_end(address, port: 0), &source) == 0 else { return false }
+        return isOwn || source.address != address && !source.isLoopback
     }
 
     private static func now() -> UInt64 {
@@ -255,11 +283,24 @@ struct WayProbe: ~Copyable {
         }
     }
 
-    private static func text(_ end: probe_end) -> String { "\(text(end.address)):\(end.port)" }
-
-    private static func text(_ address: UInt32) -> String {
-        [24, 16, 8, 0].map { String(address >> $0 & 255) }.joined(separator: ".")
-    }
+    private static func text(_ end: probe_end) -> String { endpointText(end.address, end.port) }
 
     private static func reason(_ error: Int32) -> String { unsafe String(cString: strerror(error)) }
+}
+
+extension probe_end {
+    fileprivate init(_ address: IPAddress, port: UInt16) {
+        func half(_ start: Int) -> UInt64 { (start..<start + 8).reduce(0) { $0 << 8 | UInt64(address[$1]) } }
+        let ipv4 = address.count == 4 ? (0..<4).reduce(0xffff) { $0 << 8 | UInt64(address[$1]) } : nil
+        self.init(high: ipv4 == nil ? half(0) : 0, low: ipv4 ?? half(8), port: port)
+    }
+
+    fileprivate var address: IPAddress {
+        let bytes = [high, low].flatMap { half in
+            stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: half >> $0) }
+        }
+        return IPAddress(bytes.span)!.unmapped
+    }
+
+    fileprivate var isLoopback: Bool { high == 0 && (low == 1 || low >> 24 == 0xffff_7f) }
 }

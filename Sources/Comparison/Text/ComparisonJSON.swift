@@ -84,7 +84,8 @@ extension WorkloadProbe {
                 ])
         }
         return .object([
-            ("ordinary", .string(ordinary)), ("through_proxy", latency(proxied)), ("direct", latency(direct)),
+            ("ordinary", .string(ordinary)), ("ordinary_ipv6", ordinaryByIPv6.map { .string($0) }),
+            ("through_proxy", latency(proxied)), ("direct", latency(direct)),
             ("latency_not_measurable", unmeasured.map { .string($0) }),
         ])
     }
@@ -110,6 +111,7 @@ extension WayRound {
     var json: JSONDocument {
         .object([
             ("kind", .string(kind.rawValue)), ("text", .string(text)), ("trial", trial?.json),
+            ("trial_ipv6", trialByIPv6?.json),
             ("evidence", .array(evidence.map(\.json))),
         ])
     }

@@ -83,8 +83,10 @@ extension Comparison {
             grouped(connections.total), connections.share.map { percentText($0) } ?? "", byteText(activity.bytes.total),
             grouped(activity[.executions].total), grouped(activity[.opens].total &+ activity[.changes].total),
             grouped(activity[.datagrams].total),
-            workload.ways.map { plain("\($0.kind.title): \($0.text)\($0.trial.map { " (\($0.verdict))" } ?? "")") }
-                .joined(separator: "<br>"),
+            workload.ways.map { way in
+                let verdicts = way.verdicts.isEmpty ? "" : " (\(way.verdicts.joined(separator: "; ")))"
+                return plain("\(way.kind.title): \(way.text)\(verdicts)")
+            }.joined(separator: "<br>"),
         ]
         return "| \(cells.joined(separator: " | ")) |\n"
     }

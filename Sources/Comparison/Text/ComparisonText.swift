@@ -140,8 +140,7 @@ package struct ComparisonText {
                 for (index, text) in lines.enumerated() {
                     line("  " + Self.fit(index == 0 ? way.kind.title : "", 24) + " " + text)
                 }
-                guard let trial = way.trial else { continue }
-                for text in Self.wrap("\(trial.verdict): \(trial.text)", columns - 29) {
+                for text in way.tries.flatMap({ Self.wrap($0, columns - 29) }) {
                     line(String(repeating: " ", count: 29) + text)
                 }
             }
