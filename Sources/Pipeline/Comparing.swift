@@ -49,7 +49,7 @@ struct Comparing: ~Copyable {
     private let colors: Bool
     private let quiet: Bool
     private let run: TraceOptions
-    private var files: [(path: String, form: ComparisonForm, writer: Int32)] = []
+    private var files: [(option: String, path: String, form: ComparisonForm, writer: Int32)] = []
     private var begun: UInt64 = 0
     private var startCPU: UInt64 = 0
 
@@ -64,14 +64,14 @@ struct Comparing: ~Copyable {
         quiet = options.quiet
         run = options
         if let path = options.comparisonFile {
-            files.append((path, .report(.json), try Reports.open(path, "--output-file", O_TRUNC)))
+            files.append(("--output-file", path, .report(.json), try Reports.open(path, "--output-file", O_TRUNC)))
         }
         for path in options.reports {
             guard let form = ComparisonForm(path: path) else { continue }  // refused before
-            files.append((path, form, try Reports.open(path, "--report", O_TRUNC)))
+            files.append(("--report", path, form, try Reports.open(path, "--report", O_TRUNC)))
         }
         guard let page = Reports.page(options) else { return }
-        files.append((page, .report(.markdown), try Reports.open(page, "--report", O_APPEND)))
+        files.append(("--report", page, .report(.markdown), try Reports.open(page, "--report", O_APPEND)))
     }
 
     deinit {
@@ -138,7 +138,7 @@ struct Comparing: ~Copyable {
                 }
             guard writeWhole(Array(text.utf8), to: file.writer) else {
                 throw Failure(
-                    .failure, "can't write \(file.path): \(unsafe String(cString: strerror(errno)))",
+                    .failure, "\(file.option): can't write \(file.path): \(unsafe String(cString: strerror(errno)))",
                     help: "what is in it is not whole; the run is over")
             }
         }

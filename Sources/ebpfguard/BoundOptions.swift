@@ -63,6 +63,7 @@ struct CheckOptions: ParsableArguments {
     func apply(to options: inout TraceOptions) throws {
         options.strict = strict
         options.verbose = verbose
+        for path in report { try checkNamed(path, "--report") }
         for path in report where Report.Form(path: path) == nil {
             throw Failure(
                 .usage, "--report: the suffix of \"\(path)\" is that of no known form",

@@ -4,6 +4,11 @@ internal import Glibc
 internal import Pipeline
 internal import Policy
 
+/// Refuses a name that is empty, as of a variable that is not set.
+func checkNamed(_ name: String?, _ option: String, _ what: String = "a file") throws {
+    if name == "" { throw Failure(.usage, "\(option) needs \(what)") }
+}
+
 /// The kinds that `option` names; `nil` when it is not given.
 func chosenKinds(
     _ events: [String], of command: WatchCommand, option: String = "--events", word kindWord: String = "kind"

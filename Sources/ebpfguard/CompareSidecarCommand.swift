@@ -6,6 +6,10 @@ internal import Pipeline
 internal import Policy
 
 struct CompareSidecarCommand: ParsableCommand {
+    enum Form: String, CaseIterable, ExpressibleByArgument {
+        case text, json
+    }
+
     static let configuration = CommandConfiguration(
         commandName: "compare-sidecar",
         abstract: "Measure what sidecars see, miss and cost on this node, beside eBPF.",
@@ -56,7 +60,7 @@ struct CompareSidecarCommand: ParsableCommand {
     @Option(
         name: [.customShort("o"), .customLong("output")],
         help: ArgumentHelp("Form of the output.", valueName: "text|json"))
-    var format = OutputFormat.text
+    var format = Form.text
 
     @Option(help: ArgumentHelp("Write JSON to this file as well.", valueName: "file"))
     var outputFile: String?
@@ -97,9 +101,6 @@ struct CompareSidecarCommand: ParsableCommand {
 
     func run() throws {
         if listFields { return try list(ComparisonField.allCases.map { ($0.name, $0.meaning) }) }
-        guard format != .wide else {
-            throw Failure(.usage, "--output: a comparison has no form wide", help: "write text or json")
-        }
         if check { throw ExitCode(try Trace.check(.compareSidecar, json: format == .json).code) }
         let options = try options()
         guard lab else { throw ExitCode(try Trace.run(options).code) }
@@ -134,12 +135,13 @@ struct CompareSidecarCommand: ParsableCommand {
         comparison.tries = probe
         comparison.conditions = try failOn.map { try condition($0) }
         options.comparison = comparison
+        try checkNamed(outputFile, "--output-file")
         options.comparisonFile = outputFile
         options.toolVersion = EBPFGuard.version
         options.commandLine = Array(CommandLine.arguments.dropFirst())
         options.duration =
             try nanoseconds(duration, of: "--duration", help: "write 30s, 5m or 1h") ?? 60_000_000_000
-        options.format = format
+        options.format = format == .json ? .json : .text
         options.color = color
         options.quiet = quiet
         options.strict = strict
@@ -152,6 +154,7 @@ struct CompareSidecarCommand: ParsableCommand {
             }
             options.bufferSize = value
         }
+        for path in report { try checkNamed(path, "--report") }
         for path in report where ComparisonForm(path: path) == nil {
             throw Failure(
                 .usage, "--report: the suffix of \"\(path)\" is that of no known form",

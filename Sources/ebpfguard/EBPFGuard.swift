@@ -70,6 +70,30 @@ struct EBPFGuard: ParsableCommand {
         }
     }
 
+    /// What is said of an option that only other commands have, in place of one that is spelled like it.
+    private static func ofOthers(_ message: String) -> String? {
+        let words = message.split(separator: "'")
+        guard words.first == "Error: Unknown option ", words.count > 1,
+            let command = CommandLine.arguments.dropFirst().first,
+            commands.contains(command)
+        else { return nil }
+        let others = configuration.subcommands.filter { has($0, String(words[1])) }
+            .compactMap { $0.configuration.commandName }
+        guard let last = others.last else { return nil }
+        let list = others.count == 1 ? last : others.dropLast().joined(separator: ", ") + " and " + last
+        let usage = message.split(separator: "\n").drop { !$0.hasPrefix("Usage:") }.joined(separator: "\n")
+        return "\(command) has no \(words[1]); \(list) \(others.count == 1 ? "has" : "have")\n\(usage)"
+    }
+
+    /// By the lines of its help that begin with an option, in all its spellings.
+    private static func has(_ command: any ParsableCommand.Type, _ option: String) -> Bool {
+        helpMessage(for: command, columns: 1000).split(separator: "\n").contains { line in
+            line.hasPrefix("  -")
+                && line.split { $0 == " " || $0 == "," }.prefix { $0.hasPrefix("-") || $0.hasPrefix("<") }
+                    .contains(option[...])
+        }
+    }
+
     static func main() {
         do {
             try perform()
@@ -88,7 +112,7 @@ struct EBPFGuard: ParsableCommand {
                 note("ebpfguard: there is no command \"\(word)\"")
                 note("  commands: \(commands.joined(separator: ", ")); ebpfguard --help tells what they do")
             } else {
-                note("ebpfguard: " + message.dropFirst(7))
+                note("ebpfguard: " + (ofOthers(message) ?? String(message.dropFirst(7))))
             }
             Glibc.exit(ExitStatus.usage.code)
         }

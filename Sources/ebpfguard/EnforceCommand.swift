@@ -92,6 +92,9 @@ struct EnforceCommand: ParsableCommand {
         if checks.check {
             throw ExitCode(try Trace.check(.enforce, json: output.format == .json).code)
         }
+        if rule.contains(where: { $0.allSatisfy(\.isWhitespace) }) {
+            throw Failure(.usage, "--rule needs a rule", help: "write one, such as --rule 'deny net 169.254.169.254'")
+        }
         guard !policies.isEmpty || !rule.isEmpty || recording.read != nil else {
             throw Failure(
                 .usage, "enforce needs a policy", help: "name a file, or write --rule 'deny net 169.254.169.254'")

@@ -11,7 +11,7 @@ struct LearnOptions: ParsableArguments {
     var learn: String?
 
     func apply(to options: inout TraceOptions) throws {
-        if learn == "" { throw Failure(.usage, "--learn needs a file") }
+        try checkNamed(learn, "--learn")
         options.learnsTo = learn
     }
 }

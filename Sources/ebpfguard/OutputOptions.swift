@@ -38,6 +38,7 @@ struct OutputOptions: ParsableArguments {
 
     func apply(to options: inout TraceOptions) throws {
         options.format = format
+        try checkNamed(outputFile, "--output-file")
         options.outputFile = outputFile
         options.fields = try chosenFields(of: options.command)
         options.color = color

@@ -14,6 +14,7 @@ struct WorkloadOptions: ParsableArguments {
 
     func apply(to options: inout TraceOptions) throws {
         guard let root else { return }
+        try checkNamed(root, "--root", "a directory")
         var status = stat()
         guard unsafe stat(root, &status) == 0 else {
             throw Failure(

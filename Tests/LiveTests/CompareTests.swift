@@ -246,7 +246,7 @@ let compareEndTests = [
             (["--fail-on", "sidecar.coverag < 1"], "did you mean sidecar.coverage?", 64),
             (["--fail-on", "sidecar.coverage"], "an operator should follow", 64),
             (["--fail-on", "sidecar.coverage < \"1\""], "here a number should stand", 64),
-            (["-o", "wide"], "a comparison has no form wide", 64),
+            (["-o", "wide"], "Please provide one of 'text' and 'json'", 64),
             (["--report", "\(t.scratch)/x.pdf"], "the suffix of", 64),
             (["--report", "\(t.scratch)/none/x.md"], "can't write", 66),
             (["-d", "soon"], "is not a time", 64),

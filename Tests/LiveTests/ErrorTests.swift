@@ -506,6 +506,93 @@ private let answers: [(words: [String], status: Int, errors: String)] = [
         """
     ),
     (
+        ["compare-sidecar", "--pod", "x"], 64,
+        """
+        ebpfguard: compare-sidecar has no --pod; trace, watch-net, watch-files and enforce have
+        Usage: ebpfguard compare-sidecar [options]
+               ebpfguard compare-sidecar --lab [--pods N] [--proxy NAME] [options]
+          See 'ebpfguard compare-sidecar --help' for more information.
+        """
+    ),
+    (
+        ["trace", "--existng"], 64,
+        """
+        ebpfguard: Unknown option '--existng'. Did you mean '--existing'?
+        Usage: ebpfguard trace [options] [-- PROGRAM ARGS...]
+          See 'ebpfguard trace --help' for more information.
+        """
+    ),
+    (
+        ["enforce", "--lab", "--", "/bin/true"], 64,
+        """
+        ebpfguard: enforce has no --lab; compare-sidecar has
+        Usage: ebpfguard enforce [options] POLICY... [-- PROGRAM ARGS...]
+          See 'ebpfguard enforce --help' for more information.
+        """
+    ),
+    (
+        ["enforce", "--rule", " ", "--", "/bin/true"], 64,
+        """
+        ebpfguard: --rule needs a rule
+          write one, such as --rule 'deny net 169.254.169.254'
+        """
+    ),
+    (
+        ["enforce", "deny net 10.0.0.1", "--", "/bin/true"], 66,
+        """
+        ebpfguard: deny net 10.0.0.1: No such file or directory
+          name a file of rules, or write --rule 'deny net 10.0.0.1'
+        """
+    ),
+    (
+        ["enforce", "deny", "net", "10.0.0.1", "--", "/bin/true"], 66,
+        """
+        ebpfguard: deny: No such file or directory
+          name a file of rules, or write --rule 'deny ...'
+        """
+    ),
+    (
+        ["enforce", "", "--", "/bin/true"], 66,
+        """
+        ebpfguard: "": No such file or directory
+          name a file of rules: ebpfguard-policy(5)
+        """
+    ),
+    (
+        ["trace", "--output-file", "", "--", "/bin/true"], 64,
+        """
+        ebpfguard: --output-file needs a file
+        """
+    ),
+    (
+        ["compare-sidecar", "--output-file", ""], 64,
+        """
+        ebpfguard: --output-file needs a file
+        """
+    ),
+    (
+        ["compare-sidecar", "--report", ""], 64,
+        """
+        ebpfguard: --report needs a file
+        """
+    ),
+    (
+        ["compare-sidecar", "--root", ""], 64,
+        """
+        ebpfguard: --root needs a directory
+        """
+    ),
+    (
+        ["compare-sidecar", "-o", "wide"], 64,
+        """
+        ebpfguard: The value 'wide' is invalid for '-o <text|json>'. Please provide one of 'text' and 'json'.
+        Help:  -o <text|json>  Form of the output.
+        Usage: ebpfguard compare-sidecar [options]
+               ebpfguard compare-sidecar --lab [--pods N] [--proxy NAME] [options]
+          See 'ebpfguard compare-sidecar --help' for more information.
+        """
+    ),
+    (
         ["help", "nothing"], 64,
         """
         ebpfguard: there is no page "nothing"
@@ -645,7 +732,7 @@ private let fileAnswers: [(words: [String], user: Int, status: Int, errors: Stri
     (
         ["compare-sidecar", "-q", "-d", "100ms", "--report", "full.json"], 0, 1,
         """
-        ebpfguard: can't write full.json: No space left on device
+        ebpfguard: --report: can't write full.json: No space left on device
           what is in it is not whole; the run is over
         """
     ),

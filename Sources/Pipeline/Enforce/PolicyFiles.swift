@@ -16,7 +16,7 @@ package enum PolicyFiles {
             do throws(PolicyParser.Unreadable) {
                 parser.add(file: path, try contents(path == "-" ? "/dev/stdin" : path))
             } catch {
-                throw Failure(.noInput, "\(path): \(error.reason)", help: "name a file of rules: ebpfguard-policy(5)")
+                throw Failure(.noInput, "\(path.isEmpty ? "\"\"" : path): \(error.reason)", help: help(path))
             }
         }
         for (index, rule) in rules.enumerated() { parser.add(rule: Array(rule.utf8), number: index + 1) }
@@ -36,6 +36,16 @@ package enum PolicyFiles {
     private static func tell(_ problems: [PolicyProblem]) {
         for problem in problems.prefix(shown) { for line in problem.lines { note(line) } }
         if problems.count > shown { note("and \(problems.count - shown) more") }
+    }
+
+    /// A rule that stands where a file should is taken for one.
+    private static func help(_ path: String) -> String {
+        let word = path.prefix { $0 != " " }
+        guard word.isEmpty || Verdict(rawValue: String(word)) == nil else {
+            let rule = path == word ? "\(word) ..." : path
+            return "name a file of rules, or write --rule '\(rule)'"
+        }
+        return "name a file of rules: ebpfguard-policy(5)"
     }
 
     private static func contents(_ path: String) throws(PolicyParser.Unreadable) -> [UInt8] {
