@@ -50,6 +50,8 @@ package struct Event {
     package let task: wire_task
     package let image: Image?
     private let imageRecord: ProcessRecord?
+    /// The record of the exec that made the image, whose arguments are the program's own.
+    private let exec: ProcessRecord?
     private let parentImage: Image?
     /// The record itself, for exec, failed exec and existing.
     package let record: ProcessRecord?
@@ -84,6 +86,7 @@ package struct Event {
     package var hash: Bytes?
     /// What a row of a summary has.
     private var row: [Field: FieldValue] = [:]
+    var rowFields: FieldSet { FieldSet(row.keys) }
 
     package enum Novelty: Sendable {
         case listener, destination
@@ -116,6 +119,7 @@ package struct Event {
         self.task = task ?? process?.task ?? wire_task()
         image = process?.image
         imageRecord = process?.image?.record
+        exec = imageRecord?.kind == WIRE_EXEC.rawValue ? imageRecord : nil
         parentImage = process?.parentImage
         self.record = record
         self.call = call
@@ -153,12 +157,11 @@ package struct Event {
     /// The value of a field, `.absent` where it is not known or does not apply.
     package func value(of field: Field) -> FieldValue {
         if let value = fact?.value(of: field) ?? file?.value(of: field) { return value }
-        if field == .fileHashSHA256 { return .init(hash) }
         if process == nil { return valueWithoutProcess(of: field) }
         return switch field {
         case .timestamp: .time(host.realtime(time))
         case .eventKind: .word("event")
-        case .eventCategory: .words([isNetwork ? "network" : file != nil ? "file" : call?.category ?? "process"])
+        case .eventCategory: .words(category)
         case .eventType: .words(eventType)
         case .eventAction: .word(actionName)
         case .eventOutcome: outcome.map { .word($0) } ?? .absent
@@ -170,9 +173,11 @@ package struct Event {
         case .processEntityID: .entity(task.key)
         case .processName: .name(task.name)
         case .processExecutable: .init(executable)
-        case .processArgs: .init(image?.arguments)
-        case .processArgsCount: image?.argumentCount.map { .integer(Int64($0)) } ?? .absent
-        case .processArgsTruncated: image?.argumentsAreCut == true ? .bool(true) : .absent
+        case .processArgs: .init(exec.map { $0.arguments } ?? image?.arguments)
+        case .processArgsCount:
+            exec.map { .integer(Int64($0.fixed.args_count)) } ?? image?.argumentCount.map { .integer(Int64($0)) }
+                ?? .absent
+        case .processArgsTruncated: exec?.argumentsAreCut == true ? .bool(true) : .absent
         case .processWorkingDirectory: .init(surroundings?.directory)
         case .processStart: .time(host.realtime(task.start))
         case .processEnd: exitCode == nil ? .absent : .time(host.realtime(time))
@@ -181,7 +186,7 @@ package struct Event {
         case .processInteractive: surroundings.map { .bool($0.fixed.tty_major != 0) } ?? .absent
         case .processTTYName: surroundings.map(Self.terminal) ?? .absent
         case .processThreadID: otherThread.map { .integer(Int64($0)) } ?? .absent
-        case .processMarks: marks.isEmpty ? .absent : .words(marks)
+        case .processMarks: .init(marks)
         case .processRealUserID: .identifier(UInt64(task.uid))
         case .processRealGroupID: .identifier(UInt64(task.gid))
         case .processSessionLeaderPID: task.session == 0 ? .absent : .integer(Int64(task.session))
@@ -231,6 +236,7 @@ package struct Event {
         case .ebpfguardSignal: (signal?.signal ?? exitSignal).flatMap(signalName).map { .word($0) } ?? .absent
         case .ebpfguardSignalResult: signal.flatMap { signalResult($0.result) }.map { .word($0) } ?? .absent
         case .ebpfguardCoreDump: exitCode.map { $0 & 0x80 != 0 } == true ? .bool(true) : .absent
+        case .fileHashSHA256: .init(hash)
         case .fileWrittenByPID, .fileWrittenByEntityID, .fileWrittenByName, .fileWrittenByTime:
             writer?.value(of: field, host: host) ?? .absent
         case .syscallName: .init(call?.shownName)
@@ -255,7 +261,7 @@ package struct Event {
             .detectionName, .detectionScore, .detectionReasons, .detectionEvidence,
             .fileOriginalPath, .fileTargetPath, .fileType,
             .fileMode, .fileUID, .fileGID, .fileSize,
-            .fileInode, .fileDevice, .fileOpenFlags, .fileHashSHA256, .ebpfguardFileBytesWritten,
+            .fileInode, .fileDevice, .fileOpenFlags, .ebpfguardFileBytesWritten,
             .ebpfguardFileBytesRead, .ebpfguardFileAttribute,
             .ebpfguardFileMarks, .ebpfguardMountType, .ebpfguardMountSource, .ebpfguardMountFlags,
             .fileNetChange, .fileNetChanged, .fileNetMovedTo, .fileNetExecuted:
@@ -279,6 +285,7 @@ package struct Event {
         case .eventSequence: sequence == 0 ? .absent : .integer(Int64(sequence))
         case .hostName: .text(host.nameBytes)
         case .ebpfguardSchema: .integer(Self.schema)
+        case .fileHashSHA256: .init(hash)
         case .ebpfguardLost: lost.isEmpty ? .absent : .counts(lost)
         case .ebpfguardRemoteClass: remoteClass.map { .word($0.name) } ?? .absent
         case .ebpfguardNewListener: novelty == .listener ? .bool(true) : .absent
@@ -349,6 +356,13 @@ package struct Event {
         }
     }
 
+    private var category: [StaticString] {
+        if isNetwork { return ["network"] }
+        if file != nil { return ["file"] }
+        if let call { return [call.category] }
+        return ["process"]
+    }
+
     private var eventType: [StaticString] {
         if let fact { return fact.types }
         return switch action {
@@ -390,7 +404,7 @@ package struct Event {
     }
 
     /// The program that runs: a failed exec's record has the caller's own, which may be newer than what the tree knows.
-    package var executable: WalkedPath? { record?.executable ?? image?.executable }
+    package var executable: WalkedPath? { record?.executable ?? imageRecord?.executable ?? image?.executable }
 
     /// What is known of directory and terminal.
     private var surroundings: ProcessRecord? { record ?? imageRecord }
@@ -456,6 +470,10 @@ extension FieldValue {
         self = path.map { .path($0) } ?? .absent
     }
 
+    init(_ words: [StaticString]) {
+        self = words.isEmpty ? .absent : .words(words)
+    }
+
     init(_ text: Bytes?) {
         self = text.map { .text($0) } ?? .absent
     }
@@ -467,6 +485,7 @@ extension FieldValue {
             return
         }
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(path.bytes.count + 1)
         path.forEachHostComponent { range in
             bytes.append(UInt8(ascii: "/"))
             bytes.append(contentsOf: path.bytes.storage[range])

@@ -54,7 +54,7 @@ package struct FileFact: Sendable {
         case .fileInode: inode.map { .identifier($0) } ?? .absent
         case .fileDevice: device.map { .text(Self.numbers($0)) } ?? .absent
         case .fileOpenFlags: .init(record.openFlags)
-        case .ebpfguardFileMarks: marks.isEmpty ? .absent : .words(marks)
+        case .ebpfguardFileMarks: .init(marks)
         case .ebpfguardHostPath: path?.hostPath.map { .init(hostPath: $0) } ?? .absent
         default: nil
         }

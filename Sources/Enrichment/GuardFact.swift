@@ -11,7 +11,7 @@ extension GuardRecord {
         case .filePath: path.map { .path($0) } ?? .absent
         case .fileInode: .identifier(fixed.inode)
         case .fileDevice: .text(FileFact.numbers(fixed.device))
-        case .ebpfguardFileMarks: marks.isEmpty ? .absent : .words(marks)
+        case .ebpfguardFileMarks: .init(marks)
         case .ebpfguardHostPath: path.map { .init(hostPath: $0) } ?? .absent
         default: violationValue(of: field, rule, verdict: verdict, isEnforced: isEnforced)
         }

@@ -23,6 +23,11 @@ package struct Bytes: Sendable {
         self.init(Array(text.utf8))
     }
 
+    /// Where they lie in memory: nowhere else as long as this is there.
+    package var address: UInt {
+        unsafe storage.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) } &+ UInt(start)
+    }
+
     package var isEmpty: Bool { range.isEmpty }
     package var count: Int { range.count }
     package var slice: ArraySlice<UInt8> { storage[range] }

@@ -29,6 +29,10 @@ package enum FieldValue {
     case terminal(driver: CommandName, number: UInt16)
     case ancestors(Lineage)
     case counts([(name: String, count: UInt64)])
+
+    package var isAbsent: Bool {
+        if case .absent = self { true } else { false }
+    }
 }
 
 /// The ancestors of a process, parent first. Siblings share one, so that what is made of it once serves them all.

@@ -5,76 +5,107 @@ package import Events
 
 /// One JSON object a line. Follows from the list of fields; a field without a value is left out.
 package struct JSONRenderer {
-    /// A field, and the objects around it, outermost first.
+    /// How a field is written in the objects around it, outermost first.
     private struct Item {
         let field: Field
-        let depth: Int8
-        /// Numbers of the objects.
-        let groups: InlineArray<4, UInt8>
-        /// Where in `text` what opens each object starts: `"process":{`; and last, the field's own key.
-        let starts: InlineArray<4, UInt16>
-        let end: UInt16
+        /// Whether its value is the arguments of a process.
+        let isArguments: Bool
+        let objects: Objects
+        /// Where in the text what opens each object starts, `"process":{`, and last, the field's own key; in 16 bits each.
+        let starts: UInt64
+        let end: Int
+    }
 
-        /// How many objects around this field are around the other too.
-        func sharedDepth(_ other: Item) -> Int {
-            var shared = 0
-            while shared < min(depth, other.depth), groups[shared] == other.groups[shared] { shared += 1 }
-            return shared
+    /// The objects around a field: their numbers, from 1, a byte each with the outermost in the lowest.
+    private struct Objects {
+        var numbers: UInt32 = 0
+        var count: Int { (39 - numbers.leadingZeroBitCount) >> 3 }
+
+        /// How many are around both.
+        @inline(__always)
+        func shared(with other: Objects) -> Int {
+            min(min(count, other.count), (numbers ^ other.numbers).trailingZeroBitCount >> 3)
         }
     }
 
-    private let items: [Item]
-    /// Opening text of all items.
-    private let text: [UInt8]
+    /// How all fields are written, in the order of the list.
+    private struct Layout {
+        let items: [Item]
+        /// Opening text of all items.
+        let text: [UInt8]
+
+        static let shared = Layout()
+
+        private init() {
+            var text: [UInt8] = []
+            var numbers: [Substring: UInt8] = [:]
+            items = Field.allCases.map { field in
+                let name = field.name
+                let parts = name.split(separator: ".")
+                var objects = Objects()
+                var starts: UInt64 = 0
+                for (depth, part) in parts.enumerated() {
+                    starts |= UInt64(text.count) << UInt64(16 * depth)
+                    text.append(contentsOf: "\"\(part)\":".utf8)
+                    guard depth < parts.count - 1 else { break }
+                    text.append(UInt8(ascii: "{"))
+                    let number = numbers[name[..<part.endIndex], default: UInt8(numbers.count + 1)]
+                    numbers[name[..<part.endIndex]] = number
+                    objects.numbers |= UInt32(number) << UInt32(8 * depth)
+                }
+                return Item(
+                    field: field, isArguments: field == .processArgs || field == .parentArgs, objects: objects,
+                    starts: starts, end: text.count)
+            }
+            self.text = text
+        }
+    }
+
+    private let layout = Layout.shared
+    private let shown: FieldSet
     private let boot: [UInt8]
     private let redacts: Bool
     private var timestamp = Timestamp()
-    /// Lineages as they were written: they are long, and the processes that one parent starts have the same.
-    private var lineages: [ObjectIdentifier: (lineage: Lineage, text: [UInt8])] = [:]
+    /// Lineages and arguments as they were written: they are long, and all that a process does has the same. So do the
+    /// lineages of the processes that one parent starts.
+    private var lineages = KeptTexts<Lineage>()
+    private var arguments = KeptTexts<TextList>()
 
     /// Shows `fields`, in the order of the list of all fields whatever order they come in, so that each object is opened
     /// once.
     package init(fields: Set<Field>, host: Host, redacts: Bool) {
-        var text: [UInt8] = []
-        var numbers: [Substring: UInt8] = [:]
-        items = Field.allCases.filter(fields.contains).map { field in
-            let name = field.name
-            let parts = name.split(separator: ".")
-            var groups = InlineArray<4, UInt8>(repeating: 0)
-            var starts = InlineArray<4, UInt16>(repeating: 0)
-            for (depth, part) in parts.enumerated() {
-                starts[depth] = UInt16(text.count)
-                text.append(contentsOf: "\"\(part)\":".utf8)
-                guard depth < parts.count - 1 else { break }
-                text.append(UInt8(ascii: "{"))
-                groups[depth] = numbers[name[..<part.endIndex], default: UInt8(numbers.count)]
-                numbers[name[..<part.endIndex]] = groups[depth]
-            }
-            return Item(
-                field: field, depth: Int8(parts.count - 1), groups: groups, starts: starts, end: UInt16(text.count))
-        }
-        self.text = text
+        shown = FieldSet(fields)
         boot = Array(host.boot.utf8)
         self.redacts = redacts
     }
 
     package mutating func append(_ event: Event, to buffer: inout OutputBuffer) {
-        var open: Item?
+        var fields = event.fields
+        assert(Field.allCases.allSatisfy { fields.contains($0) || event.value(of: $0).isAbsent })
+        fields.formIntersection(shown)
+        var open = Objects()
+        let start = buffer.count
         buffer.append(UInt8(ascii: "{"))
-        for item in items {
-            let value = event.value(of: item.field)
-            if case .absent = value { continue }
-            var depth = 0
-            if let open {
-                depth = item.sharedDepth(open)
-                for _ in depth..<Int(open.depth) { buffer.append(UInt8(ascii: "}")) }
-                buffer.append(UInt8(ascii: ","))
+        for index in fields.words.indices {
+            var word = fields.words[index]
+            while word != 0 {
+                let item = layout.items[index << 6 | word.trailingZeroBitCount]
+                word &= word &- 1
+                let value = event.value(of: item.field)
+                if case .absent = value { continue }
+                let depth = item.objects.shared(with: open)
+                if buffer.count > start + 1 { buffer.closeObjects(open.count - depth) }
+                open = item.objects
+                let key = Int(truncatingIfNeeded: item.starts >> UInt64(16 * depth) & 0xffff)
+                buffer.append(layout.text.span.extracting(key..<item.end))
+                if item.isArguments, case .texts(let list) = value {
+                    append(arguments: list, to: &buffer)
+                } else {
+                    appendValue(value, to: &buffer)
+                }
             }
-            open = item
-            buffer.append(text.span.extracting(Int(item.starts[depth])..<Int(item.end)))
-            appendValue(value, to: &buffer)
         }
-        for _ in 0..<(open?.depth ?? 0) { buffer.append(UInt8(ascii: "}")) }
+        for _ in 0..<open.count { buffer.append(UInt8(ascii: "}")) }
         buffer.append("}\n")
     }
 
@@ -92,11 +123,7 @@ package struct JSONRenderer {
             appendList(words, to: &buffer) { word, buffer in appendQuoted(word, to: &buffer) }
         case .text(let text): Self.append(text.span, to: &buffer)
         case .name(let name): Self.append(name.span, to: &buffer)
-        case .texts(let list):
-            let list = redacts ? Redaction.arguments(list) : list
-            appendList(list, to: &buffer) { range, buffer in
-                Self.append(list.bytes.storage.span.extracting(range), to: &buffer)
-            }
+        case .texts(let list): append(list, to: &buffer)
         case .path(let path):
             buffer.append(UInt8(ascii: "\""))
             Self.append(path, to: &buffer)
@@ -135,13 +162,13 @@ package struct JSONRenderer {
             buffer.append(decimal: UInt64(number))
             buffer.append(UInt8(ascii: "\""))
         case .ancestors(let lineage):
-            if let known = lineages[ObjectIdentifier(lineage)] {
-                buffer.append(known.text.span)
+            let place = MemoryPlace(address: UInt(bitPattern: ObjectIdentifier(lineage)), count: 1)
+            if let text = lineages[place] {
+                buffer.append(text.span)
             } else {
                 let start = buffer.count
                 append(lineage.ancestors, to: &buffer)
-                if lineages.count >= 64 { lineages.removeAll() }
-                lineages[ObjectIdentifier(lineage)] = (lineage, buffer.array(from: start))
+                lineages.keep(buffer.array(from: start), of: lineage, at: place)
             }
         case .labels(let list):
             buffer.append(UInt8(ascii: "{"))
@@ -162,6 +189,25 @@ package struct JSONRenderer {
                 buffer.append(decimal: count)
             }
             buffer.append(UInt8(ascii: "}"))
+        }
+    }
+
+    /// Of a process: its events have the same list each time.
+    private mutating func append(arguments list: TextList, to buffer: inout OutputBuffer) {
+        let place = MemoryPlace(address: list.bytes.address, count: list.bytes.count)
+        if let text = arguments[place] {
+            buffer.append(text.span)
+        } else {
+            let start = buffer.count
+            append(list, to: &buffer)
+            arguments.keep(buffer.array(from: start), of: list, at: place)
+        }
+    }
+
+    private func append(_ list: TextList, to buffer: inout OutputBuffer) {
+        let list = redacts ? Redaction.arguments(list) : list
+        appendList(list, to: &buffer) { range, buffer in
+            Self.append(list.bytes.storage.span.extracting(range), to: &buffer)
         }
     }
 
@@ -249,6 +295,7 @@ package struct JSONRenderer {
     /// The inside of a JSON string. Bytes that are not UTF-8 become U+FFFD, so that every line is valid. More than the
     /// controls that JSON asks for is escaped: JSON ends up on terminals.
     private static func appendContents(_ text: Span<UInt8>, to buffer: inout OutputBuffer) {
+        if isPlain(text) { return buffer.append(text) }
         var start = 0
         var index = 0
         while index < text.count {
@@ -272,6 +319,41 @@ package struct JSONRenderer {
             start = index
         }
         buffer.append(text.extracting(start..<index))
+    }
+
+    /// Whether all is printable ASCII without quotes and backslashes: eight bytes at a time, the last of which are looked at
+    /// twice where they are fewer.
+    @inline(__always)
+    private static func isPlain(_ text: Span<UInt8>) -> Bool {
+        let bytes = unsafe text.bytes
+        let count = bytes.byteCount
+        var index = 0
+        if count < 8 {
+            while index < count {
+                guard isPlain(0x3030_3030_3030_3000 | UInt64(text[index])) else { return false }
+                index += 1
+            }
+            return true
+        }
+        while index < count - 8 {
+            guard unsafe isPlain(bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)) else {
+                return false
+            }
+            index += 8
+        }
+        return unsafe isPlain(bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: count - 8, as: UInt64.self))
+    }
+
+    /// Whether eight bytes are all printable ASCII, and no quote or backslash. In each sum a byte's highest bit tells of one
+    /// that is not; a carry into the next byte comes only from such a one.
+    @inline(__always)
+    private static func isPlain(_ bytes: UInt64) -> Bool {
+        func all(_ byte: UInt64) -> UInt64 { byte &* 0x0101_0101_0101_0101 }
+        let control = bytes &- all(0x20)
+        let delete = bytes &+ all(1)
+        let quote = (bytes ^ all(0x22)) &- all(1)
+        let backslash = (bytes ^ all(0x5c)) &- all(1)
+        return (bytes | control | delete | quote | backslash) & all(0x80) == 0
     }
 
     private static func appendEscaped(_ value: UInt32, to buffer: inout OutputBuffer) {

@@ -74,6 +74,7 @@ package struct OutputBuffer: ~Copyable {
         for byte in string.utf8 { append(byte) }
     }
 
+    @inline(__always)
     package mutating func append(_ span: Span<UInt8>) {
         unsafe span.withUnsafeBufferPointer { unsafe append($0) }
     }
@@ -86,17 +87,27 @@ package struct OutputBuffer: ~Copyable {
         count += bytes.count
     }
 
+    /// Closes `count` JSON objects, at most 3, before what follows them.
+    @inline(__always)
+    mutating func closeObjects(_ count: Int) {
+        reserve(4)
+        // "}}}," less those that are not wanted, in the order of memory.
+        let text = (0x2c7d_7d7d as UInt32) &>> UInt32(truncatingIfNeeded: 8 * (3 - count))
+        unsafe UnsafeMutableRawPointer(start + self.count).storeBytes(of: text.littleEndian, as: UInt32.self)
+        self.count += count + 1
+    }
+
     package mutating func append(decimal value: UInt64) {
+        if value < 10 { return append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value)) }
         reserve(20)
-        var length = 1
-        var limit: UInt64 = 10
-        while value >= limit {
-            length += 1
-            let (next, overflow) = limit.multipliedReportingOverflow(by: 10)
-            if overflow { break }
-            limit = next
+        var digits = 1
+        var rest = value
+        while rest >= 10_000 {
+            rest /= 10_000
+            digits += 4
         }
-        write(value, digits: length)
+        digits += (rest >= 10 ? 1 : 0) + (rest >= 100 ? 1 : 0) + (rest >= 1000 ? 1 : 0)
+        write(value, digits: digits)
     }
 
     package mutating func append(decimal value: Int64) {
@@ -113,14 +124,25 @@ package struct OutputBuffer: ~Copyable {
     @inline(__always)
     private mutating func write(_ value: UInt64, digits: Int) {
         var rest = value
-        var position = count + digits
-        while position > count {
-            position -= 1
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            unsafe start[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+        var position = count &+ digits
+        while position >= count &+ 2 {
+            position &-= 2
+            let (quotient, pair) = rest.quotientAndRemainder(dividingBy: 100)
+            let digits = unsafe Self.pairs.utf8Start + Int(truncatingIfNeeded: pair &<< 1)
+            unsafe start[position] = digits[0]
+            unsafe start[position &+ 1] = digits[1]
             rest = quotient
         }
-        count += digits
+        if position > count { unsafe start[count] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10) }
+        count &+= digits
+    }
+
+    /// 00 to 99.
+    private static var pairs: StaticString {
+        """
+        0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+        5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899
+        """
     }
 
     package mutating func append(hexadecimal value: UInt64) {
@@ -129,12 +151,18 @@ package struct OutputBuffer: ~Copyable {
     }
 
     mutating func append(hexadecimal value: UInt64, digits: Int) {
-        for digit in stride(from: (digits - 1) * 4, through: 0, by: -4) {
-            append(Self.hexDigit(UInt8(truncatingIfNeeded: value >> UInt64(digit)) & 0xf))
+        reserve(digits)
+        var rest = value
+        var position = count &+ digits
+        while position > count {
+            position &-= 1
+            unsafe start[position] = Self.hexDigit(UInt8(truncatingIfNeeded: rest & 0xf))
+            rest &>>= 4
         }
+        count &+= digits
     }
 
     static func hexDigit(_ digit: UInt8) -> UInt8 {
-        digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+        unsafe ("0123456789abcdef" as StaticString).utf8Start[Int(digit & 0xf)]
     }
 }

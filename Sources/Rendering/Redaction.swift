@@ -10,7 +10,7 @@ package enum Redaction {
     package static func arguments(_ list: TextList) -> TextList {
         let text = SecretText(list.bytes.storage)
         guard text.mayHoldSecret(list.bytes.range) else { return list }
-        var masked = MaskedCopy(text.bytes)
+        var masked = MaskedCopy(text.bytes, capacity: list.bytes.count + 32)
         var isSecret = false  // the argument before was an option that says so
         var isUser = false
         for range in list {
@@ -53,8 +53,9 @@ private struct MaskedCopy {
     private(set) var hasMasks = false
     private var copied = 0
 
-    init(_ bytes: [UInt8]) {
+    init(_ bytes: [UInt8], capacity: Int) {
         self.bytes = bytes
+        result.reserveCapacity(capacity)
     }
 
     mutating func start(_ argument: Range<Int>) {

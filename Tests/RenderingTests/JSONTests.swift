@@ -148,6 +148,28 @@ struct JSONTests {
         }
     }
 
+    /// More arguments than a renderer remembers, among them some that it does not keep, each as if they were the only ones.
+    @Test func manyArguments() throws {
+        var renderer = JSONRenderer(fields: [.processArgs], host: Fixture.host, redacts: true)
+        let events = try (0..<200).map { number in
+            try Sample.exec("tool", "--password=\(number)", String(repeating: "x", count: number * 50))
+        }
+        for event in events + events {
+            var buffer = OutputBuffer()
+            renderer.append(event, to: &buffer)
+            #expect(buffer.array() == json(event, [.processArgs]))
+        }
+    }
+
+    /// What is asked of an event is a part of all fields, and no value is outside of it.
+    @Test(arguments: Sample.allCases)
+    func fieldsOfEvents(_ sample: Sample) throws {
+        let event = try sample.event
+        let asked = event.fields
+        #expect(Field.allCases.count { asked.contains($0) } < Field.allCases.count / 2)
+        for field in Field.allCases where !asked.contains(field) { #expect(event.value(of: field).isAbsent) }
+    }
+
     /// Where an exec's path is joined to a directory.
     @Test(arguments: [
         ("tool", "/opt/tool"), ("./tool", "/opt/tool"), ("././tool", "/opt/tool"), ("../tool", "/opt/../tool"),

@@ -51,6 +51,16 @@ struct TimeTests {
         return String(decoding: buffer.array(), as: UTF8.self)
     }
 
+    /// Times of more seconds than are remembered, in turn, by one formatter.
+    @Test func manySeconds() {
+        var timestamp = Timestamp()
+        for second in [5, 6, 5, 9, 5, 86_405, 9, 6, 1_772_323_199, 1_772_323_200, 6] as [UInt64] {
+            var buffer = OutputBuffer()
+            timestamp.append(second * 1_000_000_000 + 7, to: &buffer)
+            #expect(String(decoding: buffer.array(), as: UTF8.self) == self.timestamp(second, 7))
+        }
+    }
+
     /// Expected values by GNU date.
     @Test(
         arguments: [
