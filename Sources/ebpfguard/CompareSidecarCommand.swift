@@ -84,7 +84,7 @@ struct CompareSidecarCommand: ParsableCommand {
     var quiet = false
 
     @Option(
-        help: ArgumentHelp("Size of the buffer between kernel and ebpfguard: 1M, 64M. Default 8M.", valueName: "size"))
+        help: ArgumentHelp("Size of the buffer between kernel and ebpfguard: 1M, 64M. Default 4M.", valueName: "size"))
     var bufferSize: String?
 
     @OptionGroup
@@ -147,6 +147,9 @@ struct CompareSidecarCommand: ParsableCommand {
         options.strict = strict
         options.verbose = verbose
         try workloads.apply(to: &options)
+        // Each of its three buffers is mapped whole, and they are most of its memory. What it reads it only counts, and so
+        // soon that they have less to bridge than those of trace.
+        options.bufferSize = 4 << 20
         if let bufferSize {
             guard let value = Quantity.bufferSize(bufferSize) else {
                 throw Failure(
