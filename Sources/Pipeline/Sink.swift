@@ -20,10 +20,12 @@ struct Sink: ~Copyable {
     private enum Form {
         case text(TextRenderer)
         case fields(FieldRenderer)
-        case json(JSONRenderer)
+        case json
     }
 
     private var form: Form
+    /// Beside the form, where it is changed in place: it remembers much of what it has written.
+    private var jsonForm: JSONRenderer?
     private var output = Writer(descriptor: 1)
     private var buffer = OutputBuffer()
     private var file: Writer?
@@ -73,8 +75,8 @@ struct Sink: ~Copyable {
         let hasHeader = options.summary?.mode != .only && !options.difference && options.comparison == nil
         switch options.format {
         case .json:
-            form = .json(
-                JSONRenderer(fields: Set(options.fields ?? Field.allCases), host: host, redacts: options.redacts))
+            form = .json
+            jsonForm = JSONRenderer(fields: Set(options.fields ?? Field.allCases), host: host, redacts: options.redacts)
             header = nil
         case .text, .wide:
             if let fields = options.fields {
@@ -162,15 +164,13 @@ struct Sink: ~Copyable {
         if shows {
             switch form {
             case .text(var renderer):
-                form = .json(Self.placeholder)  // so that the renderer is not copied
+                form = .json  // so that the renderer is not copied
                 renderer.append(event, to: &buffer)
                 form = .text(renderer)
             case .fields(var renderer):
                 renderer.append(event, to: &buffer)
                 form = .fields(renderer)
-            case .json(var renderer):
-                renderer.append(event, to: &buffer)
-                form = .json(renderer)
+            case .json: jsonForm?.append(event, to: &buffer)
             }
         }
         if files { fileForm?.append(event, to: &fileBuffer) }
@@ -223,7 +223,7 @@ struct Sink: ~Copyable {
     /// Takes note of an event that is not shown: what a process does next is indented by it.
     mutating func skip(_ event: Event) {
         guard case .text(var renderer) = form else { return }
-        form = .json(Self.placeholder)  // so that the renderer is not copied
+        form = .json  // so that the renderer is not copied
         renderer.skip(event)
         form = .text(renderer)
     }
@@ -250,9 +250,6 @@ struct Sink: ~Copyable {
         renderer.options.columns = terminalColumns(1) ?? 80
         form = .text(renderer)
     }
-
-    private static let placeholder = JSONRenderer(
-        fields: [], host: Host(name: "", boot: "", clockOffset: 0), redacts: true)
 }
 
 extension WatchCommand {
