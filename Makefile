@@ -10,7 +10,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 # What tests run in: kernels, and machines with more software. Those that take longest are not the last to begin.
-GUESTS ?= 5.10 6.1 builds 6.12 sid containers 6.12:lsm
+GUESTS ?= 5.10 6.1 containers sid 6.12 builds 6.12:lsm
 ALL ?=
 
 SWIFT := swift
