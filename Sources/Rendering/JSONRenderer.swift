@@ -81,7 +81,7 @@ package struct JSONRenderer {
 
     package mutating func append(_ event: Event, to buffer: inout OutputBuffer) {
         var fields = event.fields
-        assert(Field.allCases.allSatisfy { fields.contains($0) || event.value(of: $0).isAbsent })
+        assert(Field.allCases.allSatisfy { !shown.contains($0) || fields.contains($0) || event.value(of: $0).isAbsent })
         fields.formIntersection(shown)
         var open = Objects()
         let start = buffer.count
