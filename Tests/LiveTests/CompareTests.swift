@@ -189,7 +189,7 @@ let compareTests = ["nft", "iptables", "iptables-legacy"].map { tool in
 }
 
 let compareEndTests = [
-    Test("compare: what a proxy that is killed misses, in 80 columns") { t in
+    Test("compare: what a proxy that is killed misses, in 80 columns", dependsOnKernel: false) { t in
         guard let nft = t.program("nft") else { throw Stop.skipped("nft is not installed") }
         let node = try MeshNode(t)
         defer { t.endChildren() }

@@ -315,7 +315,7 @@ let networkTests = [
         t.expect(listeners.allSatisfy { $0["destination.port"] == .integer(server) }, "where it listens")
     },
 
-    Test("net: what is open, at an interval and at the end") { t in
+    Test("net: what is open, at an interval and at the end", dependsOnKernel: false) { t in
         let holder = try Child(workload("standing"))
         let isReady = holder.wait(milliseconds: t.allow(milliseconds: 5000)) { $0.outputText.contains("standing") }
         guard isReady else { throw Stop.failed("the workload says \(holder.outputText) \(holder.errorText)") }

@@ -15,7 +15,10 @@ private let mixture =
     "for i in $(seq 20); do /bin/true $i; /no/such 2>/dev/null; done; (exit 3); sh -c 'kill -9 $$' 2>/dev/null; true"
 
 let recordingTests = [
-    Test("recording: a replay of more than 100,000 events gives the same bytes, and costs nothing that is lost") { t in
+    Test(
+        "recording: a replay of more than 100,000 events gives the same bytes, and costs nothing that is lost",
+        dependsOnKernel: false
+    ) { t in
         // System calls are the cheapest events to make: a fork or a failed exec takes a third of a millisecond here.
         let (forks, refused, bytes) = t.settings.isSlow ? (200, 200, 500) : (2000, 2000, 48_000)
         let tool = workload().joined(separator: " ")
@@ -44,7 +47,7 @@ let recordingTests = [
         }
     },
 
-    Test("recording: every form of output, of every kind of event") { t in
+    Test("recording: every form of output, of every kind of event", dependsOnKernel: false) { t in
         for (index, form) in forms.enumerated() {
             let file = "\(t.scratch)/\(index).rec"
             let live = try t.run(form + ["-w", file], ["sh", "-c", mixture])
@@ -82,7 +85,7 @@ let recordingTests = [
         }
     },
 
-    Test("recording: bounds and kinds count for a replay as for a run") { t in
+    Test("recording: bounds and kinds count for a replay as for a run", dependsOnKernel: false) { t in
         let file = "\(t.scratch)/bounds.rec"
         let live = try t.run(["-o", "json", "-w", file], ["sh", "-c", mixture])
         for options in [
@@ -122,7 +125,10 @@ let recordingTests = [
         t.equal(number(with: "lost", in: replay.errorText), number(with: "lost", in: child.errorText), "'lost'")
     },
 
-    Test("recording: cut anywhere in its last KiB, it shows what is before and says what is missing") { t in
+    Test(
+        "recording: cut anywhere in its last KiB, it shows what is before and says what is missing",
+        dependsOnKernel: false
+    ) { t in
         let file = "\(t.scratch)/whole.rec"
         _ = try t.run(["-o", "json", "-w", file], ["sh", "-c", mixture])
         let whole = try t.require(bytes(of: file), "recording")
