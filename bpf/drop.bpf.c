@@ -362,12 +362,4 @@ static __always_inline int on_drop(__u64 *context, const int number)
     return 0;
 }
 
-#define DROP_PROGRAM(name, number)          \
-    PROGRAM("tp_btf/kfree_skb", name)       \
-    {                                       \
-        return on_drop(context, number);    \
-    }
-
-DROP_PROGRAM(packet_dropped, 0)
-DROP_PROGRAM(packet_dropped_2, 1)
-DROP_PROGRAM(packet_dropped_3, 2)
+THREE_PROGRAMS("tp_btf/kfree_skb", packet_dropped, on_drop(context, attachment))

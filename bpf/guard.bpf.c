@@ -287,20 +287,7 @@ static __always_inline int on_executed(__u64 *context)
     return 0;
 }
 
-PROGRAM("tp_btf/sched_process_exec", program_begins)
-{
-    return on_executed(context);
-}
-
-PROGRAM("tp_btf/sched_process_exec", program_begins_2)
-{
-    return on_executed(context);
-}
-
-PROGRAM("tp_btf/sched_process_exec", program_begins_3)
-{
-    return on_executed(context);
-}
+THREE_PROGRAMS("tp_btf/sched_process_exec", program_begins, on_executed(context))
 
 // (task, flags): whoever is made by a member is one.
 SEC("lsm/task_alloc")

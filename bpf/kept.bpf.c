@@ -55,20 +55,8 @@ static __always_inline int on_forked(__u64 *context)
     return 0;
 }
 
-// Each three times, as in process.bpf.c: from 7.0 on a program is skipped that another task runs on the same CPU.
-
-#define KEPT_PROGRAM(hook, name, body) \
-    PROGRAM("tp_btf/" #hook, name)     \
-    {                                  \
-        return body;                   \
-    }
-
-KEPT_PROGRAM(sched_process_exec, kept_executed, on_executed())
-KEPT_PROGRAM(sched_process_exec, kept_executed_2, on_executed())
-KEPT_PROGRAM(sched_process_exec, kept_executed_3, on_executed())
-KEPT_PROGRAM(sched_process_fork, kept_forked, on_forked(context))
-KEPT_PROGRAM(sched_process_fork, kept_forked_2, on_forked(context))
-KEPT_PROGRAM(sched_process_fork, kept_forked_3, on_forked(context))
+THREE_PROGRAMS("tp_btf/sched_process_exec", kept_executed, on_executed())
+THREE_PROGRAMS("tp_btf/sched_process_fork", kept_forked, on_forked(context))
 
 // As whoever it is before that.
 

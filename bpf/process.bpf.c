@@ -83,20 +83,7 @@ static __always_inline int on_exec(__u64 *context, const int attachment)
     return 0;
 }
 
-PROGRAM("tp_btf/sched_process_exec", process_exec)
-{
-    return on_exec(context, 0);
-}
-
-PROGRAM("tp_btf/sched_process_exec", process_exec_2)
-{
-    return on_exec(context, 1);
-}
-
-PROGRAM("tp_btf/sched_process_exec", process_exec_3)
-{
-    return on_exec(context, 2);
-}
+THREE_PROGRAMS("tp_btf/sched_process_exec", process_exec, on_exec(context, attachment))
 
 static __always_inline int on_fork(__u64 *context, const int attachment)
 {
@@ -122,20 +109,7 @@ static __always_inline int on_fork(__u64 *context, const int attachment)
     return 0;
 }
 
-PROGRAM("tp_btf/sched_process_fork", process_fork)
-{
-    return on_fork(context, 0);
-}
-
-PROGRAM("tp_btf/sched_process_fork", process_fork_2)
-{
-    return on_fork(context, 1);
-}
-
-PROGRAM("tp_btf/sched_process_fork", process_fork_3)
-{
-    return on_fork(context, 2);
-}
+THREE_PROGRAMS("tp_btf/sched_process_fork", process_fork, on_fork(context, attachment))
 
 static __always_inline int on_exit(__u64 *context, const int attachment)
 {
@@ -166,20 +140,7 @@ static __always_inline int on_exit(__u64 *context, const int attachment)
     return 0;
 }
 
-PROGRAM("tp_btf/sched_process_exit", process_exit)
-{
-    return on_exit(context, 0);
-}
-
-PROGRAM("tp_btf/sched_process_exit", process_exit_2)
-{
-    return on_exit(context, 1);
-}
-
-PROGRAM("tp_btf/sched_process_exit", process_exit_3)
-{
-    return on_exit(context, 2);
-}
+THREE_PROGRAMS("tp_btf/sched_process_exit", process_exit, on_exit(context, attachment))
 
 #define CGROUP_PATH_SIZE 1024 // the kernel's own buffer for the tracepoint (TRACE_CGROUP_PATH_LEN)
 

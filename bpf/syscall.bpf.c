@@ -322,21 +322,11 @@ static __always_inline int on_enter(__u64 *context, const int typed, const int a
     return 0;
 }
 
-// A program, and the same twice more, of which user space attaches all three from 7.0 on; see once.h. `attachment` says
-// which one runs; they run in this order.
-#define PROGRAMS(hook, name, body)                    \
-    CALL_PROGRAM(hook, name, body, 0)                 \
-    CALL_PROGRAM(hook, name##_2, body, 1)             \
-    CALL_PROGRAM(hook, name##_3, body, 2)
-#define CALL_PROGRAM(hook, name, body, number)        \
-    PROGRAM("tp_btf/" #hook, name)                    \
-    {                                                 \
-        if (config.has_typed_current)                 \
-            return body(context, 1, number);          \
-        return body(context, 0, number);              \
-    }
+#define CALL_PROGRAMS(hook, name, body)   \
+    THREE_PROGRAMS("tp_btf/" #hook, name, \
+                   config.has_typed_current ? body(context, 1, attachment) : body(context, 0, attachment))
 
-PROGRAMS(sys_enter, syscall_entered, on_enter)
+CALL_PROGRAMS(sys_enter, syscall_entered, on_enter)
 
 static __always_inline int on_return(__u64 *context, const int typed, const int attachment)
 {
@@ -382,7 +372,7 @@ static __always_inline int on_return(__u64 *context, const int typed, const int 
     return tell(task, &own, rule, flags | security_flag(rule), result, TELLS_RETURN, typed);
 }
 
-PROGRAMS(sys_exit, syscall_returned, on_return)
+CALL_PROGRAMS(sys_exit, syscall_returned, on_return)
 
 // The next task needs the place.
 PROGRAM("tp_btf/sched_switch", task_switched)
@@ -426,7 +416,7 @@ static __always_inline int on_thread_exit(__u64 *context, const int typed, const
     return tell(task, &own, rule, WIRE_SYSCALL_NO_RETURN | security_flag(rule), 0, TELLS_EXIT, typed);
 }
 
-PROGRAMS(sched_process_exit, thread_exited, on_thread_exit)
+CALL_PROGRAMS(sched_process_exit, thread_exited, on_thread_exit)
 
 // The thread of an exec becomes the first of its process, and what it was given goes.
 static __always_inline int on_call_executed(__u64 *context, const int typed, const int attachment)
@@ -471,4 +461,4 @@ static __always_inline int on_call_executed(__u64 *context, const int typed, con
     return 0;
 }
 
-PROGRAMS(sched_process_exec, call_executed, on_call_executed)
+CALL_PROGRAMS(sched_process_exec, call_executed, on_call_executed)

@@ -519,15 +519,7 @@ static __always_inline int on_state(__u64 *context, const __u32 program)
     return 0;
 }
 
-#define STATE_PROGRAM(name, user)               \
-    PROGRAM("tp_btf/inet_sock_set_state", name) \
-    {                                           \
-        return on_state(context, user);         \
-    }
-
-STATE_PROGRAM(state_changed, FACTS_STATE)
-STATE_PROGRAM(state_changed_2, FACTS_STATE_2)
-STATE_PROGRAM(state_changed_3, FACTS_STATE_3)
+THREE_PROGRAMS("tp_btf/inet_sock_set_state", state_changed, on_state(context, FACTS_STATE + attachment))
 
 // ---- calls that return
 

@@ -29,31 +29,30 @@ enum TypedPrograms {
         let call: Int32
         let function: String
         let replacement: bpf_insn
+
+        init(_ call: Int32, _ function: String, replacement: bpf_insn) {
+            self.call = call
+            self.function = function
+            self.replacement = replacement
+        }
+
+        /// Without the kfunc the call does nothing, and answers so: r0 = answer.
+        init(_ call: Int32, _ function: String, answer: Int32) {
+            self.init(
+                call, function, replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: answer))
+        }
     }
 
-    /// The numbers must be the same in bpf/include/common.h.
+    /// The numbers must be the same in bpf/include/common.h and packet.h.
     private static let standIns = [
         // r0 = r1
         StandIn(
-            call: 0x7e5_ca57, function: "bpf_rdonly_cast",
-            replacement: bpf_insn(code: 0xbf, dst_reg: 0, src_reg: 1, off: 0, imm: 0)),
-        // r0 = 0
-        StandIn(
-            call: 0x7e5_ca58, function: "bpf_preempt_disable",
-            replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: 0)),
-        StandIn(
-            call: 0x7e5_ca59, function: "bpf_preempt_enable",
-            replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: 0)),
-        StandIn(
-            call: 0x7e5_ca5b, function: "bpf_local_irq_save",
-            replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: 0)),
-        StandIn(
-            call: 0x7e5_ca5c, function: "bpf_local_irq_restore",
-            replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: 0)),
-        // r0 = -EOPNOTSUPP
-        StandIn(
-            call: 0x7e5_ca5a, function: "bpf_dynptr_from_skb",
-            replacement: bpf_insn(code: 0xb7, dst_reg: 0, src_reg: 0, off: 0, imm: -95)),
+            0x7e5_ca57, "bpf_rdonly_cast", replacement: bpf_insn(code: 0xbf, dst_reg: 0, src_reg: 1, off: 0, imm: 0)),
+        StandIn(0x7e5_ca58, "bpf_preempt_disable", answer: 0),
+        StandIn(0x7e5_ca59, "bpf_preempt_enable", answer: 0),
+        StandIn(0x7e5_ca5a, "bpf_dynptr_from_skb", answer: -EOPNOTSUPP),
+        StandIn(0x7e5_ca5b, "bpf_local_irq_save", answer: 0),
+        StandIn(0x7e5_ca5c, "bpf_local_irq_restore", answer: 0),
     ]
 
     /// The kfuncs that programs may call.

@@ -72,6 +72,21 @@ const volatile struct wire_config config SEC(".rodata.config");
     }                                                          \
     static __always_inline int name##_body(__u64 *context)
 
+// A program, and the same twice more: user space attaches all three where tracepoints leave preemption on, see once.h. `body`
+// is what each does, and knows as `attachment` which one it is; they run in this order.
+#define THREE_PROGRAMS(section, name, body) \
+    ATTACHMENT(section, name, body, 0)      \
+    ATTACHMENT(section, name##_2, body, 1)  \
+    ATTACHMENT(section, name##_3, body, 2)
+#define ATTACHMENT(section, name, body, number) \
+    PROGRAM(section, name)                      \
+    {                                           \
+        const int attachment = number;          \
+                                                \
+        (void)attachment;                       \
+        return body;                            \
+    }
+
 struct wire_control control SEC(".data.control");
 
 static __always_inline void count_loss(__u32 cause)
